@@ -1,0 +1,259 @@
+//! The laptop's queue and database over HTTP (`--aws-port`), for other AWS tools.
+//!
+//! Signatures are not checked, so the port must be of no use to web pages: a request with an
+//! `Origin` is refused, and so is one whose `Host` is not this machine's loopback (a page may point
+//! its own name here). Nothing answers a preflight, and no header shares an answer.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use dynoxide::Database;
+use http::header::{CONTENT_TYPE, HOST, ORIGIN};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::dynamodb;
+use super::sqs::Queues;
+
+const MAX_BODY_BYTES: usize = 20 * 1024 * 1024;
+
+/// How long open requests may take once the port closes.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How long to wait when no connection can be accepted, for instance for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
+const AWS_JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
+
+/// Serves both protocols until `shutdown`, then gives open requests two seconds.
+///
+/// # Errors
+///
+/// When the listener has no address.
+pub async fn serve(
+    listener: TcpListener,
+    queues: Queues,
+    db: Database,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let queues = queues.with_base_url(&format!("http://{}", listener.local_addr()?));
+    let port = Port { queues, db };
+    let (closing, closed) = watch::channel(());
+    let mut connections = JoinSet::new();
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(stream, port.clone(), closed.clone()));
+                }
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            }
+        }
+    }
+    drop((listener, closing));
+    let drained = async { while connections.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(GRACE, drained).await; // the rest ends with the JoinSet
+    Ok(())
+}
+
+async fn connection(stream: TcpStream, port: Port, mut closed: watch::Receiver<()>) {
+    let service = service_fn(move |request| {
+        let port = port.clone();
+        async move { Ok::<_, Infallible>(port.answer(request).await) }
+    });
+    let mut connection = std::pin::pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .serve_connection(TokioIo::new(stream), service)
+    );
+    let outcome = tokio::select! {
+        outcome = &mut connection => outcome,
+        _ = closed.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(err) = outcome {
+        tracing::debug!(error = %err, "connection to the AWS port ended");
+    }
+}
+
+/// Why a request is not passed on.
+#[derive(Debug, thiserror::Error)]
+enum PortError {
+    #[error("web pages may not use this port")]
+    FromWebPage,
+    #[error("the request's host is not a loopback address")]
+    ForeignHost,
+    #[error("only POST is allowed")]
+    NotPost,
+    #[error("the body could not be read, or is longer than {MAX_BODY_BYTES} bytes")]
+    Body,
+    #[error("the header `x-amz-target` names neither SQS nor DynamoDB")]
+    UnknownTarget,
+}
+
+impl PortError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::FromWebPage | Self::ForeignHost => StatusCode::FORBIDDEN,
+            Self::NotPost => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Body => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnknownTarget => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    fn into_response(self) -> Response<Full<Bytes>> {
+        let message = self.to_string();
+        let body = serde_json::json!({ "__type": "AccessDenied", "message": message }).to_string();
+        response(self.status(), body)
+    }
+}
+
+#[derive(Clone)]
+struct Port {
+    queues: Queues,
+    db: Database,
+}
+
+impl Port {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        match self.route(request).await {
+            Ok(response) => response,
+            Err(err) => err.into_response(),
+        }
+    }
+
+    async fn route(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, PortError> {
+        check_caller(request.headers())?;
+        if request.method() != Method::POST {
+            return Err(PortError::NotPost);
+        }
+        let (parts, body) = request.into_parts();
+        let target = parts
+            .headers
+            .get(TARGET)
+            .and_then(|value| value.to_str().ok());
+        let target = target.and_then(|target| target.split_once('.'));
+        let body = Limited::new(body, MAX_BODY_BYTES).collect().await;
+        let body = body.map_err(|_| PortError::Body)?.to_bytes();
+        match target {
+            Some(("AmazonSQS", operation)) => Ok(self.queue(operation, &body).await),
+            Some(("DynamoDB_20120810", operation)) => Ok(self.database(operation, &body).await),
+            _ => Err(PortError::UnknownTarget),
+        }
+    }
+
+    async fn queue(&self, operation: &str, body: &[u8]) -> Response<Full<Bytes>> {
+        let answer = self.queues.call(operation, body).await;
+        let mut response = response(status(answer.status), answer.body);
+        let query_error = answer
+            .query_error
+            .and_then(|name| HeaderValue::try_from(name).ok());
+        if let Some(query_error) = query_error {
+            response.headers_mut().insert(QUERY_ERROR, query_error);
+        }
+        response
+    }
+
+    async fn database(&self, operation: &str, body: &[u8]) -> Response<Full<Bytes>> {
+        let answer = dynamodb::call(self.db.clone(), operation, body).await;
+        response(status(answer.status), answer.body)
+    }
+}
+
+fn status(code: u16) -> StatusCode {
+    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn response(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, AWS_JSON);
+    response
+}
+
+/// Refuses what a browser may have sent for a page.
+fn check_caller(headers: &HeaderMap) -> Result<(), PortError> {
+    if headers.contains_key(ORIGIN) {
+        return Err(PortError::FromWebPage);
+    }
+    let mut hosts = headers.get_all(HOST).iter();
+    match (hosts.next().map(HeaderValue::to_str), hosts.next()) {
+        (Some(Ok(host)), None) if is_loopback(host) => Ok(()),
+        _ => Err(PortError::ForeignHost),
+    }
+}
+
+/// Tells whether `host`, with or without a port, is a name or address of this machine's loopback.
+fn is_loopback(host: &str) -> bool {
+    let Ok(authority) = host.parse::<http::uri::Authority>() else {
+        return false;
+    };
+    let name = authority.host();
+    let address = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'))
+        .unwrap_or(name);
+    !host.contains('@')
+        && (name.eq_ignore_ascii_case("localhost")
+            || address
+                .parse::<IpAddr>()
+                .is_ok_and(|address| address.is_loopback()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_hosts_are_answered() {
+        for (host, is_ours) in [
+            ("localhost", true),
+            ("LOCALHOST:4566", true),
+            ("127.0.0.1:4566", true),
+            ("127.8.9.1", true),
+            ("[::1]:4566", true),
+            ("", false),
+            ("localhost.evil.example", false),
+            ("127.0.0.1.evil.example:4566", false),
+            ("evil.example@127.0.0.1", false),
+            ("192.168.0.7", false),
+            ("[::ffff:8.8.8.8]", false),
+        ] {
+            assert_eq!(is_loopback(host), is_ours, "{host}");
+        }
+    }
+
+    #[test]
+    fn web_pages_and_doubled_hosts_are_refused() {
+        let check = |given: &[(HeaderName, &'static str)]| {
+            let headers = given.iter().cloned();
+            let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
+            let mut map = HeaderMap::new();
+            headers.for_each(|(name, value)| {
+                map.append(name, value);
+            });
+            check_caller(&map).map_err(|err| err.status().as_u16())
+        };
+        assert_eq!(check(&[(HOST, "localhost")]), Ok(()));
+        assert_eq!(check(&[(HOST, "localhost"), (ORIGIN, "null")]), Err(403));
+        assert_eq!(check(&[(HOST, "localhost"), (HOST, "localhost")]), Err(403));
+        assert_eq!(check(&[]), Err(403));
+    }
+}

@@ -1,0 +1,170 @@
+//! The laptop's SQS-compatible FIFO queues, kept in one SQLite file.
+//!
+//! [`Queues::call`] answers one request of the SQS JSON protocol; [`http_client`] lets the AWS SDK
+//! talk to it in process, and `aws_port` over HTTP. Every request is one `BEGIN IMMEDIATE`
+//! transaction, so a crash leaves either all of it or nothing, and another process (the command
+//! line) may use the same file meanwhile.
+//!
+//! What is absent: standard queues can be created but hold no messages, and there are no delays,
+//! tags, permissions or encryption, since `switchhook` asks for none of them.
+//!
+//! The module reads no clock of its own: milliseconds come from the [`Clock`] given to
+//! [`Queues::open`].
+
+mod attributes;
+mod batch;
+mod connector;
+mod fault;
+mod messages;
+mod queue;
+mod receive;
+mod redrive;
+mod request;
+mod send;
+mod settings;
+mod settle;
+mod store;
+#[cfg(test)]
+mod testing;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::Notify;
+
+pub use self::connector::http_client;
+pub use self::fault::Answer;
+pub use self::store::{Clock, StorageError};
+
+use self::fault::Fault;
+use self::receive::{Look, ReceiveMessage};
+use self::request::Request;
+use self::store::{Session, Store};
+
+/// What queue addresses begin with when nobody serves them over HTTP.
+const IN_PROCESS_URL: &str = "http://sqs.localhost";
+
+/// How often a long poll looks by itself, since another process wakes nobody here.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// The queues of one SQLite file; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Queues {
+    shared: Arc<Shared>,
+    base_url: Arc<str>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    store: Store,
+    changed: Notify,
+}
+
+impl Queues {
+    /// Opens the file, or makes a new one.
+    ///
+    /// Messages in flight stay so, as they may be in another process's hands.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite cannot open the file, or a newer version of this program wrote it.
+    pub fn open(path: &Path, clock: Clock) -> Result<Self, StorageError> {
+        let store = Store::open(path, clock)?;
+        let changed = Notify::new();
+        Ok(Self {
+            shared: Arc::new(Shared { store, changed }),
+            base_url: IN_PROCESS_URL.into(),
+        })
+    }
+
+    /// Returns the same queues, whose addresses begin with `base_url` in answers.
+    #[must_use]
+    pub fn with_base_url(&self, base_url: &str) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            base_url: base_url.into(),
+        }
+    }
+
+    /// Makes all that is in flight visible at once, and returns how many messages that was.
+    ///
+    /// Only for the owner of the data folder, before it starts to receive: whoever had these
+    /// messages is gone. Blocks its thread for as long as SQLite takes.
+    ///
+    /// # Errors
+    ///
+    /// When SQLite fails.
+    pub fn release_in_flight(&self) -> Result<usize, StorageError> {
+        let released = self
+            .shared
+            .store
+            .transact(&self.base_url, receive::release_in_flight)?;
+        self.shared.changed.notify_waiters();
+        Ok(released)
+    }
+
+    /// Answers one request of the SQS JSON protocol, for instance `SendMessage`.
+    ///
+    /// A dropped `ReceiveMessage` may have taken messages already: they return when their
+    /// visibility timeout ends, as they do in AWS.
+    pub async fn call(&self, operation: &str, body: &[u8]) -> Answer {
+        let result = match Request::parse(operation, body) {
+            Ok(Request::ReceiveMessage(request)) => self.receive(request).await,
+            Ok(request) => self.run(request).await,
+            Err(refusal) => Err(refusal),
+        };
+        Answer::new(operation, result)
+    }
+
+    async fn run(&self, request: Request) -> Result<Value, Fault> {
+        let answer = self.transact(move |session| request.run(session)).await;
+        self.shared.changed.notify_waiters();
+        answer
+    }
+
+    /// Looks until there is something or the wait is over.
+    async fn receive(&self, request: ReceiveMessage) -> Result<Value, Fault> {
+        let request = Arc::new(request);
+        let first = self.look(&request).await?;
+        if !first.messages.is_empty() || first.wait.is_zero() {
+            return Ok(first.into_answer());
+        }
+        let mut deadline = std::pin::pin!(tokio::time::sleep(first.wait));
+        loop {
+            let mut changed = std::pin::pin!(self.shared.changed.notified());
+            changed.as_mut().enable(); // before looking, or a wake-up in between would be lost
+            let look = self.look(&request).await?;
+            if !look.messages.is_empty() || deadline.is_elapsed() {
+                return Ok(look.into_answer());
+            }
+            tokio::select! {
+                () = changed => {}
+                () = tokio::time::sleep(look.next_turn.map_or(LOOK_EVERY, |turn| turn.min(LOOK_EVERY))) => {}
+                () = &mut deadline => {}
+            }
+        }
+    }
+
+    async fn look(&self, request: &Arc<ReceiveMessage>) -> Result<Look, Fault> {
+        let request = Arc::clone(request);
+        let look = self
+            .transact(move |session| receive::look(session, &request))
+            .await?;
+        if look.redrove {
+            self.shared.changed.notify_waiters(); // the dead-letter queue may have a poller too
+        }
+        Ok(look)
+    }
+
+    async fn transact<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Session<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let queues = self.clone();
+        tokio::task::spawn_blocking(move || queues.shared.store.transact(&queues.base_url, work))
+            .await
+            .unwrap_or_else(|stopped| Err(Fault::Stopped(stopped)))
+    }
+}

@@ -1,0 +1,327 @@
+//! Receiving: whose turn it is, and what is taken.
+//!
+//! A group is free when none of its messages is in flight. A receive goes to the free group with
+//! the oldest message and takes from it in order, then to the next, until it has enough. What it
+//! looks at is `message_groups`, so blocked groups cost nothing however much they hold.
+
+use std::time::Duration;
+
+use rusqlite::params;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::fault::{Fault, invalid};
+use super::messages::{self, Wanted};
+use super::queue::Queue;
+use super::redrive;
+use super::send::check_id;
+use super::settings::MAX_VISIBILITY_SECS;
+use super::store::Session;
+
+/// How long a receive attempt can be repeated.
+const ATTEMPT_SECS: i64 = 300;
+const MAX_MESSAGES: i64 = 10;
+const MAX_WAIT_SECS: i64 = 20;
+
+/// `ReceiveMessage`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ReceiveMessage {
+    #[serde(default)]
+    queue_url: String,
+    max_number_of_messages: Option<i64>,
+    visibility_timeout: Option<i64>,
+    wait_time_seconds: Option<i64>,
+    receive_request_attempt_id: Option<String>,
+    #[serde(default)]
+    attribute_names: Vec<String>,
+    #[serde(default)]
+    message_system_attribute_names: Vec<String>,
+    #[serde(default)]
+    message_attribute_names: Vec<String>,
+}
+
+/// What one look at a queue found.
+pub(super) struct Look {
+    pub(super) messages: Vec<Value>,
+    /// How long the caller is ready to wait when there is nothing.
+    pub(super) wait: Duration,
+    /// When the next blocked group becomes free by itself.
+    pub(super) next_turn: Option<Duration>,
+    /// Messages went to the dead-letter queue.
+    pub(super) redrove: bool,
+}
+
+impl Look {
+    pub(super) fn into_answer(self) -> Value {
+        if self.messages.is_empty() {
+            return json!({});
+        }
+        json!({ "Messages": self.messages })
+    }
+}
+
+/// A receive as asked for, checked.
+struct Order {
+    want: usize,
+    until: i64,
+}
+
+/// A message taken: its sequence number and its receipt.
+type Taken = (i64, String);
+
+/// Looks once, without waiting.
+pub(super) fn look(session: &Session<'_>, request: &ReceiveMessage) -> Result<Look, Fault> {
+    let queue = Queue::fifo_at(session, &request.queue_url)?;
+    let wait = within(
+        "WaitTimeSeconds",
+        request.wait_time_seconds,
+        0..=MAX_WAIT_SECS,
+    )?
+    .unwrap_or_else(|| queue.settings.wait_secs());
+    let order = request.order(session, &queue)?;
+    expire(session, &queue)?;
+    let (taken, redrove) = match &request.receive_request_attempt_id {
+        Some(attempt) => take_as(session, &queue, &order, attempt)?,
+        None => take(session, &queue, &order)?,
+    };
+    Ok(Look {
+        messages: request.tell(session, &taken)?,
+        wait: Duration::from_secs(u64::try_from(wait).unwrap_or_default()),
+        next_turn: next_turn(session, &queue)?,
+        redrove,
+    })
+}
+
+impl ReceiveMessage {
+    fn order(&self, session: &Session<'_>, queue: &Queue) -> Result<Order, Fault> {
+        let want = within(
+            "MaxNumberOfMessages",
+            self.max_number_of_messages,
+            1..=MAX_MESSAGES,
+        )?;
+        let visibility = within(
+            "VisibilityTimeout",
+            self.visibility_timeout,
+            0..=MAX_VISIBILITY_SECS,
+        )?
+        .unwrap_or_else(|| queue.settings.visibility_secs());
+        if let Some(attempt) = &self.receive_request_attempt_id {
+            check_id("ReceiveRequestAttemptId", attempt)?;
+        }
+        // A timeout of 0 still ends after this receive, which else would take a message twice.
+        let until = session
+            .after_secs(visibility)
+            .max(session.now.saturating_add(1));
+        Ok(Order {
+            want: usize::try_from(want.unwrap_or(1)).unwrap_or(1),
+            until,
+        })
+    }
+
+    fn tell(&self, session: &Session<'_>, taken: &[Taken]) -> Result<Vec<Value>, Fault> {
+        let system = self
+            .attribute_names
+            .iter()
+            .chain(&self.message_system_attribute_names);
+        let wanted = Wanted {
+            system: system.map(String::as_str).collect(),
+            attributes: &self.message_attribute_names,
+        };
+        let told = taken
+            .iter()
+            .map(|(seq, receipt)| messages::tell(session, *seq, receipt, &wanted));
+        told.filter_map(Result::transpose).collect()
+    }
+}
+
+/// Refuses a number outside its range.
+fn within(
+    name: &str,
+    given: Option<i64>,
+    range: std::ops::RangeInclusive<i64>,
+) -> Result<Option<i64>, Fault> {
+    match given {
+        Some(number) if !range.contains(&number) => {
+            let (least, most) = range.into_inner();
+            Err(invalid(format!("`{name}` is between {least} and {most}")))
+        }
+        _ => Ok(given),
+    }
+}
+
+/// Drops what has been kept for longer than the queue keeps messages.
+fn expire(session: &Session<'_>, queue: &Queue) -> Result<(), Fault> {
+    let oldest = session.after_secs(queue.settings.retention_secs().saturating_neg());
+    let sql = "DELETE FROM messages WHERE queue = ?1 AND sent <= ?2";
+    session.execute(sql, [queue.id, oldest])?;
+    Ok(())
+}
+
+/// Takes up to as many messages as asked for, and tells whether it redrove others on the way.
+fn take(session: &Session<'_>, queue: &Queue, order: &Order) -> Result<(Vec<Taken>, bool), Fault> {
+    free_groups(session, queue)?;
+    let (mut taken, mut redrove) = (Vec::new(), false);
+    while taken.len() < order.want
+        && let Some(group) = oldest_free_group(session, queue)?
+    {
+        // Each round takes or redrives at least the group's head, so the rounds end.
+        redrove |= take_from(session, queue, order, &group, &mut taken)?;
+    }
+    Ok((taken, redrove))
+}
+
+/// Takes what this attempt took before, or else afresh.
+fn take_as(
+    session: &Session<'_>,
+    queue: &Queue,
+    order: &Order,
+    attempt: &str,
+) -> Result<(Vec<Taken>, bool), Fault> {
+    if let Some(taken) = replay(session, queue, attempt, order)? {
+        return Ok((taken, false));
+    }
+    let (taken, redrove) = take(session, queue, order)?;
+    remember(session, queue, attempt, order, &taken)?;
+    Ok((taken, redrove))
+}
+
+/// Frees the groups whose last visibility timeout is over.
+fn free_groups(session: &Session<'_>, queue: &Queue) -> Result<(), Fault> {
+    let sql = "UPDATE message_groups SET blocked_until = 0
+        WHERE queue = ?1 AND blocked_until > 0 AND blocked_until <= ?2";
+    session.execute(sql, [queue.id, session.now])?;
+    Ok(())
+}
+
+fn oldest_free_group(session: &Session<'_>, queue: &Queue) -> Result<Option<String>, Fault> {
+    let sql = "SELECT name FROM message_groups WHERE queue = ?1 AND blocked_until = 0
+        ORDER BY head LIMIT 1";
+    Ok(session.first(sql, [queue.id], |row| row.get(0))?)
+}
+
+fn take_from(
+    session: &Session<'_>,
+    queue: &Queue,
+    order: &Order,
+    group: &str,
+    taken: &mut Vec<Taken>,
+) -> Result<bool, Fault> {
+    let sql = "SELECT seq, receives FROM messages WHERE queue = ?1 AND grp = ?2 AND seq > ?3
+        ORDER BY seq LIMIT 1";
+    let dead_letters = queue.dead_letters();
+    let (mut after, mut redrove) = (0, false);
+    while taken.len() < order.want {
+        let params = params![queue.id, group, after];
+        let next = session.first(sql, params, |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
+        let Some((seq, receives)) = next else {
+            break;
+        };
+        match &dead_letters {
+            Some(policy) if receives >= policy.max_receives => {
+                redrive::to_dead_letters(session, queue, seq, policy)?;
+                redrove = true;
+            }
+            _ => taken.push((seq, claim(session, seq, order)?)),
+        }
+        after = seq;
+    }
+    Ok(redrove)
+}
+
+/// Puts a message in flight and returns its receipt.
+fn claim(session: &Session<'_>, seq: i64, order: &Order) -> Result<String, Fault> {
+    let receipt = format!("{seq}.{}", Uuid::now_v7().simple());
+    let sql = "UPDATE messages SET visible = ?2, receipt = ?3, receives = receives + 1,
+            first_received = COALESCE(first_received, ?4), last_received = ?4
+        WHERE seq = ?1";
+    session.execute(sql, params![seq, order.until, receipt, session.now])?;
+    Ok(receipt)
+}
+
+/// Returns what the same attempt took before, if all of it is still in flight as it was then.
+fn replay(
+    session: &Session<'_>,
+    queue: &Queue,
+    attempt: &str,
+    order: &Order,
+) -> Result<Option<Vec<Taken>>, Fault> {
+    let oldest = session.after_secs(ATTEMPT_SECS.saturating_neg());
+    session.execute("DELETE FROM attempts WHERE received <= ?1", [oldest])?;
+    let sql = "SELECT receipts, received, visible FROM attempts WHERE queue = ?1 AND attempt = ?2";
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok((
+            row.get::<_, String>(0)?,
+            row.get::<_, i64>(1)?,
+            row.get::<_, i64>(2)?,
+        ))
+    };
+    let Some((receipts, received, visible)) =
+        session.first(sql, params![queue.id, attempt], read)?
+    else {
+        return Ok(None);
+    };
+    let taken: Vec<Taken> = serde_json::from_str(&receipts)?;
+    if visible <= session.now || !all_untouched(session, &taken, visible)? {
+        return Ok(None);
+    }
+    let longest = received.saturating_add(MAX_VISIBILITY_SECS.saturating_mul(1000));
+    let visible = order.until.min(longest);
+    for (seq, _) in &taken {
+        session.execute(
+            "UPDATE messages SET visible = ?2 WHERE seq = ?1",
+            [*seq, visible],
+        )?;
+    }
+    let sql = "UPDATE attempts SET visible = ?3 WHERE queue = ?1 AND attempt = ?2";
+    session.execute(sql, params![queue.id, attempt, visible])?;
+    Ok(Some(taken))
+}
+
+fn all_untouched(session: &Session<'_>, taken: &[Taken], visible: i64) -> Result<bool, Fault> {
+    let sql = "SELECT 1 FROM messages WHERE seq = ?1 AND receipt = ?2 AND visible = ?3";
+    for (seq, receipt) in taken {
+        if session
+            .first(sql, params![seq, receipt, visible], |_| Ok(()))?
+            .is_none()
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Keeps what an attempt took, for its repetition.
+fn remember(
+    session: &Session<'_>,
+    queue: &Queue,
+    attempt: &str,
+    order: &Order,
+    taken: &[Taken],
+) -> Result<(), Fault> {
+    if taken.is_empty() {
+        return Ok(());
+    }
+    let sql = "INSERT OR REPLACE INTO attempts VALUES (?1, ?2, ?3, ?4, ?5)";
+    let receipts = serde_json::to_string(taken)?;
+    session.execute(
+        sql,
+        params![queue.id, attempt, receipts, session.now, order.until],
+    )?;
+    Ok(())
+}
+
+fn next_turn(session: &Session<'_>, queue: &Queue) -> Result<Option<Duration>, Fault> {
+    let sql =
+        "SELECT MIN(blocked_until) FROM message_groups WHERE queue = ?1 AND blocked_until > 0";
+    let next: Option<i64> = session.first(sql, [queue.id], |row| row.get(0))?.flatten();
+    let millis = next.and_then(|at| u64::try_from(at.saturating_sub(session.now)).ok());
+    Ok(millis.map(Duration::from_millis))
+}
+
+/// Makes everything in flight visible, and forgets what attempts took.
+pub(super) fn release_in_flight(session: &Session<'_>) -> Result<usize, rusqlite::Error> {
+    session.execute("DELETE FROM attempts", [])?;
+    session.execute("UPDATE messages SET visible = 0 WHERE visible > 0", [])
+}

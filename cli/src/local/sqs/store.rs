@@ -1,0 +1,233 @@
+//! The SQLite file: its schema, its transactions and the clock they run by.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, TransactionBehavior};
+
+/// Reads the time in milliseconds since 1970.
+pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// The version of [`SCHEMA`], kept in the file.
+const FORMAT: i64 = 1;
+
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Statements kept prepared: more than this module has.
+const STATEMENTS: usize = 64;
+
+/// `message_groups` is what makes a receive fast: a row for each group that holds messages, with
+/// its oldest message (`head`) and the end of its longest visibility timeout (`blocked_until`,
+/// 0 when free). The triggers keep it true whatever is done to `messages`.
+///
+/// `visible` is 0, or the moment when a received message becomes visible again.
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS queues (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    attributes TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    changed INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS messages (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    queue INTEGER NOT NULL,
+    grp TEXT NOT NULL,
+    id TEXT NOT NULL,
+    dedup TEXT NOT NULL,
+    sent INTEGER NOT NULL,
+    visible INTEGER NOT NULL DEFAULT 0,
+    first_received INTEGER,
+    last_received INTEGER,
+    receives INTEGER NOT NULL DEFAULT 0,
+    receipt TEXT,
+    source TEXT,
+    attributes TEXT NOT NULL,
+    system_attributes TEXT NOT NULL,
+    body TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS messages_by_group ON messages (queue, grp, seq);
+CREATE INDEX IF NOT EXISTS messages_by_age ON messages (queue, sent);
+CREATE INDEX IF NOT EXISTS messages_in_flight ON messages (queue, grp, visible) WHERE visible > 0;
+CREATE TABLE IF NOT EXISTS message_groups (
+    queue INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    head INTEGER NOT NULL,
+    blocked_until INTEGER NOT NULL,
+    PRIMARY KEY (queue, name)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS groups_by_turn ON message_groups (queue, blocked_until, head);
+CREATE TRIGGER IF NOT EXISTS message_added AFTER INSERT ON messages BEGIN
+    INSERT OR IGNORE INTO message_groups VALUES (NEW.queue, NEW.grp, NEW.seq, NEW.visible);
+END;
+CREATE TRIGGER IF NOT EXISTS message_seen AFTER UPDATE OF visible ON messages BEGIN
+    UPDATE message_groups SET blocked_until = COALESCE((SELECT MAX(visible) FROM messages
+        WHERE queue = NEW.queue AND grp = NEW.grp AND visible > 0), 0)
+    WHERE queue = NEW.queue AND name = NEW.grp;
+END;
+CREATE TRIGGER IF NOT EXISTS message_gone AFTER DELETE ON messages BEGIN
+    DELETE FROM message_groups WHERE queue = OLD.queue AND name = OLD.grp
+        AND NOT EXISTS (SELECT 1 FROM messages WHERE queue = OLD.queue AND grp = OLD.grp);
+    UPDATE message_groups SET
+        head = (SELECT MIN(seq) FROM messages WHERE queue = OLD.queue AND grp = OLD.grp),
+        blocked_until = COALESCE((SELECT MAX(visible) FROM messages
+            WHERE queue = OLD.queue AND grp = OLD.grp AND visible > 0), 0)
+    WHERE queue = OLD.queue AND name = OLD.grp;
+END;
+CREATE TABLE IF NOT EXISTS dedup (
+    queue INTEGER NOT NULL,
+    scope TEXT NOT NULL,
+    dedup TEXT NOT NULL,
+    id TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (queue, scope, dedup)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS dedup_by_end ON dedup (until);
+CREATE TABLE IF NOT EXISTS attempts (
+    queue INTEGER NOT NULL,
+    attempt TEXT NOT NULL,
+    receipts TEXT NOT NULL,
+    received INTEGER NOT NULL,
+    visible INTEGER NOT NULL,
+    PRIMARY KEY (queue, attempt)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS attempts_by_age ON attempts (received);
+";
+
+/// Why the queue's file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// SQLite refused or failed.
+    #[error("the queue file failed")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A newer version of this program wrote the file.
+    #[error("the queue file has format {found}, and this program knows up to {FORMAT}")]
+    NewerFormat {
+        /// The format of the file.
+        found: i64,
+    },
+}
+
+/// One connection to the file.
+pub(super) struct Store {
+    connection: Mutex<Connection>,
+    clock: Clock,
+    latest: AtomicU64,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    pub(super) fn open(path: &Path, clock: Clock) -> Result<Self, StorageError> {
+        let mut connection = Connection::open(path)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        prepare(&mut connection)?;
+        Ok(Self {
+            connection: Mutex::new(connection),
+            clock,
+            latest: AtomicU64::new(0),
+        })
+    }
+
+    /// Does `work` in one transaction, of which nothing remains when it fails.
+    pub(super) fn transact<T, E: From<rusqlite::Error>>(
+        &self,
+        base_url: &str,
+        work: impl FnOnce(&Session<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut connection = self
+            .connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let session = Session {
+            tx,
+            now: self.now(),
+            base_url,
+        };
+        let value = work(&session)?;
+        session.tx.commit()?;
+        Ok(value)
+    }
+
+    /// Returns the time, which stands still while the clock goes back.
+    fn now(&self) -> i64 {
+        let now = (self.clock)();
+        let latest = self.latest.fetch_max(now, Ordering::SeqCst).max(now);
+        i64::try_from(latest).unwrap_or(i64::MAX)
+    }
+}
+
+fn prepare(connection: &mut Connection) -> Result<(), StorageError> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > FORMAT {
+        return Err(StorageError::NewerFormat { found });
+    }
+    tx.execute_batch(SCHEMA)?;
+    tx.pragma_update(None, "user_version", FORMAT)?;
+    Ok(tx.commit()?)
+}
+
+/// One request's transaction.
+pub(super) struct Session<'s> {
+    tx: Transaction<'s>,
+    /// Milliseconds since 1970, the same throughout the request.
+    pub(super) now: i64,
+    /// What queue addresses begin with.
+    pub(super) base_url: &'s str,
+}
+
+impl Session<'_> {
+    /// Runs a statement and returns how many rows it changed.
+    pub(super) fn execute(&self, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
+        self.tx.prepare_cached(sql)?.execute(params)
+    }
+
+    /// Returns the first row.
+    pub(super) fn first<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<Option<T>> {
+        self.tx
+            .prepare_cached(sql)?
+            .query_row(params, read)
+            .optional()
+    }
+
+    /// Returns every row.
+    pub(super) fn all<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<Vec<T>> {
+        self.tx
+            .prepare_cached(sql)?
+            .query_map(params, read)?
+            .collect()
+    }
+
+    /// Returns the sequence number of the message just inserted.
+    pub(super) fn last_seq(&self) -> i64 {
+        self.tx.last_insert_rowid()
+    }
+
+    /// Returns the moment `seconds` from now.
+    pub(super) fn after_secs(&self, seconds: i64) -> i64 {
+        self.now.saturating_add(seconds.saturating_mul(1000))
+    }
+}

@@ -1,0 +1,336 @@
+//! Whether a request is let in: source and token, method, size, networks, scheme, in this order.
+//!
+//! An [`Admitted`] request can only be made here, and only from it events are made: what was not
+//! verified cannot reach the queue.
+
+use std::net::IpAddr;
+
+use crate::config::{Source, Sources};
+use crate::request::Request;
+use crate::schemes::VerifyError;
+use crate::schemes::url_token::{self, UrlToken};
+
+/// The start of every webhook's path.
+const PREFIX: &str = "/webhooks/";
+
+/// A request whose sender is proven.
+#[derive(Debug)]
+pub struct Admitted<'a> {
+    source: &'a Source,
+    retention_days: u16,
+    slug: Option<&'a str>,
+    request: &'a Request,
+}
+
+impl<'a> Admitted<'a> {
+    /// Returns the source that sent it.
+    #[must_use]
+    pub const fn source(&self) -> &'a Source {
+        self.source
+    }
+
+    /// Returns how long records of it live, in days.
+    #[must_use]
+    pub const fn retention_days(&self) -> u16 {
+        self.retention_days
+    }
+
+    /// Returns the slug of the URL that names the event, where there is one.
+    #[must_use]
+    pub const fn slug(&self) -> Option<&'a str> {
+        self.slug
+    }
+
+    /// Returns the request itself.
+    #[must_use]
+    pub const fn request(&self) -> &'a Request {
+        self.request
+    }
+}
+
+/// Why a request is not let in. It names the source only where the sender may know it.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such source, or the token is wrong, or the path has another shape.
+    #[error("no source has this URL: check the source's name and token")]
+    NotFound,
+    /// The source takes other methods only.
+    #[error("the method is not taken by source `{source_name}`")]
+    MethodNotAllowed {
+        /// The source.
+        source_name: String,
+        /// The methods it takes, as the `Allow` header lists them.
+        allow: &'static str,
+    },
+    /// The body is larger than the source takes.
+    #[error("the body of {bytes} bytes is larger than `max_body` of source `{source_name}`")]
+    TooLarge {
+        /// The source.
+        source_name: String,
+        /// The body's size.
+        bytes: usize,
+    },
+    /// The sender is not proven.
+    #[error("the sender is not proven to be source `{source_name}`")]
+    Unauthorized {
+        /// The source.
+        source_name: String,
+        /// What is missing.
+        source: VerifyError,
+    },
+}
+
+impl Refusal {
+    /// Returns the HTTP status of the answer.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::NotFound => 404,
+            Self::MethodNotAllowed { .. } => 405,
+            Self::TooLarge { .. } => 413,
+            Self::Unauthorized { .. } => 401,
+        }
+    }
+
+    /// Returns the fixed code of the answer's body.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
+            Self::TooLarge { .. } => "too_large",
+            Self::Unauthorized { .. } => "unauthorized",
+        }
+    }
+
+    /// Returns the source that refused, where one was found.
+    #[must_use]
+    pub fn source_name(&self) -> Option<&str> {
+        match self {
+            Self::NotFound => None,
+            Self::MethodNotAllowed { source_name, .. }
+            | Self::TooLarge { source_name, .. }
+            | Self::Unauthorized { source_name, .. } => Some(source_name),
+        }
+    }
+
+    /// Tells whether a newer sources document could change the answer.
+    #[must_use]
+    pub const fn depends_on_credentials(&self) -> bool {
+        match self {
+            Self::NotFound | Self::Unauthorized { .. } => true,
+            Self::MethodNotAllowed { .. } | Self::TooLarge { .. } => false,
+        }
+    }
+}
+
+/// Lets a request in, or says why not.
+///
+/// # Errors
+///
+/// The first check that fails.
+pub fn admit<'a>(sources: &'a Sources, request: &'a Request) -> Result<Admitted<'a>, Refusal> {
+    let (source, slug) = route(sources, &request.path).ok_or(Refusal::NotFound)?;
+    let source_name = || source.name.clone();
+    let methods = source.provider.methods();
+    if !methods.split(", ").any(|method| method == request.method) {
+        return Err(Refusal::MethodNotAllowed {
+            source_name: source_name(),
+            allow: methods,
+        });
+    }
+    if request.body.len() > source.max_body {
+        return Err(Refusal::TooLarge {
+            source_name: source_name(),
+            bytes: request.body.len(),
+        });
+    }
+    verify(source, request).map_err(|error| Refusal::Unauthorized {
+        source_name: source_name(),
+        source: error,
+    })?;
+    Ok(Admitted {
+        source,
+        retention_days: sources.retention_days,
+        slug,
+        request,
+    })
+}
+
+fn verify(source: &Source, request: &Request) -> Result<(), VerifyError> {
+    let inside = |peer: IpAddr| {
+        source
+            .networks
+            .iter()
+            .any(|network| network.contains(&peer))
+    };
+    if !source.networks.is_empty() && !request.peer.is_some_and(inside) {
+        return Err(VerifyError::OutsideNetworks);
+    }
+    if source.secrets.is_empty() {
+        return Ok(()); // unsigned: its token was compared with the path
+    }
+    source.provider.scheme().verify(request, &source.secrets)
+}
+
+/// Finds the source of a path and the slug behind it.
+///
+/// An unknown source takes the same comparison as a known one with a token, so that the time of a
+/// 404 does not tell which names exist.
+fn route<'a>(sources: &'a Sources, path: &'a str) -> Option<(&'a Source, Option<&'a str>)> {
+    let mut segments = path.strip_prefix(PREFIX)?.split('/');
+    let source = sources.get(segments.next()?);
+    let mut rest = segments.peekable();
+    let tokens = source.map_or(&[][..], |source| &source.tokens);
+    let has_tokens = source.is_none() || !tokens.is_empty();
+    let opened = !has_tokens || token_opens(tokens, rest.next().unwrap_or_default());
+    let slug = rest.next();
+    if !opened || rest.next().is_some() {
+        return None;
+    }
+    Some((source?, slug.filter(|slug| !slug.is_empty())))
+}
+
+fn token_opens(tokens: &[UrlToken], segment: &str) -> bool {
+    if tokens.is_empty() {
+        // Compare something of the usual length; nothing opens here.
+        let stand_in = UrlToken::new("A".repeat(url_token::MIN_CHARS));
+        let _ = url_token::opens(stand_in.as_slice(), segment);
+        return false;
+    }
+    url_token::opens(tokens, segment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "abcdefghijklmnopqrstuvwxyz";
+    const OTHER: &str = "zyxwvutsrqponmlkjihgfedcba";
+
+    fn sources() -> Sources {
+        Sources::from_toml(&format!(
+            r#"
+[sources.plain]
+provider = "ai-sync"
+secrets = ["example-secret"]
+[sources.open]
+provider = "ai-sync"
+unsigned = true
+tokens = ["{TOKEN}", "{OTHER}"]
+max_body = "10B"
+networks = ["203.0.113.0/24"]
+"#
+        ))
+        .unwrap()
+    }
+
+    fn request(method: &str, path: &str, body: &str, peer: Option<&str>) -> Request {
+        Request {
+            method: method.into(),
+            path: path.into(),
+            headers: std::iter::empty().collect(),
+            body: bytes::Bytes::copy_from_slice(body.as_bytes()),
+            peer: peer.map(|peer| peer.parse().unwrap()),
+        }
+    }
+
+    #[track_caller]
+    fn check(
+        method: &str,
+        path: &str,
+        body: &str,
+        peer: Option<&str>,
+        expected: Result<Option<&str>, u16>,
+    ) {
+        let (sources, request) = (sources(), request(method, path, body, peer));
+        let admitted = admit(&sources, &request);
+        let found = admitted
+            .as_ref()
+            .map(Admitted::slug)
+            .map_err(Refusal::status);
+        assert_eq!(found, expected, "{method} {path}");
+    }
+
+    #[test]
+    fn paths_find_their_source_token_and_slug() {
+        let peer = Some("203.0.113.9");
+        check(
+            "POST",
+            &format!("/webhooks/open/{TOKEN}"),
+            "{}",
+            peer,
+            Ok(None),
+        );
+        check(
+            "POST",
+            &format!("/webhooks/open/{OTHER}/contact"),
+            "{}",
+            peer,
+            Ok(Some("contact")),
+        );
+        check(
+            "POST",
+            &format!("/webhooks/open/{TOKEN}/"),
+            "{}",
+            peer,
+            Ok(None),
+        );
+        check(
+            "POST",
+            &format!("/webhooks/open/{TOKEN}/contact/x"),
+            "{}",
+            peer,
+            Err(404),
+        );
+        check("POST", "/webhooks/open", "{}", peer, Err(404));
+        check("POST", "/webhooks/open/contact", "{}", peer, Err(404));
+        check("POST", "/webhooks/plain", "{}", None, Err(401));
+        check("POST", "/webhooks/plain/contact", "{}", None, Err(401));
+        check(
+            "POST",
+            &format!("/webhooks/plain/{TOKEN}/contact"),
+            "{}",
+            None,
+            Err(404),
+        );
+        for path in [
+            "/",
+            "",
+            "/webhooks",
+            "/webhooks/",
+            "/webhooks/nobody",
+            "/webhooks/Plain",
+            "/webhooks//plain",
+            "/other/plain",
+            "/webhooks/plain%2f",
+        ] {
+            check("POST", path, "{}", None, Err(404));
+        }
+    }
+
+    #[test]
+    fn the_checks_come_in_their_order() {
+        let open = format!("/webhooks/open/{TOKEN}");
+        let long = "x".repeat(11);
+        check(
+            "GET",
+            "/webhooks/open/wrong-wrong-wrong-wrong",
+            &long,
+            None,
+            Err(404),
+        );
+        check("GET", &open, &long, None, Err(405));
+        check("post", &open, &long, None, Err(405));
+        check("POST", &open, &long, None, Err(413));
+        check("POST", &open, "{}", None, Err(401));
+        check("POST", &open, "{}", Some("203.0.114.1"), Err(401));
+        check(
+            "POST",
+            &open,
+            &"x".repeat(10),
+            Some("203.0.113.1"),
+            Ok(None),
+        );
+    }
+}

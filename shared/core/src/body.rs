@@ -1,0 +1,167 @@
+//! How the exact bytes of an event travel and rest: inline, deflated, or in the body store.
+
+use std::io::{Read, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+use serde::{Deserialize, Serialize};
+
+use crate::dedup;
+
+/// The most bytes, after compression, that travel in a message; more goes to the body store first.
+///
+/// It keeps a message within one 64 KiB unit of SQS's price, base64 and envelope included.
+pub const MAX_INLINE_BYTES: usize = 32 << 10;
+
+/// The exact bytes of an event's body, in a form that a queue message can hold.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Carried {
+    /// The bytes themselves, as base64: SQS takes no control characters.
+    Inline(Base64),
+    /// The bytes as a raw deflate stream, as base64.
+    Deflated(Base64),
+    /// A pointer to the body store.
+    Stored(Pointer),
+}
+
+/// Where the body store keeps a body, and how to know it again.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Pointer {
+    /// The object's key.
+    pub key: String,
+    /// The body's length in bytes.
+    pub length: usize,
+    /// The body's SHA-256 in hex.
+    pub sha256: String,
+}
+
+impl Pointer {
+    /// Tells whether `bytes` are the body that this pointer was made for.
+    #[must_use]
+    pub fn describes(&self, bytes: &[u8]) -> bool {
+        bytes.len() == self.length && dedup::sha256_hex(bytes) == self.sha256
+    }
+}
+
+impl Carried {
+    /// Carries `bytes` inline where they fit, deflated only when they do not fit as they are.
+    #[must_use]
+    pub fn inline(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() <= MAX_INLINE_BYTES {
+            return Some(Self::Inline(Base64(bytes.to_vec())));
+        }
+        deflate(bytes)
+            .filter(|deflated| deflated.len() <= MAX_INLINE_BYTES)
+            .map(|deflated| Self::Deflated(Base64(deflated)))
+    }
+
+    /// Carries a pointer to `bytes`, which the caller puts under `key` first.
+    #[must_use]
+    pub fn stored(key: String, bytes: &[u8]) -> Self {
+        Self::Stored(Pointer {
+            key,
+            length: bytes.len(),
+            sha256: dedup::sha256_hex(bytes),
+        })
+    }
+}
+
+/// Bytes that are base64 in JSON.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Base64(pub Vec<u8>);
+
+impl Serialize for Base64 {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Base64 {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        STANDARD
+            .decode(text.as_bytes())
+            .map(Self)
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// Compresses bytes; `None` when that makes them no smaller.
+#[must_use]
+pub fn deflate(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).ok()?;
+    encoder
+        .finish()
+        .ok()
+        .filter(|deflated| deflated.len() < bytes.len())
+}
+
+/// Undoes [`deflate`]; `None` for what it did not make or what exceeds `limit` bytes.
+#[must_use]
+pub fn inflate(deflated: &[u8], limit: usize) -> Option<Vec<u8>> {
+    read_to_limit(DeflateDecoder::new(deflated), limit)
+}
+
+/// Reads all that a decoder gives; `None` when it fails or gives more than `limit` bytes.
+pub(crate) fn read_to_limit(reader: impl Read, limit: usize) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut bounded = reader.take(u64::try_from(limit).ok()?.saturating_add(1));
+    bounded.read_to_end(&mut bytes).ok()?;
+    (bytes.len() <= limit).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_bodies_are_carried_as_they_are_and_large_ones_deflated() {
+        let small = vec![0_u8; MAX_INLINE_BYTES];
+        assert_eq!(
+            Carried::inline(&small),
+            Some(Carried::Inline(Base64(small.clone())))
+        );
+        let large = vec![b'x'; MAX_INLINE_BYTES + 1];
+        let Some(Carried::Deflated(Base64(deflated))) = Carried::inline(&large) else {
+            panic!("not deflated")
+        };
+        assert_eq!(inflate(&deflated, large.len()).unwrap(), large);
+        assert_eq!(inflate(&deflated, large.len() - 1), None);
+    }
+
+    #[test]
+    fn what_does_not_compress_goes_to_the_body_store() {
+        let mut state = 1_u64;
+        let noise: Vec<u8> = std::iter::repeat_with(|| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 56) as u8
+        })
+        .take(MAX_INLINE_BYTES + 1)
+        .collect();
+        assert_eq!(deflate(&noise), None);
+        assert_eq!(Carried::inline(&noise), None);
+        let Carried::Stored(pointer) = Carried::stored("k".into(), &noise) else {
+            panic!("not stored")
+        };
+        assert!(pointer.describes(&noise));
+        assert!(!pointer.describes(&noise[1..]));
+    }
+
+    #[test]
+    fn every_byte_survives_json() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        let json = serde_json::to_string(&Carried::inline(&bytes).unwrap()).unwrap();
+        assert!(json.bytes().all(|b| (b' '..0x7f).contains(&b)));
+        assert_eq!(
+            serde_json::from_str::<Carried>(&json).unwrap(),
+            Carried::Inline(Base64(bytes))
+        );
+    }
+}

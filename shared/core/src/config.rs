@@ -1,0 +1,228 @@
+//! The sources document: which senders are configured and how each proves who it is.
+//!
+//! The same fields come as TOML on the laptop and as JSON from AWS. A document is taken whole or
+//! refused whole, with line, source, field and reason; a refusal never holds a value, since values
+//! are secrets.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use ipnet::IpNet;
+
+use crate::phone::Country;
+use crate::providers::{self, Provider};
+use crate::schemes::SigningSecret;
+use crate::schemes::url_token::UrlToken;
+
+mod node;
+mod source;
+
+use node::{Fields, Node};
+
+/// The fewest days that records may live.
+pub const MIN_RETENTION_DAYS: u16 = 30;
+/// The most days that records may live: ten years.
+const MAX_RETENTION_DAYS: u16 = 3_650;
+
+/// How to read a source's texts and numbers: what of its configuration travels with its events.
+#[derive(Clone, Debug, Default, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
+pub struct Reading {
+    /// How to read national numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<Country>,
+    /// Words that take a number off the list of those that may be texted, instead of the defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opt_out_words: Option<Vec<String>>,
+    /// Words that put it back, instead of the defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opt_in_words: Option<Vec<String>>,
+}
+
+/// One configured sender.
+#[derive(Clone)]
+pub struct Source {
+    /// The name in the URL.
+    pub name: String,
+    /// What people call it.
+    pub title: Option<String>,
+    /// The kind of sender.
+    pub provider: &'static dyn Provider,
+    /// The current signing secrets; empty where the source is unsigned.
+    pub secrets: Vec<SigningSecret>,
+    /// The current URL tokens; empty where the URL has none.
+    pub tokens: Vec<UrlToken>,
+    /// The networks that may send; empty where all may.
+    pub networks: Vec<IpNet>,
+    /// The largest body taken, in bytes.
+    pub max_body: usize,
+    /// How to read what it says.
+    pub reading: Reading,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source")
+            .field("name", &self.name)
+            .field("provider", &self.provider.name())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Source {
+    /// Returns what proves who is calling, as `switchhook sources` shows it.
+    #[must_use]
+    pub fn scheme(&self) -> String {
+        let signature = (!self.secrets.is_empty()).then(|| self.provider.scheme().name());
+        let token = (!self.tokens.is_empty()).then_some("url-token");
+        signature
+            .into_iter()
+            .chain(token)
+            .collect::<Vec<_>>()
+            .join(" + ")
+    }
+}
+
+/// A whole, valid document.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    /// How long records live, in days.
+    pub retention_days: u16,
+    sources: BTreeMap<String, Source>,
+}
+
+impl Sources {
+    /// Reads a TOML document.
+    ///
+    /// # Errors
+    ///
+    /// The first thing in it that cannot be taken, with its line.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        Self::from_node(node::from_toml(text)?)
+    }
+
+    /// Reads a JSON document of the same fields.
+    ///
+    /// # Errors
+    ///
+    /// The first thing in it that cannot be taken.
+    pub fn from_json(text: &str) -> Result<Self, ConfigError> {
+        Self::from_node(node::from_json(text)?)
+    }
+
+    /// Returns a source by its name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Source> {
+        self.sources.get(name)
+    }
+
+    /// Iterates over the sources by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Source> {
+        self.sources.values()
+    }
+
+    fn from_node(root: Node) -> Result<Self, ConfigError> {
+        let mut fields = Fields::of(root, None)?;
+        let retention_days = match fields.integer("retention_days")? {
+            None => MIN_RETENTION_DAYS,
+            Some((days, line)) => u16::try_from(days)
+                .ok()
+                .filter(|days| (MIN_RETENTION_DAYS..=MAX_RETENTION_DAYS).contains(days))
+                .ok_or_else(|| {
+                    ConfigError::at(
+                        line,
+                        None,
+                        "retention_days",
+                        format!(
+                            "must be between {MIN_RETENTION_DAYS} and {MAX_RETENTION_DAYS} days"
+                        ),
+                    )
+                })?,
+        };
+        let tables = fields.table("sources")?.unwrap_or_default();
+        fields.finish(&["retention_days", "sources"])?;
+        if tables.is_empty() {
+            let reason = "there is none: add a `[sources.NAME]` table with its `provider`";
+            return Err(ConfigError::at(None, None, "sources", reason));
+        }
+        let sources = tables
+            .into_iter()
+            .map(|(name, node)| Ok((name.clone(), source::read(name, node)?)))
+            .collect::<Result<_, ConfigError>>()?;
+        Ok(Self {
+            retention_days,
+            sources,
+        })
+    }
+}
+
+/// Why a document is refused: where, and what to do. It never holds a value of the document.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ConfigError {
+    /// The line, counted from 1, where the document is TOML.
+    pub line: Option<usize>,
+    /// The source's name.
+    pub source: Option<String>,
+    /// The field's name.
+    pub field: Option<String>,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl ConfigError {
+    fn at(
+        line: Option<usize>,
+        source: Option<&str>,
+        field: &str,
+        reason: impl Into<String>,
+    ) -> Self {
+        let field = (!field.is_empty()).then(|| field.to_owned());
+        Self {
+            line,
+            source: source.map(str::to_owned),
+            field,
+            reason: reason.into(),
+        }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, "line {line}: ")?;
+        }
+        if let Some(source) = &self.source {
+            write!(f, "source `{source}`: ")?;
+        }
+        if let Some(field) = &self.field {
+            write!(f, "`{field}`: ")?;
+        }
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// The providers that the design names and that are not built yet.
+pub(crate) const NOT_BUILT_YET: &[&str] = &[
+    "cellcast",
+    "cloudcontactai",
+    "nectar-desk",
+    "standard-webhooks",
+];
+
+fn provider(name: &str) -> Result<&'static dyn Provider, String> {
+    if let Some(provider) = providers::find(name) {
+        return Ok(provider);
+    }
+    if NOT_BUILT_YET.contains(&name) {
+        return Err("this provider is not built yet".to_owned());
+    }
+    let known: Vec<_> = providers::ALL
+        .iter()
+        .map(|p| format!("`{}`", p.name()))
+        .collect();
+    Err(format!("no such provider; there is {}", known.join(", ")))
+}
+
+#[cfg(test)]
+mod tests;

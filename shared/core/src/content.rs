@@ -1,0 +1,157 @@
+//! From the bytes of a body to one JSON text that providers read, or the reason why there is none.
+//!
+//! The bytes themselves are kept elsewhere, as they were sent: what is undone here
+//! (`Content-Encoding`, form encoding) is undone for reading only.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+
+use crate::body::read_to_limit;
+use crate::json::JsonError;
+use crate::request::Headers;
+
+/// The most bytes that a compressed body is inflated to.
+pub const MAX_INFLATED_BYTES: usize = 16 << 20;
+
+/// Why a body says nothing. The texts are what the ledger shows as `reason`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Unreadable {
+    /// There are no bytes.
+    #[error("the body is empty")]
+    Empty,
+    /// The `Content-Encoding` is none that is known.
+    #[error("the content encoding is not known")]
+    Encoding,
+    /// The body does not inflate, or inflates to more than is taken.
+    #[error("the compressed body is damaged or inflates to more than 16 MiB")]
+    Compressed,
+    /// The body is no UTF-8.
+    #[error("the body is not valid UTF-8")]
+    Utf8,
+    /// The body is no JSON that can be read.
+    #[error("the body is {0}")]
+    Json(#[from] JsonError),
+}
+
+/// Returns the JSON text of a body: forms become an object of texts, a repeated key a list.
+///
+/// # Errors
+///
+/// When nothing can be read. That an object is in it is for the caller to find out.
+pub fn json_text<'a>(headers: &Headers, body: &'a [u8]) -> Result<Cow<'a, str>, Unreadable> {
+    let bytes = inflated(headers.get("content-encoding").unwrap_or_default(), body)?;
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(Unreadable::Empty);
+    }
+    let content_type = headers.get("content-type").unwrap_or_default();
+    let looks_like_json = bytes.trim_ascii_start().first() == Some(&b'{');
+    if is_form(content_type) && !looks_like_json {
+        return Ok(Cow::Owned(form_to_json(&bytes)));
+    }
+    match bytes {
+        Cow::Borrowed(bytes) => std::str::from_utf8(bytes)
+            .map(Cow::Borrowed)
+            .map_err(|_| Unreadable::Utf8),
+        Cow::Owned(bytes) => String::from_utf8(bytes)
+            .map(Cow::Owned)
+            .map_err(|_| Unreadable::Utf8),
+    }
+}
+
+fn is_form(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+fn inflated<'a>(encoding: &str, body: &'a [u8]) -> Result<Cow<'a, [u8]>, Unreadable> {
+    let bytes = match encoding.trim().to_ascii_lowercase().as_str() {
+        "" | "identity" => return Ok(Cow::Borrowed(body)),
+        "gzip" | "x-gzip" => read_to_limit(MultiGzDecoder::new(body), MAX_INFLATED_BYTES),
+        "deflate" => read_to_limit(ZlibDecoder::new(body), MAX_INFLATED_BYTES)
+            .or_else(|| read_to_limit(DeflateDecoder::new(body), MAX_INFLATED_BYTES)),
+        _ => return Err(Unreadable::Encoding),
+    };
+    bytes.map(Cow::Owned).ok_or(Unreadable::Compressed)
+}
+
+fn form_to_json(bytes: &[u8]) -> String {
+    let mut fields: BTreeMap<Cow<'_, str>, Vec<Cow<'_, str>>> = BTreeMap::new();
+    for (key, value) in form_urlencoded::parse(bytes) {
+        fields.entry(key).or_default().push(value);
+    }
+    let object: serde_json::Map<String, serde_json::Value> = fields
+        .into_iter()
+        .map(|(key, mut values)| {
+            let only = if values.len() == 1 {
+                values.pop()
+            } else {
+                None
+            };
+            (
+                key.into_owned(),
+                only.map_or_else(|| values.into(), Into::into),
+            )
+        })
+        .collect();
+    serde_json::Value::Object(object).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn headers(list: &[(&str, &str)]) -> Headers {
+        list.iter()
+            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+            .collect()
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn forms_become_objects_of_texts() {
+        let form = headers(&[(
+            "content-type",
+            "application/x-www-form-urlencoded; charset=UTF-8",
+        )]);
+        assert_eq!(
+            json_text(&form, b"first_name=J%C3%B6rg+A&tag=1&tag=2&empty=").unwrap(),
+            "{\"empty\":\"\",\"first_name\":\"J\u{f6}rg A\",\"tag\":[\"1\",\"2\"]}"
+        );
+        assert_eq!(json_text(&form, b" {\"a\":1}").unwrap(), " {\"a\":1}");
+    }
+
+    #[test]
+    fn compressed_bodies_are_inflated_within_bounds() {
+        let encoded = headers(&[("content-encoding", "GZIP")]);
+        assert_eq!(json_text(&encoded, &gzip(b"{}")).unwrap(), "{}");
+        let whole = gzip(b"{\"a\":\"some text that is long enough to cut\"}");
+        assert_eq!(
+            json_text(&encoded, &whole[..whole.len() - 9]),
+            Err(Unreadable::Compressed)
+        );
+        assert_eq!(json_text(&encoded, b"{}"), Err(Unreadable::Compressed));
+        let bomb = gzip(&vec![b' '; MAX_INFLATED_BYTES + 1]);
+        assert_eq!(json_text(&encoded, &bomb), Err(Unreadable::Compressed));
+        assert_eq!(
+            json_text(&headers(&[("content-encoding", "br")]), b"{}"),
+            Err(Unreadable::Encoding)
+        );
+    }
+
+    #[test]
+    fn what_says_nothing_is_told_why() {
+        let none = headers(&[]);
+        assert_eq!(json_text(&none, b""), Err(Unreadable::Empty));
+        assert_eq!(json_text(&none, b" \r\n"), Err(Unreadable::Empty));
+        assert_eq!(json_text(&none, b"{\"a\":\"\xff\"}"), Err(Unreadable::Utf8));
+    }
+}

@@ -1,0 +1,237 @@
+//! What events say, in the words that all providers share: one type for each shape of `data`.
+//!
+//! Every field is always written, as null when unknown; a provider's other fields are kept in
+//! `extra` as they were sent. Times are RFC 3339, durations whole seconds, money decimal text.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::time::Timestamp;
+
+/// A provider's other fields, as they were sent.
+pub type Extra = BTreeMap<String, Box<RawValue>>;
+
+/// Which way a call or text went.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// From the customer to us.
+    Inbound,
+    /// From us to the customer.
+    Outbound,
+}
+
+/// What became of an outbound text, by rank: from `Excluded` on a status is final, and a higher one
+/// wins over a lower one whatever their times.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeliveryStatus {
+    /// The provider took it.
+    Accepted,
+    /// It went out.
+    Sent,
+    /// It failed on the way.
+    Failed,
+    /// It reached the handset.
+    Delivered,
+}
+
+impl DeliveryStatus {
+    /// The ranks of the design; those between [`Self::Sent`] and [`Self::Delivered`] leave room for
+    /// the other final ones.
+    #[must_use]
+    pub const fn rank(self) -> u8 {
+        match self {
+            Self::Accepted => 1,
+            Self::Sent => 2,
+            Self::Failed => 5,
+            Self::Delivered => 8,
+        }
+    }
+
+    /// Tells whether nothing but a higher rank may follow.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        match self {
+            Self::Accepted | Self::Sent => false,
+            Self::Failed | Self::Delivered => true,
+        }
+    }
+}
+
+macro_rules! shapes {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Debug, Default, Serialize)]
+            pub struct $name {
+                $($(#[$field_doc])* pub $field: Option<$type>,)*
+                /// The provider's other fields.
+                pub extra: Extra,
+            }
+        )*
+
+        /// The data of one event: its shape follows from its kind.
+        #[derive(Clone, Debug, Serialize)]
+        #[serde(untagged)]
+        pub enum Data { $($(#[$doc])* $name($name)),* }
+
+        $(
+            impl From<$name> for Data {
+                fn from(data: $name) -> Self {
+                    Self::$name(data)
+                }
+            }
+
+            impl<'a> TryFrom<&'a Data> for &'a $name {
+                type Error = WrongShape;
+
+                fn try_from(data: &'a Data) -> Result<Self, WrongShape> {
+                    match data {
+                        Data::$name(data) => Ok(data),
+                        #[expect(clippy::allow_attributes, reason = "one arm too many for a single shape")]
+                        #[allow(unreachable_patterns, reason = "there are several shapes")]
+                        _ => Err(WrongShape),
+                    }
+                }
+            }
+        )*
+
+        impl Data {
+            /// Returns the provider's other fields.
+            pub const fn extra_mut(&mut self) -> &mut Extra {
+                match self { $(Self::$name(data) => &mut data.extra),* }
+            }
+        }
+    };
+}
+
+/// The data is of another shape than the handler of its kind takes.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the data has not the shape of its kind")]
+pub struct WrongShape;
+
+shapes! {
+    /// Data of `message.received`.
+    MessageReceived {
+        /// The customer's number.
+        from: String,
+        /// Our number.
+        to: String,
+        /// What the customer wrote.
+        text: String,
+        /// The text of ours that it answers.
+        in_reply_to_text: String,
+        /// `sms` and the like.
+        channel: String,
+    }
+    /// Data of `message.status`.
+    MessageStatus {
+        /// The status, where it is known what the provider's word means.
+        status: DeliveryStatus,
+        /// The provider's word.
+        status_raw: String,
+        /// Whether the status is final.
+        r#final: bool,
+        /// Our number or name.
+        from: String,
+        /// The customer's number.
+        to: String,
+        /// What was sent.
+        text: String,
+        /// How many parts it was sent in.
+        segments: u64,
+        /// What it cost, as decimal text.
+        price: String,
+        /// The provider's or carrier's code.
+        error_code: String,
+        /// Why it failed.
+        reason: String,
+    }
+    /// Data of all `call.*` kinds.
+    Call {
+        /// Which way it went.
+        direction: Direction,
+        /// The caller's number.
+        from: String,
+        /// The called number.
+        to: String,
+        /// Who took it.
+        agent: String,
+        /// The provider's word.
+        status: String,
+        /// When it began.
+        started_at: Timestamp,
+        /// When it was answered.
+        answered_at: Timestamp,
+        /// When it ended.
+        ended_at: Timestamp,
+        /// How long it took, in seconds.
+        duration_secs: u64,
+        /// How long people talked, in seconds.
+        talk_secs: u64,
+        /// How long the caller waited, in seconds.
+        wait_secs: u64,
+        /// Addresses of recordings, https only.
+        recordings: Vec<String>,
+        /// What the agent made of it.
+        disposition: String,
+        /// How it felt.
+        sentiment: String,
+        /// What was said.
+        transcript: String,
+        /// Labels.
+        tags: Vec<String>,
+    }
+    /// Data of `contact.modified` and `contact.deleted`.
+    Contact {
+        /// The full name.
+        name: String,
+        /// The phone number.
+        phone: String,
+        /// The e-mail address.
+        email: String,
+        /// The postal address, in one line.
+        address: String,
+        /// The lists that the contact is on.
+        lists: Vec<String>,
+        /// Fields that the account defined itself.
+        fields: Extra,
+    }
+    /// Data of all `agent.*` kinds.
+    Agent {
+        /// The agent's name.
+        name: String,
+        /// `online` and the like, in the provider's words.
+        status: String,
+        /// Figures, as sent.
+        metrics: Box<RawValue>,
+    }
+    /// Data of both `campaign.*` kinds.
+    Campaign {
+        /// The campaign's name.
+        name: String,
+        /// Figures, as sent.
+        totals: Box<RawValue>,
+    }
+    /// Data of `lead.generated` and `appointment.scheduled`.
+    Booking {
+        /// The person's name.
+        name: String,
+        /// The person's number.
+        phone: String,
+        /// The person's e-mail address.
+        email: String,
+        /// When the appointment begins.
+        starts_at: Timestamp,
+        /// Who won it.
+        agent: String,
+    }
+    /// Data of `unrecognised` and `unreadable`.
+    Unknown {
+        /// Why it is not known what happened.
+        reason: String,
+    }
+}

@@ -1,0 +1,142 @@
+//! Deduplication keys and their windows: when two deliveries are the same happening.
+//!
+//! This is the place that digests anything. It decides nothing about a particular provider.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::time::Timestamp;
+
+/// Returns the SHA-256 of `parts` in hex, each part preceded by its length so that no two lists of
+/// parts digest alike.
+#[must_use]
+pub fn digest(parts: &[&[u8]]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hasher.update(part);
+    }
+    hex::encode(hasher.finalize())
+}
+
+/// Returns the SHA-256 of one body in hex, as any other tool computes it.
+#[must_use]
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+/// How long one key stands for one happening.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Window {
+    /// As long as the record lives: the key names one happening.
+    Record,
+    /// This many seconds: the same bytes may rightly come again later.
+    Secs(u32),
+}
+
+/// Within an entity, what makes two events one.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct DedupKey {
+    key: String,
+    window: Window,
+}
+
+impl DedupKey {
+    /// The number of hex digits kept of a key's digest: 128 bits, within one entity.
+    const DIGITS: usize = 32;
+
+    /// Makes a key of `parts`, the name of what happened first.
+    #[must_use]
+    pub fn new(parts: &[&[u8]], window: Window) -> Self {
+        let mut key = digest(parts);
+        key.truncate(Self::DIGITS);
+        Self { key, window }
+    }
+
+    /// Returns the record's name for an event accepted at `accepted_at`.
+    #[must_use]
+    pub fn record_name(&self, accepted_at: Timestamp) -> String {
+        match self.slot(accepted_at) {
+            None => self.key.clone(),
+            Some(slot) => format!("{}#{slot}", self.key),
+        }
+    }
+
+    /// Returns the names of all records that could make an event accepted at `accepted_at` a
+    /// duplicate: with a window, those of the slot before, of and after.
+    #[must_use]
+    pub fn candidates(&self, accepted_at: Timestamp) -> Vec<String> {
+        match self.slot(accepted_at) {
+            None => vec![self.key.clone()],
+            Some(slot) => [slot.saturating_sub(1), slot, slot.saturating_add(1)]
+                .map(|slot| format!("{}#{slot}", self.key))
+                .into(),
+        }
+    }
+
+    /// Tells whether two accepted times are less than the window apart. The time now is no part of
+    /// it: a backlog changes nothing.
+    #[must_use]
+    pub fn covers(&self, one: Timestamp, other: Timestamp) -> bool {
+        match self.window {
+            Window::Record => true,
+            Window::Secs(secs) => {
+                let apart = one.as_millisecond().abs_diff(other.as_millisecond());
+                apart < u64::from(secs).saturating_mul(1_000)
+            }
+        }
+    }
+
+    fn slot(&self, accepted_at: Timestamp) -> Option<i64> {
+        match self.window {
+            Window::Record => None,
+            Window::Secs(secs) => Some(accepted_at.as_second().div_euclid(i64::from(secs.max(1)))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn parts_are_told_apart() {
+        assert_ne!(digest(&[b"ab", b"c"]), digest(&[b"a", b"bc"]));
+        assert_ne!(digest(&[b"a"]), digest(&[b"a", b""]));
+    }
+
+    #[test]
+    fn a_known_digest() {
+        // printf 'abc' | sha256sum
+        assert_eq!(
+            sha256_hex(b"abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+
+    #[test]
+    fn a_key_without_a_window_has_one_record() {
+        let key = DedupKey::new(&[b"call.ended"], Window::Record);
+        assert_eq!(key.candidates(at(0)), vec![key.record_name(at(1_000_000))]);
+        assert!(key.covers(at(0), at(10_000_000)));
+    }
+
+    #[test]
+    fn whatever_is_within_the_window_is_among_the_candidates() {
+        let key = DedupKey::new(&[b"x"], Window::Secs(120));
+        for first in [0, 1, 119, 120, 121, 239, 1_000_000_007] {
+            for apart in -119..120_i64 {
+                let (one, other) = (at(first), at(first + apart));
+                assert!(key.covers(one, other));
+                assert!(key.candidates(one).contains(&key.record_name(other)));
+            }
+            assert!(!key.covers(at(first), at(first + 120)));
+            assert_ne!(key.record_name(at(first)), key.record_name(at(first + 120)));
+        }
+    }
+}

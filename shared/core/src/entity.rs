@@ -1,0 +1,83 @@
+//! What an event is about: `{source}/{type}/{key}`, and the queue's message group made from it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::dedup;
+use crate::kind::EntityType;
+
+/// The longest key of an entity, in bytes.
+///
+/// `DynamoDB` takes partition keys of up to 2,048 bytes; the source and the type need the rest.
+pub const MAX_KEY_BYTES: usize = 1_024;
+
+/// The longest message group that SQS takes, in characters.
+const MAX_GROUP_CHARS: usize = 128;
+
+/// The name of an entity. Its key is as the provider wrote it.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct Entity(String);
+
+impl Entity {
+    /// Names an entity.
+    #[must_use]
+    pub fn new(source: &str, entity_type: EntityType, key: &str) -> Self {
+        Self(format!("{source}/{}/{key}", entity_type.as_str()))
+    }
+
+    /// Takes a name as it was written before, from the ledger or the command line.
+    #[must_use]
+    pub const fn from_name(name: String) -> Self {
+        Self(name)
+    }
+
+    /// Returns the whole name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the source's name.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        self.0.split('/').next().unwrap_or_default()
+    }
+
+    /// Returns the SQS message group: the name itself, or its digest where SQS would not take it.
+    ///
+    /// SQS takes up to 128 alphanumeric and punctuation characters
+    /// (API reference of `SendMessage`, `MessageGroupId`).
+    #[must_use]
+    pub fn message_group(&self) -> String {
+        let fits = self.0.len() <= MAX_GROUP_CHARS;
+        if fits && self.0.chars().all(|c| c.is_ascii_graphic()) {
+            self.0.clone()
+        } else {
+            dedup::digest(&[self.0.as_bytes()])
+        }
+    }
+}
+
+impl fmt::Display for Entity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_the_name_or_its_digest() {
+        let group = |key: &str| Entity::new("voice", EntityType::Call, key).message_group();
+        assert_eq!(group("call_987"), "voice/call/call_987");
+        assert_eq!(group("+1555"), "voice/call/+1555");
+        for odd in ["with space", "naïve", "tab\t", &"x".repeat(129)] {
+            assert_eq!(group(odd).len(), 64, "{odd}");
+        }
+        assert_ne!(group("a b"), group("a  b"));
+    }
+}

@@ -1,0 +1,94 @@
+//! What travels on the queue: one event, with all that the ingress found out about it.
+//!
+//! Identity (kind, entity, dedup key) is decided once, here, before the queue: a redelivery or a
+//! redrive months later means the same event whatever the code then says. What the event says is
+//! read after the queue, from the exact bytes.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::body::Carried;
+use crate::config::Reading;
+use crate::dedup::DedupKey;
+use crate::entity::Entity;
+use crate::ids::EventId;
+use crate::kind::Kind;
+use crate::request::Headers;
+use crate::time::Timestamp;
+
+/// The headers that a record keeps: those that say how to read the body, and who says it sent it.
+/// Never credentials.
+pub const KEPT_HEADERS: &[&str] = &["content-encoding", "content-type", "user-agent"];
+
+/// One event on its way from the ingress to the consumer.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Envelope {
+    /// The version of this format.
+    pub version: Version,
+    /// The event's id.
+    pub id: EventId,
+    /// The provider's name.
+    pub provider: String,
+    /// The slug of the URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slug: Option<String>,
+    /// The accepted time: the ingress clock at verification.
+    pub received_at: Timestamp,
+    /// How long its record lives.
+    pub retention_days: u16,
+    /// What happened.
+    pub kind: Kind,
+    /// The sender's own name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_event: Option<String>,
+    /// Why it is not known what happened, for `unrecognised` and `unreadable`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What it is about. The source's name is its first part.
+    pub entity: Entity,
+    /// What makes it the same event as another one.
+    pub dedup: DedupKey,
+    /// How to read it.
+    #[serde(default)]
+    pub reading: Reading,
+    /// The headers of [`KEPT_HEADERS`] that came with it.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Its exact bytes.
+    pub body: Carried,
+}
+
+/// The version of the envelope's format; a message of another version cannot be read as this one.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Version;
+
+impl Version {
+    const NUMBER: u8 = 1;
+}
+
+impl Serialize for Version {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(Self::NUMBER)
+    }
+}
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u8::deserialize(deserializer)? {
+            Self::NUMBER => Ok(Self),
+            other => Err(serde::de::Error::custom(format_args!(
+                "envelope version {other}"
+            ))),
+        }
+    }
+}
+
+/// Picks the headers to keep.
+#[must_use]
+pub fn kept_headers(headers: &Headers) -> BTreeMap<String, String> {
+    KEPT_HEADERS
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), headers.get(name)?.to_owned())))
+        .collect()
+}

@@ -1,0 +1,231 @@
+//! JSON read one level at a time, without losing anything.
+//!
+//! An [`Object`] keeps its values as the text that was sent: numbers beyond any type, repeated keys
+//! (the last one wins) and escapes survive, and only the fields that somebody asks for are decoded.
+//! There is no tree of values here and no recursion over input.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// The deepest nesting that is read; deeper documents are refused as a whole.
+///
+/// It keeps every later reader of the same text, ours or the user's, away from its own limit.
+pub const MAX_DEPTH: usize = 128;
+
+/// Why a text is not a JSON object.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum JsonError {
+    /// The text is nested deeper than [`MAX_DEPTH`].
+    #[error("nested deeper than {MAX_DEPTH} levels")]
+    TooDeep,
+    /// The text is JSON, but no object.
+    #[error("not a JSON object")]
+    NotAnObject,
+    /// The text is not JSON.
+    #[error("not valid JSON")]
+    Invalid,
+}
+
+#[derive(Deserialize, Eq, Ord, PartialEq, PartialOrd)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// A JSON object whose values are still text.
+#[derive(Clone, Debug, Default)]
+pub struct Object<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
+
+impl<'a> Object<'a> {
+    /// Reads the first level of `text`.
+    ///
+    /// # Errors
+    ///
+    /// When `text` is not a JSON object or is nested too deeply.
+    pub fn parse(text: &'a str) -> Result<Self, JsonError> {
+        if depth(text) > MAX_DEPTH {
+            return Err(JsonError::TooDeep);
+        }
+        let raw: &RawValue = serde_json::from_str(text).map_err(|_| JsonError::Invalid)?;
+        Self::from_raw(raw)
+    }
+
+    /// Reads the first level of a value that was read before.
+    ///
+    /// # Errors
+    ///
+    /// When the value is no object, or a key of it is no text (half a surrogate pair).
+    pub fn from_raw(raw: &'a RawValue) -> Result<Self, JsonError> {
+        if !raw.get().starts_with('{') {
+            return Err(JsonError::NotAnObject);
+        }
+        let map: BTreeMap<Key<'a>, &'a RawValue> =
+            serde_json::from_str(raw.get()).map_err(|_| JsonError::Invalid)?;
+        Ok(Self(
+            map.into_iter().map(|(key, value)| (key.0, value)).collect(),
+        ))
+    }
+
+    /// Returns the value of `key`, if there is one.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&'a RawValue> {
+        self.0.get(key).copied()
+    }
+
+    /// Takes the value of `key` out.
+    pub fn remove(&mut self, key: &str) -> Option<&'a RawValue> {
+        self.0.remove(key)
+    }
+
+    /// Returns the text of `key`, if its value is a text.
+    #[must_use]
+    pub fn text(&self, key: &str) -> Option<String> {
+        self.get(key).and_then(text)
+    }
+
+    /// Iterates over what is left, in the order of the keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        self.0.iter().map(|(key, value)| (key.as_ref(), *value))
+    }
+}
+
+/// Returns a JSON string's text; `None` for any other value and for half a surrogate pair.
+#[must_use]
+pub fn text(raw: &RawValue) -> Option<String> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+/// Returns an identifier: a string that is not empty, or a number as it was written.
+#[must_use]
+pub fn identifier(raw: &RawValue) -> Option<String> {
+    let written = raw.get();
+    if written.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
+        return Some(written.to_owned());
+    }
+    text(raw).filter(|id| !id.trim().is_empty())
+}
+
+/// Writes `raw` in one form whatever its white space, key order and escapes: for digests.
+///
+/// Numbers stay as written. The depth was bounded when the document was parsed.
+pub fn write_canonical(raw: &RawValue, out: &mut String) {
+    let written = raw.get();
+    if let Ok(object) = Object::from_raw(raw) {
+        out.push('{');
+        for (key, value) in object.iter() {
+            out.push_str(&serde_json::Value::from(key).to_string());
+            out.push(':');
+            write_canonical(value, out);
+            out.push(',');
+        }
+        out.push('}');
+    } else if let Ok(list) = serde_json::from_str::<Vec<&RawValue>>(written) {
+        out.push('[');
+        for value in list {
+            write_canonical(value, out);
+            out.push(',');
+        }
+        out.push(']');
+    } else if let Some(text) = text(raw) {
+        out.push_str(&serde_json::Value::from(text).to_string());
+    } else {
+        out.push_str(written);
+    }
+}
+
+/// Counts the deepest nesting of brackets outside strings.
+fn depth(text: &str) -> usize {
+    let (mut open, mut deepest) = (0_usize, 0_usize);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in text.bytes() {
+        if in_string {
+            in_string = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'{' | b'[' => {
+                open = open.saturating_add(1);
+                deepest = deepest.max(open);
+            }
+            b'}' | b']' => open = open.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_of_repeated_keys_wins() {
+        let object = Object::parse(r#"{"To":"first","To":"second"}"#).unwrap();
+        assert_eq!(object.text("To").unwrap(), "second");
+    }
+
+    #[test]
+    fn numbers_beyond_any_type_keep_their_text() {
+        let object = Object::parse(r#"{"n":1e999,"m":123456789012345678901234567890}"#).unwrap();
+        assert_eq!(object.get("n").unwrap().get(), "1e999");
+        assert_eq!(
+            identifier(object.get("m").unwrap()).unwrap(),
+            "123456789012345678901234567890"
+        );
+    }
+
+    #[test]
+    fn nesting_is_bounded_and_brackets_in_strings_do_not_count() {
+        let nested =
+            |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+        assert!(Object::parse(&nested(MAX_DEPTH - 1)).is_ok());
+        assert_eq!(
+            Object::parse(&nested(MAX_DEPTH)).unwrap_err(),
+            JsonError::TooDeep
+        );
+        assert_eq!(
+            Object::parse(&nested(10_000)).unwrap_err(),
+            JsonError::TooDeep
+        );
+        assert_eq!(depth(r#"{"a":"[[[\"[["}"#), 1);
+        assert_eq!(depth(r#"{"a":"\\","b":[1]}"#), 2);
+    }
+
+    #[test]
+    fn what_is_no_object_is_told_from_what_is_no_json() {
+        for (text, error) in [
+            ("null", JsonError::NotAnObject),
+            ("[]", JsonError::NotAnObject),
+            ("7", JsonError::NotAnObject),
+            ("{", JsonError::Invalid),
+            ("{} x", JsonError::Invalid),
+            ("", JsonError::Invalid),
+        ] {
+            assert_eq!(Object::parse(text).unwrap_err(), error, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_canonical_form_ignores_white_space_order_and_escapes() {
+        let canonical = |text: &str| {
+            let mut out = String::new();
+            write_canonical(serde_json::from_str(text).unwrap(), &mut out);
+            out
+        };
+        assert_eq!(
+            canonical(r#"{"b":[1, {"c":"\u0041"}],"a":null}"#),
+            canonical(r#" { "a" : null , "b":[1,{"c":"A"}] }"#)
+        );
+        assert_ne!(canonical(r#"{"a":"1"}"#), canonical(r#"{"a":1}"#));
+        assert_ne!(canonical(r#"{"a":[1,2]}"#), canonical(r#"{"a":[2,1]}"#));
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_no_text_but_does_not_spoil_the_rest() {
+        let object = Object::parse(r#"{"a":"\ud800","b":"fine"}"#).unwrap();
+        assert_eq!(object.text("a"), None);
+        assert_eq!(object.text("b").unwrap(), "fine");
+    }
+}

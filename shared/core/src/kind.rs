@@ -1,0 +1,134 @@
+//! The canonical event types, the same for every provider.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal on $entity:ident),* $(,)?) => {
+        /// What happened, in the words that all providers share.
+        #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+        pub enum Kind { $($(#[$doc])* #[serde(rename = $name)] $variant),* }
+
+        impl Kind {
+            /// Every kind, in alphabetical order of the list in the design.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// Returns the name that users see, such as `call.ended`.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+
+            /// Returns the type of entity that events of this kind are about.
+            #[must_use]
+            pub const fn entity_type(self) -> EntityType {
+                match self { $(Self::$variant => EntityType::$entity),* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// An agent was created.
+    AgentCreated = "agent.created" on Agent,
+    /// An agent's figures were reported.
+    AgentPerformance = "agent.performance" on Agent,
+    /// An agent went online or offline.
+    AgentStatus = "agent.status" on Agent,
+    /// An agent's configuration changed.
+    AgentUpdated = "agent.updated" on Agent,
+    /// An appointment was booked.
+    AppointmentScheduled = "appointment.scheduled" on Appointment,
+    /// A call was answered.
+    CallAnswered = "call.answered" on Call,
+    /// A call ended.
+    CallEnded = "call.ended" on Call,
+    /// A call began.
+    CallStarted = "call.started" on Call,
+    /// A call was handed on.
+    CallTransferred = "call.transferred" on Call,
+    /// A campaign finished.
+    CampaignCompleted = "campaign.completed" on Campaign,
+    /// A campaign began.
+    CampaignStarted = "campaign.started" on Campaign,
+    /// A contact was deleted.
+    ContactDeleted = "contact.deleted" on Contact,
+    /// A contact was changed, or made without the provider saying so.
+    ContactModified = "contact.modified" on Contact,
+    /// A lead was won.
+    LeadGenerated = "lead.generated" on Lead,
+    /// A text came in from a customer.
+    MessageReceived = "message.received" on Conversation,
+    /// What became of a text that went out.
+    MessageStatus = "message.status" on Message,
+    /// An authentic delivery that could not be parsed.
+    Unreadable = "unreadable" on Delivery,
+    /// An authentic delivery that is none of the known events.
+    Unrecognised = "unrecognised" on Delivery,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The text is no kind.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("no such kind of event")]
+pub struct UnknownKind;
+
+impl FromStr for Kind {
+    type Err = UnknownKind;
+
+    fn from_str(text: &str) -> Result<Self, UnknownKind> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|kind| kind.as_str() == text)
+            .ok_or(UnknownKind)
+    }
+}
+
+/// What an event can be about.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum EntityType {
+    /// A person or program that takes calls.
+    Agent,
+    /// A booked appointment.
+    Appointment,
+    /// One call.
+    Call,
+    /// An outbound campaign.
+    Campaign,
+    /// A person in the provider's address book.
+    Contact,
+    /// The texts between a customer's number and ours.
+    Conversation,
+    /// A delivery that says nothing about anything known.
+    Delivery,
+    /// A lead.
+    Lead,
+    /// One outbound text.
+    Message,
+}
+
+impl EntityType {
+    /// Returns the type as it stands in an entity's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Appointment => "appointment",
+            Self::Call => "call",
+            Self::Campaign => "campaign",
+            Self::Contact => "contact",
+            Self::Conversation => "conversation",
+            Self::Delivery => "delivery",
+            Self::Lead => "lead",
+            Self::Message => "message",
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The ledger: every accepted event once (its record), and the current state of every entity.
+//!
+//! Here is what they are and how a duplicate is told. Reading and writing them is the port
+//! [`crate::ports::Ledger`]; the order of the writes is the consumer's.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::body::Pointer;
+use crate::dedup::DedupKey;
+use crate::entity::Entity;
+use crate::ids::{DeliveryId, EventId};
+use crate::kind::Kind;
+use crate::occurrence::Sequence;
+use crate::states::Stored;
+use crate::time::Timestamp;
+
+/// The most delivery ids that a record counts.
+pub const MAX_COUNTED_DELIVERIES: usize = 100;
+
+/// How a record keeps the exact bytes of its event.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum RawBody {
+    /// As they are.
+    Plain(Vec<u8>),
+    /// As a raw deflate stream.
+    Deflated(Vec<u8>),
+    /// In the body store.
+    Stored(Pointer),
+}
+
+/// The name of a record: its entity, and its dedup key with the slot of its window.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct RecordKey {
+    /// The partition.
+    pub entity: Entity,
+    /// The name within it.
+    pub name: String,
+}
+
+/// One accepted event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Its place in the ledger.
+    pub key: RecordKey,
+    /// The event's id.
+    pub id: EventId,
+    /// The provider's name.
+    pub provider: String,
+    /// What happened.
+    pub kind: Kind,
+    /// The sender's own name for it.
+    pub provider_event: Option<String>,
+    /// The slug of the URL.
+    pub slug: Option<String>,
+    /// The accepted time.
+    pub received_at: Timestamp,
+    /// When it happened, where the provider says so.
+    pub occurred_at: Option<Timestamp>,
+    /// Its place in the accepted order.
+    pub sequence: Sequence,
+    /// The deliveries that it came in, up to [`MAX_COUNTED_DELIVERIES`].
+    pub deliveries: BTreeSet<DeliveryId>,
+    /// What it says: JSON.
+    pub data: String,
+    /// Its exact bytes.
+    pub raw: RawBody,
+    /// The headers that matter.
+    pub headers: BTreeMap<String, String>,
+    /// When it may be forgotten.
+    pub expires_at: Timestamp,
+}
+
+/// As much of a record as it takes to tell duplicates.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RecordHead {
+    /// The event's id.
+    pub id: EventId,
+    /// The accepted time.
+    pub received_at: Timestamp,
+    /// The deliveries that it came in.
+    pub deliveries: BTreeSet<DeliveryId>,
+}
+
+impl From<&Record> for RecordHead {
+    fn from(record: &Record) -> Self {
+        Self {
+            id: record.id,
+            received_at: record.received_at,
+            deliveries: record.deliveries.clone(),
+        }
+    }
+}
+
+/// A state and its version, counted from 1. Version 0 is an entity without a state.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct StateItem {
+    /// How often the item was written.
+    pub version: u64,
+    /// The state; `None` with version 0.
+    pub stored: Option<Stored>,
+}
+
+/// A copy of what the ledger held when it was read, kept up with what is written since.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Records by their keys; absent ones are not in it.
+    pub records: HashMap<RecordKey, RecordHead>,
+    /// States by their entities; absent ones are not in it.
+    pub states: HashMap<Entity, StateItem>,
+}
+
+/// What the ledger holds already of an event.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Known {
+    /// Nothing: it is new.
+    No,
+    /// It is recorded, and this delivery of it is counted.
+    Counted,
+    /// It is recorded, and this delivery is a further copy, to be counted there.
+    Copy(RecordKey),
+}
+
+impl Snapshot {
+    /// Tells whether an event accepted at `received_at` is recorded.
+    #[must_use]
+    pub fn knows(
+        &self,
+        entity: &Entity,
+        dedup: &DedupKey,
+        id: EventId,
+        received_at: Timestamp,
+    ) -> Known {
+        for name in dedup.candidates(received_at) {
+            let key = RecordKey {
+                entity: entity.clone(),
+                name,
+            };
+            let Some(record) = self.records.get(&key) else {
+                continue;
+            };
+            if !dedup.covers(record.received_at, received_at) {
+                continue;
+            }
+            let counted = record.deliveries.contains(&id.delivery)
+                || record.deliveries.len() >= MAX_COUNTED_DELIVERIES;
+            return if counted {
+                Known::Counted
+            } else {
+                Known::Copy(key)
+            };
+        }
+        Known::No
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dedup::Window;
+    use crate::kind::EntityType;
+
+    fn id(n: u8) -> EventId {
+        format!("019aad2b-7c00-7000-8000-0000000000{n:02x}.0")
+            .parse()
+            .unwrap()
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn snapshot(dedup: &DedupKey, first: i64) -> (Snapshot, Entity) {
+        let entity = Entity::new("voice", EntityType::Call, "c");
+        let head = RecordHead {
+            id: id(1),
+            received_at: at(first),
+            deliveries: [id(1).delivery].into(),
+        };
+        let key = RecordKey {
+            entity: entity.clone(),
+            name: dedup.record_name(at(first)),
+        };
+        (
+            Snapshot {
+                records: [(key, head)].into(),
+                ..Snapshot::default()
+            },
+            entity,
+        )
+    }
+
+    #[test]
+    fn within_the_window_it_is_a_copy_and_after_it_new() {
+        let dedup = DedupKey::new(&[b"x"], Window::Secs(7200));
+        let (snapshot, entity) = snapshot(&dedup, 10_000);
+        for second in [10_000, 10_001, 17_199, 2_801, 9_999] {
+            assert!(
+                matches!(
+                    snapshot.knows(&entity, &dedup, id(2), at(second)),
+                    Known::Copy(_)
+                ),
+                "{second}"
+            );
+        }
+        for second in [17_200, 2_800, 1_000_000] {
+            assert_eq!(
+                snapshot.knows(&entity, &dedup, id(2), at(second)),
+                Known::No,
+                "{second}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_own_delivery_is_a_lost_commit_and_no_copy() {
+        let dedup = DedupKey::new(&[b"x"], Window::Record);
+        let (mut snapshot, entity) = snapshot(&dedup, 0);
+        assert_eq!(
+            snapshot.knows(&entity, &dedup, id(1), at(0)),
+            Known::Counted
+        );
+        assert!(matches!(
+            snapshot.knows(&entity, &dedup, id(2), at(99_999_999)),
+            Known::Copy(_)
+        ));
+        for head in snapshot.records.values_mut() {
+            head.deliveries = (0..100).map(|n| id(n).delivery).collect();
+        }
+        assert_eq!(
+            snapshot.knows(&entity, &dedup, id(200), at(0)),
+            Known::Counted
+        );
+    }
+}

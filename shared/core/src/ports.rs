@@ -1,0 +1,133 @@
+//! What the domain needs from outside: each trait is one capability, implemented by adapters.
+
+use std::error::Error;
+use std::future::Future;
+use std::pin::Pin;
+
+use bytes::Bytes;
+
+use crate::config::Sources;
+use crate::entity::Entity;
+use crate::envelope::Envelope;
+use crate::ids::DeliveryId;
+use crate::intake::Ready;
+use crate::ledger::{Record, RecordHead, RecordKey, Snapshot, StateItem};
+use crate::occurrence::Sequence;
+use crate::states::Stored;
+
+/// A boxed future: ports are used as trait objects, once or twice an event.
+pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, PortError>> + Send + 'a>>;
+
+/// Something outside did not do what was asked; trying again later may help.
+#[derive(Debug, thiserror::Error)]
+#[error("{action} failed")]
+pub struct PortError {
+    /// What was tried, such as `sending to the queue`.
+    pub action: &'static str,
+    /// Why it failed.
+    pub source: Box<dyn Error + Send + Sync>,
+}
+
+impl PortError {
+    /// Wraps what went wrong.
+    pub fn new(action: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            action,
+            source: source.into(),
+        }
+    }
+}
+
+/// The queue, on the ingress's side.
+pub trait EventQueue: Send + Sync {
+    /// Sends all events of a delivery; `Ok` means that every one of them is durable.
+    fn send<'a>(&'a self, events: &'a [Ready]) -> PortFuture<'a, ()>;
+}
+
+/// The queue, on the consumer's side.
+pub trait Redelivery: Send + Sync {
+    /// Delays messages that the consumer received, by their receipt handles.
+    fn delay<'a>(&'a self, receipt_handles: &'a [String], secs: u32) -> PortFuture<'a, ()>;
+}
+
+/// A message that cannot be handled.
+#[derive(Clone, Debug)]
+pub struct DeadLetter {
+    /// The message's body, unchanged.
+    pub body: String,
+    /// The message group it had.
+    pub group: String,
+    /// The id it had, which becomes its deduplication id.
+    pub message_id: String,
+    /// Its original place in the accepted order.
+    pub sequence: Sequence,
+    /// Why it cannot be handled.
+    pub reason: String,
+}
+
+/// The dead-letter queue.
+pub trait DeadLetterQueue: Send + Sync {
+    /// Keeps a message for a person to look at.
+    fn bury<'a>(&'a self, letter: &'a DeadLetter) -> PortFuture<'a, ()>;
+}
+
+/// Keeps large bodies.
+pub trait BodyStore: Send + Sync {
+    /// Keeps a body under a key; putting the same again changes nothing.
+    fn put<'a>(&'a self, key: &'a str, body: Bytes) -> PortFuture<'a, ()>;
+
+    /// Returns a body, or `None` if there is none under this key.
+    fn get<'a>(&'a self, key: &'a str) -> PortFuture<'a, Option<Bytes>>;
+}
+
+/// Holds the sources document.
+pub trait SourceStore: Send + Sync {
+    /// Reads the document as it is now.
+    fn load(&self) -> PortFuture<'_, Sources>;
+}
+
+/// What became of a conditional write.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Written<T> {
+    /// It was done.
+    Done,
+    /// The condition did not hold: this was there.
+    Refused(T),
+}
+
+/// The ledger.
+pub trait Ledger: Send + Sync {
+    /// Reads the states of entities and the heads of records, consistently, keys distinct or not.
+    fn read<'a>(
+        &'a self,
+        states: &'a [Entity],
+        records: &'a [RecordKey],
+    ) -> PortFuture<'a, Snapshot>;
+
+    /// Writes a state if it still has the version that was read; the item refused with is current.
+    fn put_state<'a>(
+        &'a self,
+        entity: &'a Entity,
+        stored: &'a Stored,
+        read_version: u64,
+    ) -> PortFuture<'a, Written<StateItem>>;
+
+    /// Writes a record if there is none of its key; the head refused with is the one there.
+    fn put_record<'a>(&'a self, record: &'a Record) -> PortFuture<'a, Written<RecordHead>>;
+
+    /// Adds a delivery to the set of a record.
+    fn count_delivery<'a>(
+        &'a self,
+        record: &'a RecordKey,
+        delivery: DeliveryId,
+    ) -> PortFuture<'a, ()>;
+}
+
+/// Returns the body of the queue's message for an event.
+///
+/// # Errors
+///
+/// When it cannot be written as JSON, which no envelope of ours brings about.
+pub fn message_body(envelope: &Envelope) -> Result<String, PortError> {
+    serde_json::to_string(envelope).map_err(|error| PortError::new("writing the envelope", error))
+}

@@ -1,0 +1,108 @@
+//! Providers: the kinds of sender. A provider is one file of this folder and one line of [`ALL`].
+
+use std::borrow::Cow;
+
+use crate::config::Reading;
+use crate::data::Data;
+use crate::dedup::DedupKey;
+use crate::json::Object;
+use crate::kind::Kind;
+use crate::schemes::Scheme;
+use crate::time::Timestamp;
+
+pub mod ai_sync;
+mod fields;
+
+/// Every provider, in alphabetical order.
+pub const ALL: &[&dyn Provider] = &[&ai_sync::AiSync];
+
+/// Returns the provider of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static dyn Provider> {
+    ALL.iter().copied().find(|provider| provider.name() == name)
+}
+
+/// One event as a provider wrote it.
+#[derive(Clone, Debug)]
+pub struct Element<'a> {
+    /// Its fields.
+    pub object: Object<'a>,
+    /// Its exact bytes.
+    pub raw: &'a [u8],
+    /// The slug of the URL.
+    pub slug: Option<&'a str>,
+    /// How to read numbers.
+    pub reading: &'a Reading,
+}
+
+/// Who an event is: decided at the ingress.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Identity {
+    /// What happened.
+    pub kind: Kind,
+    /// The key of the entity that it is about, as the provider wrote it.
+    pub key: String,
+    /// What makes it the same event as another one.
+    pub dedup: DedupKey,
+}
+
+/// What an event says: found out by the consumer.
+#[derive(Clone, Debug)]
+pub struct Meaning {
+    /// When it happened, where the provider says so.
+    pub occurred_at: Option<Timestamp>,
+    /// What it says.
+    pub data: Data,
+}
+
+/// A kind of sender: how it proves itself, and what its events mean.
+///
+/// All functions are total: whatever an authentic sender writes has an answer.
+pub trait Provider: Sync {
+    /// Returns the provider's name in the configuration.
+    fn name(&self) -> &'static str;
+
+    /// Returns the methods it uses, as an `Allow` header lists them.
+    fn methods(&self) -> &'static str {
+        "POST"
+    }
+
+    /// Returns the scheme of its signature or credentials.
+    fn scheme(&self) -> &'static dyn Scheme;
+
+    /// Returns how long, in seconds, it may repeat a delivery that has no identity of its own.
+    fn retry_horizon_secs(&self) -> u32;
+
+    /// Returns the sender's own name for an event, where it has one.
+    fn event_name(&self, element: &Element<'_>) -> Option<String>;
+
+    /// Finds out who an event is.
+    ///
+    /// # Errors
+    ///
+    /// Why it is none of the known events: it becomes `unrecognised` with this reason.
+    fn identify(&self, element: &Element<'_>) -> Result<Identity, Cow<'static, str>>;
+
+    /// Finds out what an event of the kind that [`Self::identify`] told says.
+    fn interpret(&self, kind: Kind, element: &Element<'_>) -> Meaning;
+}
+
+impl std::fmt::Debug for dyn Provider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_in_order_and_each_is_found_by_its_name() {
+        assert!(ALL.is_sorted_by_key(|provider| provider.name()));
+        for provider in ALL {
+            assert_eq!(find(provider.name()).unwrap().name(), provider.name());
+        }
+        assert!(find("nobody").is_none());
+    }
+}

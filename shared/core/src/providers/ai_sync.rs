@@ -1,0 +1,579 @@
+//! AI Sync: sixteen dotted events in one envelope, and two contact hooks that are flat and perhaps
+//! form-encoded.
+//!
+//! Only `call.ended` has documented data; both spellings of its fields are taken, and whatever is
+//! not known stays in `extra`. The envelope's `timestamp` is the time of what the event names.
+//! `webhook_id` names the webhook's configuration, not the event: it is no part of any key.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::fields::Fields;
+use super::{Element, Identity, Meaning, Provider};
+use crate::data::{self, Data};
+use crate::dedup::{self, DedupKey, Window};
+use crate::json::{self, Object};
+use crate::kind::Kind;
+use crate::phone;
+use crate::schemes::Scheme;
+use crate::schemes::hmac_sha256::HmacSha256;
+use crate::time::Timestamp;
+
+/// Longer than the five attempts, which span 42.5 minutes.
+const RETRY_HORIZON_SECS: u32 = 2 * 60 * 60;
+
+/// AI Sync (docs.aisync.link).
+#[derive(Debug)]
+pub struct AiSync;
+
+/// Whether an event can happen more than once to its entity.
+#[derive(Clone, Copy, PartialEq)]
+enum Occurs {
+    Once,
+    Repeatedly,
+}
+
+struct Event {
+    name: &'static str,
+    kind: Kind,
+    occurs: Occurs,
+}
+
+const fn event(name: &'static str, kind: Kind, occurs: Occurs) -> Event {
+    Event { name, kind, occurs }
+}
+
+/// The sixteen events of the documents.
+const EVENTS: &[Event] = &[
+    event("agent.created", Kind::AgentCreated, Occurs::Once),
+    event(
+        "agent.performance",
+        Kind::AgentPerformance,
+        Occurs::Repeatedly,
+    ),
+    event(
+        "agent.status_changed",
+        Kind::AgentStatus,
+        Occurs::Repeatedly,
+    ),
+    event("agent.updated", Kind::AgentUpdated, Occurs::Repeatedly),
+    event(
+        "appointment.scheduled",
+        Kind::AppointmentScheduled,
+        Occurs::Once,
+    ),
+    event("call.answered", Kind::CallAnswered, Occurs::Once),
+    event("call.ended", Kind::CallEnded, Occurs::Once),
+    event("call.started", Kind::CallStarted, Occurs::Once),
+    event(
+        "call.transferred",
+        Kind::CallTransferred,
+        Occurs::Repeatedly,
+    ),
+    event("campaign.completed", Kind::CampaignCompleted, Occurs::Once),
+    event("campaign.started", Kind::CampaignStarted, Occurs::Once),
+    event("lead.generated", Kind::LeadGenerated, Occurs::Once),
+    event("sms.failed", Kind::MessageStatus, Occurs::Once),
+    event("sms.received", Kind::MessageReceived, Occurs::Once),
+    event("sms.replied", Kind::MessageReceived, Occurs::Once),
+    event("sms.sent", Kind::MessageStatus, Occurs::Once),
+];
+
+const CONTACT: &str = "contact";
+const CONTACT_DELETE: &str = "contact-delete";
+
+const AGENT: &[&str] = &["agent_id"];
+const CALLER: &[&str] = &["from", "from_number", "sender", "caller_number"];
+const CALLED: &[&str] = &["to", "to_number", "recipient", "called_number"];
+const MESSAGE: &[&str] = &["message_id", "sms_id"];
+const PHONE: &[&str] = &["phone_number", "phone", "caller_number"];
+const POWELIST: &[&str] = &["powelist_id", "powerlist_id"];
+
+impl Provider for AiSync {
+    fn name(&self) -> &'static str {
+        "ai-sync"
+    }
+
+    fn scheme(&self) -> &'static dyn Scheme {
+        &HmacSha256
+    }
+
+    fn retry_horizon_secs(&self) -> u32 {
+        RETRY_HORIZON_SECS
+    }
+
+    fn event_name(&self, element: &Element<'_>) -> Option<String> {
+        let named = element.object.text("event");
+        match hook(element) {
+            Some(_) => element.slug.map(str::to_owned),
+            None => named.or_else(|| element.slug.map(str::to_owned)),
+        }
+    }
+
+    fn identify(&self, element: &Element<'_>) -> Result<Identity, Cow<'static, str>> {
+        match (known(&element.object), hook(element)) {
+            (Some(event), _) => identify_event(event, element),
+            (None, Some(kind)) => identify_contact(kind, element),
+            (None, None) if element.object.get("event").is_some() => Err("unknown event".into()),
+            (None, None) if element.slug.is_some() => Err("unknown event in the URL".into()),
+            (None, None) => Err("no `event`, and none in the URL".into()),
+        }
+    }
+
+    fn interpret(&self, kind: Kind, element: &Element<'_>) -> Meaning {
+        let mut top = Fields::new(element.object.clone(), element.reading);
+        if kind == Kind::ContactModified || kind == Kind::ContactDeleted {
+            return Meaning {
+                occurred_at: None,
+                data: contact(top, element),
+            };
+        }
+        let name = top.text(&["event"]).unwrap_or_default();
+        let occurred_at = top.time(&["timestamp"]);
+        let inner = data_object(&element.object);
+        if inner.is_some() {
+            top.object(&["data"]);
+        }
+        let fields = Fields::new(inner.unwrap_or_default(), element.reading);
+        let mut data = read(kind, &name, occurred_at, fields);
+        for (name, value) in top.rest() {
+            data.extra_mut().entry(name).or_insert(value);
+        }
+        Meaning { occurred_at, data }
+    }
+}
+
+fn known(object: &Object<'_>) -> Option<&'static Event> {
+    let name = object.text("event")?;
+    EVENTS.iter().find(|event| event.name == name)
+}
+
+/// The contact hook that the URL names, unless the body names a known event.
+fn hook(element: &Element<'_>) -> Option<Kind> {
+    if known(&element.object).is_some() {
+        return None;
+    }
+    match element.slug? {
+        CONTACT => Some(Kind::ContactModified),
+        CONTACT_DELETE => Some(Kind::ContactDeleted),
+        _ => None,
+    }
+}
+
+fn data_object<'a>(object: &Object<'a>) -> Option<Object<'a>> {
+    Object::from_raw(object.get("data")?).ok()
+}
+
+fn first_id(object: &Object<'_>, names: &[&str]) -> Option<String> {
+    names
+        .iter()
+        .find_map(|name| json::identifier(object.get(name)?))
+}
+
+fn identify_event(event: &Event, element: &Element<'_>) -> Result<Identity, Cow<'static, str>> {
+    let data = data_object(&element.object).ok_or("no `data` object")?;
+    let key = entity_key(event.kind, &data, element)?;
+    let own_id = match event.kind {
+        Kind::MessageReceived => first_id(&data, MESSAGE),
+        _ => Some(key.clone()),
+    };
+    let dedup = match (event.occurs, own_id) {
+        (Occurs::Once, Some(id)) => {
+            DedupKey::new(&[event.name.as_bytes(), id.as_bytes()], Window::Record)
+        }
+        (Occurs::Once, None) => repeatable(event, b"", element),
+        (Occurs::Repeatedly, _) => {
+            let timestamp = element.object.get("timestamp").map_or("", RawValue::get);
+            repeatable(event, timestamp.as_bytes(), element)
+        }
+    };
+    Ok(Identity {
+        kind: event.kind,
+        key,
+        dedup,
+    })
+}
+
+fn entity_key(
+    kind: Kind,
+    data: &Object<'_>,
+    element: &Element<'_>,
+) -> Result<String, Cow<'static, str>> {
+    let id = |names: &[&str], missing: &'static str| first_id(data, names).ok_or(missing.into());
+    match kind {
+        Kind::MessageReceived => first_id(data, &["conversation_id"])
+            .or_else(|| numbers_key(data, element))
+            .ok_or_else(|| "neither a `conversation_id` nor both numbers".into()),
+        Kind::MessageStatus => id(MESSAGE, "no `message_id`"),
+        Kind::AgentCreated | Kind::AgentPerformance | Kind::AgentStatus | Kind::AgentUpdated => {
+            id(AGENT, "no `agent_id`")
+        }
+        Kind::CampaignStarted | Kind::CampaignCompleted => id(&["campaign_id"], "no `campaign_id`"),
+        Kind::LeadGenerated => id(&["lead_id"], "no `lead_id`"),
+        Kind::AppointmentScheduled => id(&["appointment_id"], "no `appointment_id`"),
+        Kind::CallAnswered
+        | Kind::CallEnded
+        | Kind::CallStarted
+        | Kind::CallTransferred
+        | Kind::ContactDeleted
+        | Kind::ContactModified
+        | Kind::Unreadable
+        | Kind::Unrecognised => id(&["call_id"], "no `call_id`"),
+    }
+}
+
+/// `{customer},{ours}`, both normalised: the one key that is not as the provider wrote it.
+fn numbers_key(data: &Object<'_>, element: &Element<'_>) -> Option<String> {
+    let number = |names| {
+        let written = first_id(data, names)?;
+        Some(phone::normalise(&written, element.reading.country.as_ref()))
+    };
+    Some(format!("{},{}", number(CALLER)?, number(CALLED)?))
+}
+
+/// The key of what may rightly happen again with the same data.
+fn repeatable(event: &Event, timestamp: &[u8], element: &Element<'_>) -> DedupKey {
+    let mut canonical = String::new();
+    if let Some(data) = element.object.get("data") {
+        json::write_canonical(data, &mut canonical);
+    }
+    let parts = [event.name.as_bytes(), timestamp, canonical.as_bytes()];
+    DedupKey::new(&parts, Window::Secs(RETRY_HORIZON_SECS))
+}
+
+fn identify_contact(kind: Kind, element: &Element<'_>) -> Result<Identity, Cow<'static, str>> {
+    let fields = contact_object(element);
+    let key = first_id(&fields, &["phone_number", "phone"])
+        .or_else(|| first_id(&fields, &["email"]))
+        .ok_or("neither a `phone_number` nor an `email`")?;
+    let slug = element.slug.unwrap_or_default();
+    let digest = dedup::sha256_hex(element.raw);
+    let window = Window::Secs(RETRY_HORIZON_SECS);
+    let dedup = DedupKey::new(&[slug.as_bytes(), digest.as_bytes()], window);
+    Ok(Identity { kind, key, dedup })
+}
+
+/// The contact's fields: flat, or in `data` like those of the other events.
+fn contact_object<'a>(element: &Element<'a>) -> Object<'a> {
+    let flat = &element.object;
+    if flat.get("phone_number").is_some() || flat.get("email").is_some() {
+        return flat.clone();
+    }
+    data_object(flat).unwrap_or_else(|| flat.clone())
+}
+
+fn contact(mut top: Fields<'_>, element: &Element<'_>) -> Data {
+    let object = contact_object(element);
+    let nested = object.get("data").is_none() && element.object.get("data").is_some();
+    let mut fields = Fields::new(object, element.reading);
+    let mut data = data::Contact {
+        name: fields
+            .text(&["name"])
+            .or_else(|| joined(&fields, &["first_name", "last_name"], " ")),
+        phone: fields.phone(&["phone_number", "phone"]),
+        email: fields.text(&["email"]),
+        address: joined(
+            &fields,
+            &["address", "city", "state", "zip", "country"],
+            ", ",
+        ),
+        lists: fields.take(POWELIST, |raw| match json::identifier(raw) {
+            Some(id) => Some(vec![id]),
+            None => serde_json::from_str(raw.get()).ok(),
+        }),
+        ..data::Contact::default()
+    };
+    let envelope = if nested {
+        data.fields = Some(fields.rest());
+        top.object(&["data"]);
+        top.rest()
+    } else {
+        let mut own = Fields::new(Object::default(), element.reading).rest();
+        let mut rest = fields.rest();
+        for name in ["event", "timestamp", "webhook_id", "metadata", "signature"] {
+            own.extend(rest.remove_entry(name));
+        }
+        data.fields = Some(rest);
+        own
+    };
+    data.extra = envelope;
+    data.into()
+}
+
+/// Several texts as one line; the parts stay where they are, since the line does not tell them apart.
+fn joined(fields: &Fields<'_>, names: &[&str], separator: &str) -> Option<String> {
+    let parts: Vec<_> = names
+        .iter()
+        .filter_map(|name| fields.peek_text(name))
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(separator))
+}
+
+fn read(kind: Kind, name: &str, at: Option<Timestamp>, fields: Fields<'_>) -> Data {
+    match kind {
+        Kind::MessageReceived => received(fields),
+        Kind::MessageStatus => status(name, fields),
+        Kind::AgentCreated | Kind::AgentPerformance | Kind::AgentStatus | Kind::AgentUpdated => {
+            agent(fields)
+        }
+        Kind::CampaignStarted | Kind::CampaignCompleted => campaign(fields),
+        Kind::LeadGenerated | Kind::AppointmentScheduled => booking(fields),
+        Kind::CallAnswered
+        | Kind::CallEnded
+        | Kind::CallStarted
+        | Kind::CallTransferred
+        | Kind::ContactDeleted
+        | Kind::ContactModified
+        | Kind::Unreadable
+        | Kind::Unrecognised => call(kind, at, fields),
+    }
+}
+
+fn call(kind: Kind, at: Option<Timestamp>, mut fields: Fields<'_>) -> Data {
+    let mut named = |own: Kind, name: &str| {
+        let told = if kind == own { at } else { None };
+        told.or_else(|| fields.time(&[name]))
+    };
+    let (started_at, answered_at, ended_at) = (
+        named(Kind::CallStarted, "started_at"),
+        named(Kind::CallAnswered, "answered_at"),
+        named(Kind::CallEnded, "ended_at"),
+    );
+    data::Call {
+        direction: fields.direction(&["call_direction", "direction"]),
+        from: fields.phone(&["caller_number", "from"]),
+        to: fields.phone(&["called_number", "to"]),
+        agent: fields.id(AGENT),
+        status: fields.text(&["call_status", "status"]),
+        started_at,
+        answered_at,
+        ended_at,
+        duration_secs: fields.count(&["call_duration", "duration"]),
+        talk_secs: fields.count(&["talk_time"]),
+        wait_secs: fields.count(&["wait_time"]),
+        recordings: fields.recording(&["recording_url"]),
+        disposition: fields.text(&["disposition"]),
+        sentiment: fields.text(&["sentiment"]),
+        transcript: fields.text(&["transcription", "transcript"]),
+        tags: fields.texts(&["tags"]),
+        extra: without(fields, &["call_id"]),
+    }
+    .into()
+}
+
+/// What is left, less the key that the entity's name holds already.
+fn without(mut fields: Fields<'_>, keys: &[&str]) -> data::Extra {
+    fields.id(keys);
+    fields.rest()
+}
+
+fn received(mut fields: Fields<'_>) -> Data {
+    data::MessageReceived {
+        from: fields.phone(CALLER),
+        to: fields.phone(CALLED),
+        text: fields.text(&["text", "message", "body", "content"]),
+        in_reply_to_text: fields.text(&["in_reply_to_text", "in_reply_to", "original_message"]),
+        channel: fields.text(&["channel"]).or_else(|| Some("sms".to_owned())),
+        extra: fields.rest(),
+    }
+    .into()
+}
+
+fn status(name: &str, mut fields: Fields<'_>) -> Data {
+    let status = match name {
+        "sms.failed" => data::DeliveryStatus::Failed,
+        _ => data::DeliveryStatus::Sent, // `sms.sent`: what its documents call delivered, is sent
+    };
+    data::MessageStatus {
+        status: Some(status),
+        status_raw: fields.text(&["status", "sms_status"]),
+        r#final: Some(status.is_final()),
+        from: fields.phone(CALLER),
+        to: fields.phone(CALLED),
+        text: fields.text(&["text", "message", "body", "content"]),
+        segments: fields.count(&["segments"]),
+        price: fields.money(&["price", "cost"]),
+        error_code: fields.id(&["error_code"]),
+        reason: fields.text(&["reason", "error_message", "failure_reason", "error"]),
+        extra: without(fields, MESSAGE),
+    }
+    .into()
+}
+
+fn agent(mut fields: Fields<'_>) -> Data {
+    data::Agent {
+        name: fields.text(&["name", "agent_name"]),
+        status: fields.text(&["status", "agent_status", "new_status"]),
+        metrics: fields.object(&["metrics", "performance"]),
+        extra: without(fields, AGENT),
+    }
+    .into()
+}
+
+fn campaign(mut fields: Fields<'_>) -> Data {
+    data::Campaign {
+        name: fields.text(&["name", "campaign_name"]),
+        totals: fields.object(&["totals", "results"]),
+        extra: without(fields, &["campaign_id"]),
+    }
+    .into()
+}
+
+fn booking(mut fields: Fields<'_>) -> Data {
+    data::Booking {
+        name: fields
+            .text(&["name", "contact_name"])
+            .or_else(|| joined(&fields, &["first_name", "last_name"], " ")),
+        phone: fields.phone(PHONE),
+        email: fields.text(&["email"]),
+        starts_at: fields.time(&[
+            "starts_at",
+            "scheduled_at",
+            "start_time",
+            "appointment_time",
+        ]),
+        agent: fields.id(AGENT),
+        extra: fields.rest(),
+    }
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Reading;
+
+    #[track_caller]
+    fn identify(slug: Option<&str>, json: &str) -> Result<(Kind, String), String> {
+        let reading = Reading::default();
+        let object = Object::parse(json).unwrap();
+        let element = Element {
+            object,
+            raw: json.as_bytes(),
+            slug,
+            reading: &reading,
+        };
+        AiSync
+            .identify(&element)
+            .map(|i| (i.kind, i.key))
+            .map_err(Cow::into_owned)
+    }
+
+    fn dedup(slug: Option<&str>, json: &str) -> DedupKey {
+        let reading = Reading::default();
+        let object = Object::parse(json).unwrap();
+        let element = Element {
+            object,
+            raw: json.as_bytes(),
+            slug,
+            reading: &reading,
+        };
+        AiSync.identify(&element).unwrap().dedup
+    }
+
+    #[test]
+    fn the_events_are_in_order_and_sixteen() {
+        assert!(EVENTS.is_sorted_by_key(|event| event.name));
+        assert_eq!(EVENTS.len(), 16);
+    }
+
+    #[test]
+    fn an_event_of_the_body_goes_before_the_slug() {
+        let call = r#"{"event":"call.ended","data":{"call_id":"c"}}"#;
+        assert_eq!(
+            identify(Some("contact"), call),
+            Ok((Kind::CallEnded, "c".into()))
+        );
+        let odd = r#"{"event":"contact.changed","phone_number":"+1555"}"#;
+        assert_eq!(
+            identify(Some("contact"), odd),
+            Ok((Kind::ContactModified, "+1555".into()))
+        );
+        assert_eq!(identify(None, odd), Err("unknown event".into()));
+        assert_eq!(
+            identify(Some("nope"), "{}"),
+            Err("unknown event in the URL".into())
+        );
+    }
+
+    #[test]
+    fn keys_are_as_the_provider_wrote_them_but_for_conversations() {
+        for (event, data, kind, key) in [
+            (
+                "call.started",
+                r#"{"call_id":987}"#,
+                Kind::CallStarted,
+                "987",
+            ),
+            (
+                "sms.sent",
+                r#"{"sms_id":"s 1"}"#,
+                Kind::MessageStatus,
+                "s 1",
+            ),
+            (
+                "sms.received",
+                r#"{"from":"+1 555 010 0003","to":"+15550100004"}"#,
+                Kind::MessageReceived,
+                "+15550100003,+15550100004",
+            ),
+            (
+                "sms.replied",
+                r#"{"conversation_id":"k"}"#,
+                Kind::MessageReceived,
+                "k",
+            ),
+            (
+                "lead.generated",
+                r#"{"lead_id":"l"}"#,
+                Kind::LeadGenerated,
+                "l",
+            ),
+        ] {
+            let json = format!(r#"{{"event":"{event}","data":{data}}}"#);
+            assert_eq!(identify(None, &json), Ok((kind, key.to_owned())));
+        }
+        for data in [
+            "{}",
+            "[]",
+            "null",
+            r#"{"call_id":""}"#,
+            r#"{"call_id":null}"#,
+            r#"{"call_id":{}}"#,
+        ] {
+            assert!(identify(None, &format!(r#"{{"event":"call.ended","data":{data}}}"#)).is_err());
+        }
+    }
+
+    #[test]
+    fn what_happens_once_is_one_whatever_else_differs() {
+        let one = r#"{"event":"call.ended","timestamp":"a","data":{"call_id":"c"}}"#;
+        let again = r#"{"event":"call.ended","timestamp":"b","data":{"call_id":"c","x":1}}"#;
+        assert_eq!(dedup(None, one), dedup(None, again));
+        assert_ne!(
+            dedup(None, one),
+            dedup(None, &one.replace("ended", "started"))
+        );
+    }
+
+    #[test]
+    fn what_repeats_is_told_apart_by_time_and_data() {
+        let one = r#"{"event":"agent.updated","timestamp":"a","data":{"agent_id":"x","n":[1]}}"#;
+        assert_eq!(dedup(None, one), dedup(None, &one.replace("[1]", "[ 1 ]")));
+        assert_ne!(dedup(None, one), dedup(None, &one.replace("[1]", "[2]")));
+        assert_ne!(
+            dedup(None, one),
+            dedup(None, &one.replace("\"a\"", "\"b\""))
+        );
+    }
+
+    #[test]
+    fn the_same_contact_bytes_under_two_slugs_are_two_events() {
+        let json = r#"{"phone_number":"+15550100003"}"#;
+        assert_ne!(
+            dedup(Some("contact"), json),
+            dedup(Some("contact-delete"), json)
+        );
+    }
+}

@@ -1,0 +1,219 @@
+//! The current state of every entity: one typed, bounded item each, made of registers that converge.
+//!
+//! A state is what its user reads: one flat JSON object of the data's names. Beside it lie the
+//! positions of its registers, which only handlers read. Handlers change states; nothing here knows
+//! about events.
+
+mod register;
+mod stored;
+
+pub use register::{MAX_TEXT_BYTES, NoPosition, Position, Register, Value};
+pub use stored::{State, StateError, Stored};
+
+use crate::data::{DeliveryStatus, Direction, Extra};
+use crate::ids::EventId;
+use crate::time::Timestamp;
+use serde_json::value::RawValue;
+use stored::states;
+
+states! {
+    /// One call, from all that was said about it.
+    Call {
+        /// Which way it went.
+        direction: Direction,
+        /// The caller's number.
+        from: String,
+        /// The called number.
+        to: String,
+        /// Who took it.
+        agent: String,
+        /// The provider's word.
+        status: String,
+        /// What came of it: `answered`, `transferred`, `abandoned` or `voicemail`.
+        outcome: Outcome,
+        /// When it began.
+        started_at: Timestamp,
+        /// When it was answered.
+        answered_at: Timestamp,
+        /// When it ended.
+        ended_at: Timestamp,
+        /// How long it took, in seconds.
+        duration_secs: u64,
+        /// How long people talked, in seconds.
+        talk_secs: u64,
+        /// How long the caller waited, in seconds.
+        wait_secs: u64,
+        /// What the agent made of it.
+        disposition: String,
+        /// Addresses of recordings.
+        recordings: Vec<String>,
+        /// How it felt.
+        sentiment: String,
+        /// What was said.
+        transcript: String,
+        /// Labels.
+        tags: Vec<String>,
+    }
+
+    /// One outbound text.
+    Message {
+        /// The status of the highest rank.
+        status: DeliveryStatus,
+        /// The provider's word for it.
+        status_raw: String,
+        /// Whether nothing but a higher rank may follow.
+        r#final: bool,
+        /// The code that came with the status.
+        error_code: String,
+        /// Why it failed.
+        reason: String,
+        /// When the status was reached.
+        status_at: Timestamp,
+        /// Our number or name.
+        from: String,
+        /// The customer's number.
+        to: String,
+        /// What was sent.
+        text: String,
+        /// How many parts it was sent in.
+        segments: u64,
+        /// What it cost, as decimal text.
+        price: String,
+    }
+
+    /// The texts between a customer's number and ours.
+    Conversation {
+        /// The customer's number.
+        from: String,
+        /// Our number.
+        to: String,
+        /// The last text of the customer.
+        text: String,
+        /// The text of ours that it answered.
+        in_reply_to_text: String,
+        /// `sms` and the like.
+        channel: String,
+        /// When the customer last wrote.
+        last_inbound_at: Timestamp,
+        /// Whether the customer's last word about it was to be left alone.
+        opted_out: bool,
+    }
+
+    /// Whether a number may be texted: one item for each number and channel, of the whole stack.
+    OptOut {
+        /// The number, in E.164.
+        phone: String,
+        /// The channel.
+        channel: String,
+        /// Whether it must not be texted.
+        opted_out: bool,
+        /// Since when.
+        since: Timestamp,
+        /// Through which source that was said.
+        source: String,
+    }
+
+    /// A person in the provider's address book.
+    Contact {
+        /// The full name.
+        name: String,
+        /// The phone number.
+        phone: String,
+        /// The e-mail address.
+        email: String,
+        /// The postal address.
+        address: String,
+        /// The lists that the contact is on.
+        lists: Vec<String>,
+        /// Fields that the account defined itself.
+        fields: Extra,
+        /// Whether it was deleted: what stays is this mark and when.
+        deleted: bool,
+    }
+
+    /// A person or program that takes calls.
+    Agent {
+        /// The agent's name.
+        name: String,
+        /// `online` and the like.
+        status: String,
+        /// The latest figures.
+        metrics: Box<RawValue>,
+        /// When it was created.
+        created_at: Timestamp,
+    }
+
+    /// An outbound campaign.
+    Campaign {
+        /// The campaign's name.
+        name: String,
+        /// `started` or `completed`.
+        status: CampaignStatus,
+        /// The latest figures.
+        totals: Box<RawValue>,
+        /// When it began.
+        started_at: Timestamp,
+        /// When it finished.
+        completed_at: Timestamp,
+    }
+
+    /// A lead or an appointment.
+    Booking {
+        /// The person's name.
+        name: String,
+        /// The person's number.
+        phone: String,
+        /// The person's e-mail address.
+        email: String,
+        /// When the appointment begins.
+        starts_at: Timestamp,
+        /// Who won it.
+        agent: String,
+        /// `generated` or `scheduled`.
+        status: BookingStatus,
+    }
+}
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $word:ident),* $(,)? })*) => { $(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
+        #[serde(rename_all = "lowercase")]
+        pub enum $name { $($(#[$word_doc])* $word),* }
+
+        impl Value for $name {}
+    )* };
+}
+
+words! {
+    /// What came of a call.
+    Outcome {
+        /// Somebody took it.
+        Answered,
+        /// It was handed on.
+        Transferred,
+    }
+
+    /// How far a campaign is.
+    CampaignStatus {
+        /// It runs.
+        Started,
+        /// It is over.
+        Completed,
+    }
+
+    /// What a booking is.
+    BookingStatus {
+        /// A lead that was won.
+        Generated,
+        /// An appointment that was booked.
+        Scheduled,
+    }
+}
+
+impl Value for DeliveryStatus {}
+impl Value for Direction {}
+impl Value for EventId {}
+impl Value for Timestamp {}
+impl Value for bool {}
+impl Value for u64 {}

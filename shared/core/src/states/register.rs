@@ -1,0 +1,233 @@
+//! Registers: values that remember the position of the event that set them.
+//!
+//! A register takes a value only from a newer position, so the same events leave the same value in
+//! whatever order and however often they come. That is the whole of convergence (invariant 7).
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::data::Extra;
+use crate::occurrence::Sequence;
+use crate::time::Timestamp;
+
+/// The longest text that a state holds, in bytes.
+pub const MAX_TEXT_BYTES: usize = 16 << 10;
+
+/// Where an event stands among those that set a register: by rank, then time, then accepted order.
+///
+/// A handler fixes for each register which of them count, and always in the same way.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Position {
+    rank: u8,
+    time_micros: i64,
+    sequence: Sequence,
+}
+
+impl Position {
+    /// By rank; within a rank, by time.
+    #[must_use]
+    pub fn by_rank(rank: u8, time: Timestamp, sequence: Sequence) -> Self {
+        Self {
+            rank,
+            time_micros: time.as_microsecond(),
+            sequence,
+        }
+    }
+
+    /// By time: for events that tell theirs.
+    #[must_use]
+    pub fn by_time(time: Timestamp, sequence: Sequence) -> Self {
+        Self::by_rank(0, time, sequence)
+    }
+
+    /// By the accepted order: for events of providers that tell no time.
+    #[must_use]
+    pub const fn by_sequence(sequence: Sequence) -> Self {
+        Self {
+            rank: 0,
+            time_micros: 0,
+            sequence,
+        }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.rank, self.time_micros, self.sequence)
+    }
+}
+
+/// The text is no position.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("not a position")]
+pub struct NoPosition;
+
+impl FromStr for Position {
+    type Err = NoPosition;
+
+    fn from_str(text: &str) -> Result<Self, NoPosition> {
+        let mut parts = text.splitn(3, ':');
+        let mut next = || parts.next().ok_or(NoPosition);
+        Ok(Self {
+            rank: next()?.parse().map_err(|_| NoPosition)?,
+            time_micros: next()?.parse().map_err(|_| NoPosition)?,
+            sequence: next()?.parse().map_err(|_| NoPosition)?,
+        })
+    }
+}
+
+/// What a register can hold.
+pub trait Value: Clone + Serialize + DeserializeOwned {
+    /// Cuts the value to what a state may hold of it.
+    #[must_use]
+    fn bounded(self) -> Self {
+        self
+    }
+}
+
+impl Value for String {
+    fn bounded(mut self) -> Self {
+        self.truncate(self.floor_char_boundary(MAX_TEXT_BYTES));
+        self
+    }
+}
+
+impl Value for Vec<String> {
+    fn bounded(self) -> Self {
+        let mut left = MAX_TEXT_BYTES;
+        self.into_iter()
+            .map_while(|text| {
+                left = left.checked_sub(text.len().saturating_add(3))?;
+                Some(text)
+            })
+            .collect()
+    }
+}
+
+impl Value for Extra {
+    fn bounded(self) -> Self {
+        let mut left = MAX_TEXT_BYTES;
+        self.into_iter()
+            .map_while(|(name, value)| {
+                let size = name
+                    .len()
+                    .saturating_add(value.get().len())
+                    .saturating_add(4);
+                left = left.checked_sub(size)?;
+                Some((name, value))
+            })
+            .collect()
+    }
+}
+
+impl Value for Box<RawValue> {
+    fn bounded(self) -> Self {
+        if self.get().len() <= MAX_TEXT_BYTES {
+            self
+        } else {
+            RawValue::NULL.to_owned()
+        }
+    }
+}
+
+/// A value and the position of the event that set it.
+#[derive(Clone, Debug)]
+pub struct Register<T> {
+    value: Option<T>,
+    at: Option<Position>,
+}
+
+impl<T> Default for Register<T> {
+    fn default() -> Self {
+        Self {
+            value: None,
+            at: None,
+        }
+    }
+}
+
+impl<T: Value> Register<T> {
+    pub(super) const fn restore(value: Option<T>, at: Option<Position>) -> Self {
+        Self { value, at }
+    }
+
+    /// Returns the value.
+    #[must_use]
+    pub const fn get(&self) -> Option<&T> {
+        self.value.as_ref()
+    }
+
+    /// Returns the position of the event that set the value.
+    #[must_use]
+    pub const fn position(&self) -> Option<Position> {
+        self.at
+    }
+
+    /// Takes a value, or that there is none, from an event at `at` unless a newer one set it.
+    pub fn set(&mut self, value: Option<T>, at: Position) {
+        if self.at < Some(at) {
+            self.value = value.map(Value::bounded);
+            self.at = Some(at);
+        }
+    }
+
+    /// Takes a value, if there is one, from an event at `at` unless a newer one set it.
+    pub fn offer(&mut self, value: Option<&T>, at: Position) {
+        if value.is_some() {
+            self.set(value.cloned(), at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(rank: u8, time: i64, sequence: u128) -> Position {
+        Position::by_rank(
+            rank,
+            Timestamp::from_second(time).unwrap(),
+            Sequence(sequence),
+        )
+    }
+
+    #[test]
+    fn positions_order_by_rank_then_time_then_sequence() {
+        let ordered = [
+            at(0, 5, 9),
+            at(1, -1, 1),
+            at(1, 2, 1),
+            at(1, 2, u128::from(u64::MAX) + 1),
+            at(2, 0, 0),
+        ];
+        assert!(ordered.is_sorted());
+        for position in ordered {
+            assert_eq!(position.to_string().parse::<Position>().unwrap(), position);
+        }
+    }
+
+    #[test]
+    fn only_newer_positions_set() {
+        let mut register = Register::default();
+        register.offer(Some(&"b".to_owned()), at(0, 2, 1));
+        register.offer(Some(&"a".to_owned()), at(0, 1, 9));
+        register.offer(None, at(0, 3, 1));
+        assert_eq!(register.get().unwrap(), "b");
+        register.set(None, at(0, 3, 2));
+        register.offer(Some(&"c".to_owned()), at(0, 3, 1));
+        assert_eq!(register.get(), None);
+    }
+
+    #[test]
+    fn values_are_bounded() {
+        assert_eq!("é".repeat(MAX_TEXT_BYTES).bounded().len(), MAX_TEXT_BYTES);
+        let list = vec!["x".repeat(1_000); 100].bounded();
+        assert_eq!(list.len(), 16);
+        let large = serde_json::value::to_raw_value(&"x".repeat(MAX_TEXT_BYTES)).unwrap();
+        assert_eq!(large.bounded().get(), "null");
+    }
+}
