@@ -14,11 +14,17 @@ pub(crate) fn assert_passes_sqs_probe(endpoint: &str) {
         eprintln!("skipped: the SQS probe needs python3 with boto3");
         return;
     }
-    let output = Command::new("python3").args([PROBE, endpoint]).output().unwrap();
+    let output = Command::new("python3")
+        .args([PROBE, endpoint])
+        .output()
+        .unwrap();
     let report = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     println!("{report}");
-    assert!(output.status.success(), "the SQS probe failed:\n{report}{errors}");
+    assert!(
+        output.status.success(),
+        "the SQS probe failed:\n{report}{errors}"
+    );
 }
 
 fn has_boto3() -> bool {

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use dynoxide::Database;
 use http::header::{CONTENT_TYPE, HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -102,26 +102,44 @@ enum PortError {
     ForeignHost,
     #[error("only POST is allowed")]
     NotPost,
-    #[error("the body could not be read, or is longer than {MAX_BODY_BYTES} bytes")]
-    Body,
+    #[error("the body is longer than {MAX_BODY_BYTES} bytes")]
+    BodyTooLong,
+    #[error("the body could not be read")]
+    UnreadableBody,
     #[error("the header `x-amz-target` names neither SQS nor DynamoDB")]
     UnknownTarget,
 }
 
 impl PortError {
+    fn of_body(err: &(dyn std::error::Error + 'static)) -> Self {
+        if err.is::<LengthLimitError>() {
+            Self::BodyTooLong
+        } else {
+            Self::UnreadableBody
+        }
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::FromWebPage | Self::ForeignHost => StatusCode::FORBIDDEN,
             Self::NotPost => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Body => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnknownTarget => StatusCode::BAD_REQUEST,
+            Self::BodyTooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnreadableBody | Self::UnknownTarget => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::FromWebPage | Self::ForeignHost => "AccessDeniedException",
+            Self::NotPost | Self::UnknownTarget => "UnknownOperationException",
+            Self::BodyTooLong => "RequestEntityTooLargeException",
+            Self::UnreadableBody => "SerializationException",
         }
     }
 
     fn into_response(self) -> Response<Full<Bytes>> {
-        let message = self.to_string();
-        let body = serde_json::json!({ "__type": "AccessDenied", "message": message }).to_string();
-        response(self.status(), body)
+        let body = serde_json::json!({ "__type": self.code(), "message": self.to_string() });
+        response(self.status(), body.to_string())
     }
 }
 
@@ -151,7 +169,7 @@ impl Port {
             .and_then(|value| value.to_str().ok());
         let target = target.and_then(|target| target.split_once('.'));
         let body = Limited::new(body, MAX_BODY_BYTES).collect().await;
-        let body = body.map_err(|_| PortError::Body)?.to_bytes();
+        let body = body.map_err(|err| PortError::of_body(&*err))?.to_bytes();
         match target {
             Some(("AmazonSQS", operation)) => Ok(self.queue(operation, &body).await),
             Some(("DynamoDB_20120810", operation)) => Ok(self.database(operation, &body).await),
@@ -219,6 +237,10 @@ fn is_loopback(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
+
     use super::*;
 
     #[test]
@@ -255,5 +277,65 @@ mod tests {
         assert_eq!(check(&[(HOST, "localhost"), (ORIGIN, "null")]), Err(403));
         assert_eq!(check(&[(HOST, "localhost"), (HOST, "localhost")]), Err(403));
         assert_eq!(check(&[]), Err(403));
+    }
+
+    /// Sends a request as written, and returns the status line.
+    async fn status_of(address: std::net::SocketAddr, request: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream
+            .write_all(request.replace('\n', "\r\n").as_bytes())
+            .await
+            .unwrap();
+        let mut line = String::new();
+        tokio::io::BufReader::new(stream)
+            .read_line(&mut line)
+            .await
+            .unwrap();
+        line.trim_end().to_owned()
+    }
+
+    #[tokio::test]
+    async fn requests_are_routed_until_the_shutdown() {
+        let folder = tempfile::tempdir().unwrap();
+        let queues = Queues::open(&folder.path().join("queues"), Arc::new(|| 0)).unwrap();
+        let db = Database::memory().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let shutdown = async move { drop(stopped.await) };
+        let served = tokio::spawn(serve(listener, queues, db, shutdown));
+        for (headers, wanted) in [
+            (
+                "Host: localhost\nx-amz-target: DynamoDB_20120810.ListTables",
+                "HTTP/1.1 200 OK",
+            ),
+            (
+                "Host: localhost\nx-amz-target: AmazonSQS.Nothing",
+                "HTTP/1.1 400 Bad Request",
+            ),
+            (
+                "Host: localhost\nx-amz-target: Other.Nothing",
+                "HTTP/1.1 400 Bad Request",
+            ),
+            (
+                "Host: localhost\nOrigin: https://evil.example",
+                "HTTP/1.1 403 Forbidden",
+            ),
+            ("Host: evil.example", "HTTP/1.1 403 Forbidden"),
+        ] {
+            let request = format!("POST / HTTP/1.1\n{headers}\nContent-Length: 2\n\n{{}}");
+            assert_eq!(status_of(address, &request).await, wanted, "{headers}");
+        }
+        let get = status_of(address, "GET / HTTP/1.1\nHost: localhost\n\n").await;
+        assert_eq!(get, "HTTP/1.1 405 Method Not Allowed");
+        let long = format!("Content-Length: {}\n\n", MAX_BODY_BYTES.saturating_add(1));
+        let long = format!("POST / HTTP/1.1\nHost: localhost\n{long}");
+        assert_eq!(
+            status_of(address, &long).await,
+            "HTTP/1.1 413 Payload Too Large"
+        );
+        stop.send(()).unwrap();
+        served.await.unwrap().unwrap();
+        assert!(TcpStream::connect(address).await.is_err());
     }
 }

@@ -1,8 +1,10 @@
 //! The AWS SDK's way to the laptop's DynamoDB without a socket.
 //!
-//! `dynoxide` is DynamoDB on SQLite; [`call`] maps the operations that `switchhook` uses to it,
-//! and [`http_client`] gives them to an `aws_sdk_dynamodb::Client`. SQLite blocks, so every
-//! operation runs on a thread for blocking work.
+//! `dynoxide` is DynamoDB on SQLite; [`call`] maps operations to it, and [`http_client`] gives them
+//! to an `aws_sdk_dynamodb::Client`. SQLite blocks, so every operation runs on a thread for blocking
+//! work.
+//!
+//! What is absent: streams, which slow every write down, and PartiQL.
 
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
@@ -67,12 +69,16 @@ fn dispatch(db: &Database, operation: &str, body: &[u8]) -> dynoxide::Result<Str
         "BatchWriteItem" => run(body, |request| db.batch_write_item(request)),
         "CreateTable" => run(body, |request| db.create_table(request)),
         "DeleteItem" => run(body, |request| db.delete_item(request)),
+        "DeleteTable" => run(body, |request| db.delete_table(request)),
         "DescribeTable" => run(body, |request| db.describe_table(request)),
+        "DescribeTimeToLive" => run(body, |request| db.describe_time_to_live(request)),
         "GetItem" => run(body, |request| db.get_item(request)),
         "ListTables" => run(body, |request| db.list_tables(request)),
         "PutItem" => run(body, |request| db.put_item(request)),
         "Query" => run(body, |request| db.query(request)),
         "Scan" => run(body, |request| db.scan(request)),
+        "TransactGetItems" => run(body, |request| db.transact_get_items(request)),
+        "TransactWriteItems" => run(body, |request| db.transact_write_items(request)),
         "UpdateItem" => run(body, |request| db.update_item(request)),
         "UpdateTimeToLive" => run(body, |request| db.update_time_to_live(request)),
         _ => {

@@ -168,3 +168,126 @@ impl Queues {
             .unwrap_or_else(|stopped| Err(Fault::Stopped(stopped)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+    use std::time::Instant;
+
+    use serde_json::json;
+
+    use super::testing::Laptop;
+    use super::*;
+
+    const QUEUE: &str = "queue.fifo";
+
+    async fn send(queues: &Queues, body: &str) {
+        let request = json!({
+            "QueueUrl": QUEUE, "MessageBody": body,
+            "MessageGroupId": body, "MessageDeduplicationId": body,
+        });
+        let answer = queues
+            .call("SendMessage", request.to_string().as_bytes())
+            .await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
+    /// Starts a long poll of 20 seconds, and returns its messages and how long it took.
+    fn poll(queues: &Queues) -> tokio::task::JoinHandle<(Vec<Value>, Duration)> {
+        let queues = queues.clone();
+        tokio::spawn(async move {
+            let start = now();
+            let request = json!({ "QueueUrl": QUEUE, "WaitTimeSeconds": 20 });
+            let answer = queues
+                .call("ReceiveMessage", request.to_string().as_bytes())
+                .await;
+            let answer: Value = serde_json::from_str(&answer.body).unwrap();
+            let messages = answer["Messages"].as_array().cloned().unwrap_or_default();
+            (messages, start.elapsed())
+        })
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a test's stopwatch")]
+    fn now() -> Instant {
+        Instant::now()
+    }
+
+    async fn settle_in() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    #[tokio::test]
+    async fn a_long_poll_sees_what_another_process_sends() {
+        let laptop = Laptop::start().await;
+        let polling = poll(&laptop.queues);
+        settle_in().await;
+        send(&laptop.open_again(), "elsewhere").await;
+        let (messages, took) = polling.await.unwrap();
+        assert_eq!(messages[0]["Body"], "elsewhere");
+        assert!(took < Duration::from_secs(2), "{took:?}");
+    }
+
+    #[tokio::test]
+    async fn a_long_poll_wakes_when_a_message_is_put_back() {
+        let laptop = Laptop::start().await;
+        send(&laptop.queues, "a").await;
+        let (taken, _) = poll(&laptop.queues).await.unwrap();
+        let polling = poll(&laptop.queues);
+        settle_in().await;
+        let receipt = &taken[0]["ReceiptHandle"];
+        let request =
+            json!({ "QueueUrl": QUEUE, "ReceiptHandle": receipt, "VisibilityTimeout": 0 });
+        laptop
+            .call("ChangeMessageVisibility", &request)
+            .await
+            .unwrap();
+        let (again, took) = polling.await.unwrap();
+        assert_eq!(again[0]["Body"], "a");
+        assert!(took < Duration::from_secs(2), "{took:?}");
+    }
+
+    #[tokio::test]
+    async fn a_long_poll_wakes_when_a_timeout_ends() {
+        let laptop = Laptop::start().await;
+        send(&laptop.queues, "a").await;
+        poll(&laptop.queues).await.unwrap();
+        let polling = poll(&laptop.queues);
+        settle_in().await;
+        laptop.time.fetch_add(30_000, Ordering::SeqCst);
+        let (again, took) = polling.await.unwrap();
+        assert_eq!(again.len(), 1);
+        assert!(took < Duration::from_secs(2), "{took:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn many_polls_share_many_messages() {
+        let laptop = Laptop::start().await;
+        let polls: Vec<_> = (0..20).map(|_| poll(&laptop.queues)).collect();
+        for number in 0..20 {
+            send(&laptop.queues, &number.to_string()).await;
+        }
+        let mut bodies = std::collections::HashSet::new();
+        for polling in polls {
+            let (messages, _) = polling.await.unwrap();
+            assert_eq!(messages.len(), 1);
+            bodies.insert(messages[0]["Body"].to_string());
+        }
+        assert_eq!(bodies.len(), 20);
+    }
+
+    #[tokio::test]
+    async fn refusals_quote_no_body() {
+        let laptop = Laptop::start().await;
+        for request in [
+            r#"{"QueueUrl": "queue.fifo", "MessageBody": ["secret"]}"#,
+            r#"{"QueueUrl": "queue.fifo", "MessageBody": "secret\u0001", "MessageGroupId": "A"}"#,
+            r#"{"QueueUrl": "queue.fifo", "MessageBody": "secret"}"#,
+            r#"{"MessageBody": "secret"#,
+        ] {
+            let answer = laptop.queues.call("SendMessage", request.as_bytes()).await;
+            assert_eq!(answer.status, 400, "{request}");
+            assert!(answer.query_error.is_some(), "{request}");
+            assert!(!answer.body.contains("secret"), "{}", answer.body);
+        }
+    }
+}

@@ -1,1 +1,11 @@
-//! x
+//! The adapters to AWS, one file a service, and what every function needs to start.
+//!
+//! Nothing here decides anything about deliveries: it sends, reads and writes what `switchhook-core`
+//! made. The same adapters run on the laptop, where the SDK is handed a connection in process.
+
+pub mod connection;
+pub mod dynamodb;
+pub mod s3;
+pub mod secrets_manager;
+pub mod sqs;
+pub mod telemetry;

@@ -120,7 +120,9 @@ fn cut(fields: &mut Vec<Field>) {
 
 /// Shortens a JSON text to `limit` bytes at most; anything but a string becomes null.
 fn shortened(value: &str, limit: usize) -> String {
-    let Ok(text) = serde_json::from_str::<String>(value) else { return "null".to_owned() };
+    let Ok(text) = serde_json::from_str::<String>(value) else {
+        return "null".to_owned();
+    };
     let mut left = limit.saturating_sub(2);
     let fits = |c: &char| match left.checked_sub(written_bytes(*c)) {
         Some(rest) => {

@@ -56,3 +56,92 @@ async fn answer(queues: &Queues, request: &HttpRequest) -> Result<HttpResponse, 
         .map_err(|err| ConnectorError::other(err.into(), None))?;
     HttpResponse::try_from(response).map_err(|err| ConnectorError::other(err.into(), None))
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_credential_types::Credentials;
+    use aws_sdk_sqs::config::{BehaviorVersion, Region};
+    use aws_sdk_sqs::primitives::Blob;
+    use aws_sdk_sqs::types::MessageAttributeValue;
+    use aws_sdk_sqs::{Client, Config};
+
+    use super::super::testing::Laptop;
+    use super::*;
+
+    fn client(queues: Queues) -> Client {
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .http_client(http_client(queues));
+        Client::from_conf(config.build())
+    }
+
+    #[tokio::test]
+    async fn the_sdk_sends_and_receives_in_process() {
+        let laptop = Laptop::start().await;
+        let client = client(laptop.queues.clone());
+        let url = client
+            .get_queue_url()
+            .queue_name("queue.fifo")
+            .send()
+            .await
+            .unwrap();
+        let url = url.queue_url().unwrap();
+        let raw = MessageAttributeValue::builder()
+            .data_type("Binary")
+            .binary_value(Blob::new([0_u8, 255]))
+            .build()
+            .unwrap();
+        let send = client
+            .send_message()
+            .queue_url(url)
+            .message_body("hé")
+            .message_group_id("A");
+        let send = send
+            .message_deduplication_id("D")
+            .message_attributes("raw", raw.clone());
+        let sent = send.send().await.unwrap();
+        assert!(sent.md5_of_message_attributes().is_some());
+
+        let receive = client
+            .receive_message()
+            .queue_url(url)
+            .message_attribute_names("All");
+        let received = receive.send().await.unwrap();
+        let [message] = received.messages() else {
+            panic!("one message was sent");
+        };
+        assert_eq!(message.body(), Some("hé"));
+        assert_eq!(message.message_id(), sent.message_id());
+        assert_eq!(
+            message.md5_of_message_attributes(),
+            sent.md5_of_message_attributes()
+        );
+        assert_eq!(message.message_attributes().unwrap()["raw"], raw);
+
+        let delete = client.delete_message().queue_url(url);
+        delete
+            .receipt_handle(message.receipt_handle().unwrap())
+            .send()
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_sdk_knows_our_errors() {
+        let laptop = Laptop::start().await;
+        let client = client(laptop.queues.clone());
+        let missing = client
+            .get_queue_url()
+            .queue_name("none.fifo")
+            .send()
+            .await
+            .unwrap_err();
+        assert!(missing.into_service_error().is_queue_does_not_exist());
+        let send = client.receive_message().queue_url("http://x/0/queue.fifo");
+        let invalid = send.max_number_of_messages(11).send().await.unwrap_err();
+        let invalid = invalid.into_service_error();
+        assert_eq!(invalid.meta().code(), Some("InvalidParameterValue"));
+    }
+}

@@ -325,3 +325,118 @@ pub(super) fn release_in_flight(session: &Session<'_>) -> Result<usize, rusqlite
     session.execute("DELETE FROM attempts", [])?;
     session.execute("UPDATE messages SET visible = 0 WHERE visible > 0", [])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::check;
+
+    #[tokio::test]
+    async fn a_batch_fills_from_the_oldest_free_group_and_then_the_next() {
+        check(
+            "send A a0 = new
+             send B b0 = new
+             send A a1 = new
+             receive 10 = a0 a1 b0
+             count = 0 3",
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_group_waits_for_all_of_its_messages_in_flight() {
+        check(
+            "send A a0 = new
+             send A a1 = new
+             send A a2 = new
+             receive 2 = a0 a1
+             delete a0
+             visible a1 40
+             pass 31
+             receive 10 = nothing
+             pass 10
+             receive 10 = a1 a2",
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_timeout_of_nothing_takes_a_message_once_a_receive() {
+        check(
+            "set VisibilityTimeout 0
+             send A a0 = new
+             receive 10 = a0
+             receive 10 = nothing
+             pass 1
+             receive 10 = a0",
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn an_attempt_repeats_only_what_nobody_touched() {
+        check(
+            "send A a0 = new
+             send A a1 = new
+             send B b0 = new
+             receive 2 R = a0 a1
+             pass 20
+             receive 2 R = a0 a1
+             pass 20
+             receive 2 R = a0 a1
+             delete a0
+             receive 2 R = b0
+             visible b0 40
+             receive 2 R = nothing",
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn messages_are_kept_for_the_retention_period() {
+        check(
+            "send A a0 = new
+             pass 345599
+             receive 1 = a0
+             pass 1
+             receive 1 = nothing
+             count = 0 0
+             set MessageRetentionPeriod 60
+             send A a1 = new
+             pass 60
+             receive 1 = nothing",
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_was_in_flight_stays_so_until_released() {
+        check(
+            "send A a0 = new
+             send A a1 = new
+             send B b0 = new
+             receive 1 = a0
+             receive 1 = b0
+             reopen
+             receive 10 = nothing
+             release = 2
+             delete a0 = InvalidParameterValue
+             receive 10 = a0 a1 b0",
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn numbers_out_of_range_are_refused() {
+        let laptop = super::super::testing::Laptop::start().await;
+        for (name, value) in [
+            ("MaxNumberOfMessages", 0),
+            ("MaxNumberOfMessages", 11),
+            ("VisibilityTimeout", 43_201),
+            ("WaitTimeSeconds", 21),
+        ] {
+            let request = serde_json::json!({ "QueueUrl": "queue.fifo", name: value });
+            let refusal = laptop.call("ReceiveMessage", &request).await.unwrap_err();
+            assert_eq!(refusal, "InvalidParameterValue", "{name}");
+        }
+    }
+}

@@ -113,3 +113,71 @@ fn remove(session: &Session<'_>, seq: i64) -> Result<(), Fault> {
     session.execute("DELETE FROM messages WHERE seq = ?1", [seq])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::check;
+
+    const POLICY: &str = r#"set RedrivePolicy {"deadLetterTargetArn":"arn:aws:sqs:r:1:dead.fifo","maxReceiveCount":2}"#;
+
+    #[tokio::test]
+    async fn redrive_happens_at_the_receive_and_the_group_goes_on() {
+        check(&format!(
+            "{POLICY}
+             send A a0 = new
+             send A a1 = new
+             receive 1 = a0
+             visible a0 0
+             receive 1 = a0
+             dead 10 = nothing
+             visible a0 0
+             receive 10 = a1
+             dead 10 = a0"
+        ))
+        .await;
+    }
+
+    #[tokio::test]
+    async fn dead_letters_go_back_as_new_messages_past_deduplication() {
+        check(&format!(
+            "{POLICY}
+             send A a0 D = new
+             receive 1 = a0
+             visible a0 0
+             receive 1 = a0
+             visible a0 0
+             receive 1 = nothing
+             move
+             send A a0 D = repeat
+             receive 10 = a0
+             visible a0 0
+             receive 10 = a0"
+        ))
+        .await;
+    }
+
+    #[tokio::test]
+    async fn dead_letters_in_flight_stay() {
+        check(&format!(
+            "{POLICY}
+             send A a0 = new
+             receive 1 = a0
+             visible a0 0
+             receive 1 = a0
+             visible a0 0
+             receive 1 = nothing
+             dead 1 = a0
+             move
+             receive 1 = nothing
+             pass 30
+             move
+             receive 1 = a0"
+        ))
+        .await;
+    }
+
+    #[tokio::test]
+    async fn only_dead_letter_queues_are_moved_from() {
+        check("move = InvalidParameterValue").await;
+    }
+}

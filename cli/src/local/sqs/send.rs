@@ -245,6 +245,7 @@ pub(super) fn is_plain_text(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{Laptop, check};
     use super::*;
 
     #[test]
@@ -282,5 +283,51 @@ mod tests {
     fn sequence_numbers_sort_as_text() {
         assert_eq!(sequence_number(42), "00000000000000000042");
         assert!(sequence_number(9) < sequence_number(10));
+    }
+
+    #[tokio::test]
+    async fn a_repeat_is_known_for_five_minutes_from_the_first_send() {
+        check(
+            "send A a0 D = new
+             pass 200
+             send A other D = repeat
+             receive 1 = a0
+             delete a0
+             pass 99
+             send A other D = repeat
+             send B other D = repeat
+             pass 1
+             send A other D = new
+             receive 10 = other",
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_group_may_have_deduplication_ids_of_its_own() {
+        check(
+            "set DeduplicationScope messageGroup
+             set FifoThroughputLimit perMessageGroupId
+             send A a0 D = new
+             send B b0 D = new
+             send A a1 D = repeat
+             receive 10 = a0 b0",
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn sizes_count_attributes() {
+        let laptop = Laptop::start().await;
+        for (body_bytes, wanted) in [(MAX_BYTES - 9, true), (MAX_BYTES - 8, false)] {
+            let request = json!({
+                "QueueUrl": "queue.fifo", "MessageGroupId": "A",
+                "MessageDeduplicationId": body_bytes.to_string(),
+                "MessageBody": "x".repeat(body_bytes),
+                "MessageAttributes": { "ab": { "DataType": "String", "StringValue": "c" } },
+            });
+            let sent = laptop.call("SendMessage", &request).await;
+            assert_eq!(sent.is_ok(), wanted, "{body_bytes}");
+        }
     }
 }

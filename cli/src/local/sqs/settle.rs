@@ -181,3 +181,74 @@ fn seq_in(receipt_handle: &str) -> Result<i64, Fault> {
     let message = "the receipt handle is not one of this queue's";
     number.ok_or_else(|| refused(Code::ReceiptHandleIsInvalid, message))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::check;
+
+    #[tokio::test]
+    async fn stale_receipts_are_refused() {
+        check(
+            "send A a0 = new
+             receive 1 = a0
+             pass 30
+             delete a0 = InvalidParameterValue
+             receive 1 = a0
+             delete a0 1 = InvalidParameterValue
+             visible a0 5 1 = InvalidParameterValue
+             delete a0 2
+             delete a0 2
+             visible a0 5 2 = InvalidParameterValue",
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_message_put_back_is_first_of_its_group_again() {
+        check(
+            "send A a0 = new
+             send A a1 = new
+             receive 1 = a0
+             visible a0 0
+             visible a0 0 = InvalidParameterValue
+             receive 10 = a0 a1
+             visible a0 0
+             receive 10 = nothing
+             visible a1 0
+             receive 10 = a0 a1",
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn visibility_ends_twelve_hours_after_the_receive() {
+        check(
+            "send A a0 = new
+             receive 1 = a0
+             visible a0 43201 = InvalidParameterValue
+             visible a0 -1 = InvalidParameterValue
+             pass 20
+             visible a0 43200 = InvalidParameterValue
+             visible a0 43180
+             pass 43179
+             receive 1 = nothing
+             pass 1
+             receive 1 = a0
+             visible a0 43200",
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_batch_fails_by_entry() {
+        let laptop = super::super::testing::Laptop::start().await;
+        let entries = serde_json::json!([
+            { "Id": "gone", "ReceiptHandle": "1.gone" }, { "Id": "bad", "ReceiptHandle": "bad" },
+        ]);
+        let request = serde_json::json!({ "QueueUrl": "queue.fifo", "Entries": entries });
+        let answer = laptop.call("DeleteMessageBatch", &request).await.unwrap();
+        assert_eq!(answer["Successful"][0]["Id"], "gone");
+        assert_eq!(answer["Failed"][0]["Id"], "bad");
+        assert_eq!(answer["Failed"][0]["Code"], "ReceiptHandleIsInvalid");
+    }
+}

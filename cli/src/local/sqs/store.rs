@@ -231,3 +231,108 @@ impl Session<'_> {
         self.now.saturating_add(seconds.saturating_mul(1000))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Laptop, check};
+    use super::*;
+
+    #[tokio::test]
+    async fn a_clock_going_back_changes_nothing() {
+        check(
+            "send A a0 = new
+             receive 1 = a0
+             back 3600
+             receive 1 = nothing
+             visible a0 20
+             delete a0
+             send A a1 = new
+             receive 1 = a1
+             pass 3630
+             receive 1 = a1",
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_file_opened_again_holds_what_was_answered() {
+        check(
+            "reopen
+             receive 1 = nothing
+             send A a0 D = new
+             reopen
+             send A a1 D = repeat
+             receive 10 = a0",
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_file_left_by_a_crash_opens_whole() {
+        check(
+            "crash
+             receive 1 = nothing
+             send A a0 D = new
+             send A a1 = new
+             receive 1 = a0
+             crash
+             send A other D = repeat
+             receive 10 = nothing
+             release = 1
+             receive 10 = a0 a1",
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn groups_mirror_messages_whatever_happens() {
+        let laptop = Laptop::start().await;
+        let store = &laptop.queues.shared.store;
+        let mirrored = |session: &Session<'_>| {
+            let kept = "SELECT queue, name, head, blocked_until FROM message_groups";
+            let true_ones = "SELECT queue, grp, MIN(seq), MAX(visible) FROM messages GROUP BY 1, 2";
+            let sql = format!(
+                "SELECT NOT EXISTS ({kept} EXCEPT {true_ones})
+                    AND NOT EXISTS ({true_ones} EXCEPT {kept})"
+            );
+            session.first(&sql, [], |row| row.get::<_, bool>(0))
+        };
+        let mut seed = 7_u32;
+        for step in 0..500 {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let (group, some) = (seed >> 29, i64::from(seed >> 24) + 1);
+            let same = store.transact("", |session| {
+                match step % 4 {
+                    0 | 1 => session.execute(
+                        "INSERT INTO messages (queue, grp, id, dedup, sent, attributes,
+                            system_attributes, body) VALUES (1, ?1, '', '', 0, '', '', '')",
+                        [group.to_string()],
+                    ),
+                    2 => session.execute(
+                        "UPDATE messages SET visible = seq % ?2 WHERE grp = ?1",
+                        rusqlite::params![group.to_string(), some],
+                    ),
+                    _ => session.execute("DELETE FROM messages WHERE seq % 9 = ?1", [some % 9]),
+                }?;
+                mirrored(session)
+            });
+            let same: Result<Option<bool>, rusqlite::Error> = same;
+            assert_eq!(same.unwrap(), Some(true), "step {step}");
+        }
+    }
+
+    #[test]
+    fn a_newer_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("queues");
+        let newer = Connection::open(&path).unwrap();
+        newer
+            .pragma_update(None, "user_version", FORMAT + 1)
+            .unwrap();
+        let refusal = Store::open(&path, Arc::new(|| 0)).unwrap_err();
+        assert!(
+            matches!(refusal, StorageError::NewerFormat { found: 2 }),
+            "{refusal}"
+        );
+    }
+}

@@ -1,0 +1,241 @@
+//! Amazon `DynamoDB`: the ledger, one table.
+//!
+//! Partition = entity; the sort key is `state` for its state and `event#…` for its records. The
+//! index `by_hour` has a partition for each hour of accepted time. How items are written and read
+//! is in [`item`].
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure,
+};
+use switchhook_core::entity::Entity;
+use switchhook_core::ids::DeliveryId;
+use switchhook_core::ledger::{
+    MAX_COUNTED_DELIVERIES, Record, RecordHead, RecordKey, Snapshot, StateItem,
+};
+use switchhook_core::ports::{Ledger, PortError, PortFuture, Written};
+use switchhook_core::states::Stored;
+
+pub mod item;
+pub mod listing;
+
+use item::Item;
+
+/// The index of records by the hour of their accepted time.
+pub const TIME_INDEX: &str = "by_hour";
+
+/// The most keys of one `BatchGetItem` (quotas of `DynamoDB`).
+const MAX_BATCH_KEYS: usize = 100;
+/// How often unprocessed keys are asked for again before the batch is given up.
+const MAX_ROUNDS: u32 = 6;
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+
+const READING: &str = "reading the ledger";
+
+/// The ledger's table.
+#[derive(Clone, Debug)]
+pub struct DynamoDbLedger {
+    client: Client,
+    table: String,
+}
+
+impl DynamoDbLedger {
+    /// Uses the table of this name.
+    #[must_use]
+    pub const fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// Reads the items of `keys`, asking again for what is left unprocessed.
+    async fn batch_get(
+        &self,
+        keys: Vec<Item>,
+        projection: Option<&str>,
+    ) -> Result<Vec<Item>, PortError> {
+        let mut items = Vec::with_capacity(keys.len());
+        for chunk in keys.chunks(MAX_BATCH_KEYS) {
+            let mut wanted = keys_of(chunk.to_vec(), projection)?;
+            let mut pause = FIRST_PAUSE;
+            for _ in 0..MAX_ROUNDS {
+                let request = self
+                    .client
+                    .batch_get_item()
+                    .request_items(&self.table, wanted);
+                let output = request
+                    .send()
+                    .await
+                    .map_err(|e| PortError::new(READING, e))?;
+                items.extend(
+                    output
+                        .responses
+                        .into_iter()
+                        .flatten()
+                        .flat_map(|(_, items)| items),
+                );
+                match output
+                    .unprocessed_keys
+                    .and_then(|mut left| left.remove(&self.table))
+                {
+                    None => {
+                        pause = Duration::ZERO;
+                        break;
+                    }
+                    Some(left) => wanted = left,
+                }
+                tokio::time::sleep(pause).await;
+                pause = pause.saturating_mul(2);
+            }
+            if !pause.is_zero() {
+                return Err(PortError::new(
+                    READING,
+                    "keys were left unprocessed: the table is throttled",
+                ));
+            }
+        }
+        Ok(items)
+    }
+}
+
+fn keys_of(keys: Vec<Item>, projection: Option<&str>) -> Result<KeysAndAttributes, PortError> {
+    let names = projection.map(|_| HashMap::from([("#state".to_owned(), "state".to_owned())]));
+    KeysAndAttributes::builder()
+        .set_keys(Some(keys))
+        .consistent_read(true)
+        .set_projection_expression(projection.map(str::to_owned))
+        .set_expression_attribute_names(names)
+        .build()
+        .map_err(|error| PortError::new(READING, error))
+}
+
+/// What it takes to tell duplicates and to change states: neither data nor bodies.
+const HEADS: &str = "pk, sk, id, received_at, deliveries, version, #state, positions";
+
+impl Ledger for DynamoDbLedger {
+    fn read<'a>(
+        &'a self,
+        states: &'a [Entity],
+        records: &'a [RecordKey],
+    ) -> PortFuture<'a, Snapshot> {
+        Box::pin(async move {
+            let states = states.iter().map(item::state_key);
+            let mut keys: Vec<_> = states.chain(records.iter().map(item::record_key)).collect();
+            keys.sort_by_cached_key(item::key_text);
+            keys.dedup_by_key(|key| item::key_text(key));
+            let mut snapshot = Snapshot::default();
+            for item in self.batch_get(keys, Some(HEADS)).await? {
+                let read = item::add_to_snapshot(&item, &mut snapshot);
+                read.map_err(|error| PortError::new(READING, error))?;
+            }
+            Ok(snapshot)
+        })
+    }
+
+    fn put_state<'a>(
+        &'a self,
+        entity: &'a Entity,
+        stored: &'a Stored,
+        read_version: u64,
+    ) -> PortFuture<'a, Written<StateItem>> {
+        const WRITING: &str = "writing a state";
+        Box::pin(async move {
+            let mut put = self
+                .client
+                .put_item()
+                .table_name(&self.table)
+                .set_item(Some(item::state_item(
+                    entity,
+                    stored,
+                    read_version.saturating_add(1),
+                )))
+                .return_values_on_condition_check_failure(
+                    ReturnValuesOnConditionCheckFailure::AllOld,
+                );
+            put = if read_version == 0 {
+                put.condition_expression("attribute_not_exists(pk)")
+            } else {
+                put.condition_expression("version = :read")
+                    .expression_attribute_values(
+                        ":read",
+                        AttributeValue::N(read_version.to_string()),
+                    )
+            };
+            written(put.send().await, WRITING, item::read_state)
+        })
+    }
+
+    fn put_record<'a>(&'a self, record: &'a Record) -> PortFuture<'a, Written<RecordHead>> {
+        const WRITING: &str = "writing a record";
+        Box::pin(async move {
+            let item = item::record_item(record).map_err(|e| PortError::new(WRITING, e))?;
+            let put = self
+                .client
+                .put_item()
+                .table_name(&self.table)
+                .set_item(Some(item))
+                .condition_expression("attribute_not_exists(pk)")
+                .return_values_on_condition_check_failure(
+                    ReturnValuesOnConditionCheckFailure::AllOld,
+                )
+                .send();
+            written(put.await, WRITING, item::read_head)
+        })
+    }
+
+    fn count_delivery<'a>(
+        &'a self,
+        record: &'a RecordKey,
+        delivery: DeliveryId,
+    ) -> PortFuture<'a, ()> {
+        const COUNTING: &str = "counting a delivery";
+        Box::pin(async move {
+            let update = self
+                .client
+                .update_item()
+                .table_name(&self.table)
+                .set_key(Some(item::record_key(record)))
+                .update_expression("ADD deliveries :delivery")
+                .condition_expression("attribute_exists(pk) AND size(deliveries) < :most")
+                .expression_attribute_values(
+                    ":delivery",
+                    AttributeValue::Ss(vec![delivery.to_string()]),
+                )
+                .expression_attribute_values(
+                    ":most",
+                    AttributeValue::N(MAX_COUNTED_DELIVERIES.to_string()),
+                )
+                .send();
+            match update.await {
+                Err(error) if !is_condition(&error) => Err(PortError::new(COUNTING, error)),
+                // Refused: there are a hundred already, or the record was just forgotten.
+                Ok(_) | Err(_) => Ok(()),
+            }
+        })
+    }
+}
+
+fn is_condition<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    error.code() == Some("ConditionalCheckFailedException")
+}
+
+/// Tells a refused condition, with the item that was there, from a failure.
+fn written<T, O>(
+    outcome: Result<O, SdkError<PutItemError, aws_smithy_runtime_api::http::Response>>,
+    writing: &'static str,
+    read: impl Fn(&Item) -> Result<T, item::ItemError>,
+) -> Result<Written<T>, PortError> {
+    let Err(error) = outcome else { return Ok(Written::Done) };
+    match error.as_service_error() {
+        Some(PutItemError::ConditionalCheckFailedException(refused)) => match refused.item() {
+            Some(item) => read(item)
+                .map(Written::Refused)
+                .map_err(|e| PortError::new(writing, e)),
+            None => Err(PortError::new(writing, error)),
+        },
+        _ => Err(PortError::new(writing, error)),
+    }
+}

@@ -1,0 +1,336 @@
+//! Items of the ledger's table: how records and states are written and read again.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use switchhook_core::entity::Entity;
+use switchhook_core::ledger::{RawBody, Record, RecordHead, RecordKey, Snapshot, StateItem};
+use switchhook_core::states::Stored;
+use switchhook_core::time::{self, Timestamp};
+
+/// An item as the SDK hands it over.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// The sort key of an entity's state.
+const STATE: &str = "state";
+/// The start of the sort key of every record.
+pub const RECORD_PREFIX: &str = "event#";
+
+/// An item is not what was written.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the item's attribute `{0}` is missing or not what was written")]
+pub struct ItemError(&'static str);
+
+/// Returns the key of an entity's state.
+#[must_use]
+pub fn state_key(entity: &Entity) -> Item {
+    key(entity, STATE.to_owned())
+}
+
+/// Returns the key of a record.
+#[must_use]
+pub fn record_key(record: &RecordKey) -> Item {
+    key(&record.entity, format!("{RECORD_PREFIX}{}", record.name))
+}
+
+fn key(entity: &Entity, sort: String) -> Item {
+    Item::from([
+        ("pk".to_owned(), text(entity.as_str())),
+        ("sk".to_owned(), AttributeValue::S(sort)),
+    ])
+}
+
+/// Returns a key as one text, to sort and to tell equal ones by.
+#[must_use]
+pub fn key_text(key: &Item) -> String {
+    let part = |name| {
+        key.get(name)
+            .and_then(|value| value.as_s().ok())
+            .map_or("", String::as_str)
+    };
+    format!("{}\n{}", part("pk"), part("sk"))
+}
+
+fn text(value: &str) -> AttributeValue {
+    AttributeValue::S(value.to_owned())
+}
+
+fn number(value: impl Into<i128>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
+}
+
+/// Writes a state.
+#[must_use]
+pub fn state_item(entity: &Entity, stored: &Stored, version: u64) -> Item {
+    let mut item = state_key(entity);
+    item.insert("version".to_owned(), number(version));
+    item.insert("state".to_owned(), text(&stored.state));
+    item.insert("positions".to_owned(), text(&stored.positions));
+    item
+}
+
+/// Reads a state.
+///
+/// # Errors
+///
+/// When an attribute is missing or of another type.
+pub fn read_state(item: &Item) -> Result<StateItem, ItemError> {
+    let stored = Stored {
+        state: string(item, "state")?,
+        positions: string(item, "positions")?,
+    };
+    Ok(StateItem {
+        version: numeral(item, "version")?,
+        stored: Some(stored),
+    })
+}
+
+/// Writes a record.
+///
+/// # Errors
+///
+/// When headers or a pointer cannot be written as JSON, which none of ours brings about.
+pub fn record_item(record: &Record) -> Result<Item, serde_json::Error> {
+    let mut item = record_key(&record.key);
+    let mut put = |name: &str, value| item.insert(name.to_owned(), value);
+    put("id", text(&record.id.to_string()));
+    put("source", text(record.key.entity.source()));
+    put("provider", text(&record.provider));
+    put("kind", text(record.kind.as_str()));
+    put("received_at", number(record.received_at.as_millisecond()));
+    put("hour", text(&time::hour(record.received_at)));
+    put("sequence", text(&record.sequence.to_string()));
+    put(
+        "deliveries",
+        AttributeValue::Ss(record.deliveries.iter().map(ToString::to_string).collect()),
+    );
+    put("data", text(&record.data));
+    put("expires_at", number(record.expires_at.as_second()));
+    if let Some(name) = &record.provider_event {
+        put("provider_event", text(name));
+    }
+    if let Some(slug) = &record.slug {
+        put("slug", text(slug));
+    }
+    if let Some(at) = record.occurred_at {
+        put("occurred_at", text(&at.to_string()));
+    }
+    if !record.headers.is_empty() {
+        put(
+            "headers",
+            AttributeValue::S(serde_json::to_string(&record.headers)?),
+        );
+    }
+    match &record.raw {
+        RawBody::Plain(bytes) => put("raw", AttributeValue::B(Blob::new(bytes.clone()))),
+        RawBody::Deflated(bytes) => {
+            put("raw_deflated", AttributeValue::B(Blob::new(bytes.clone())))
+        }
+        RawBody::Stored(pointer) => put(
+            "raw_stored",
+            AttributeValue::S(serde_json::to_string(pointer)?),
+        ),
+    };
+    Ok(item)
+}
+
+/// Reads as much of a record as it takes to tell duplicates.
+///
+/// # Errors
+///
+/// When an attribute is missing or of another type.
+pub fn read_head(item: &Item) -> Result<RecordHead, ItemError> {
+    Ok(RecordHead {
+        id: parsed(item, "id")?,
+        received_at: millis(item, "received_at")?,
+        deliveries: deliveries(item)?,
+    })
+}
+
+/// Reads a whole record.
+///
+/// # Errors
+///
+/// When an attribute is missing or of another type.
+pub fn read_record(item: &Item) -> Result<Record, ItemError> {
+    let occurred_at = optional(item, "occurred_at")
+        .map(|at| time::parse_rfc3339(&at).ok_or(ItemError("occurred_at")))
+        .transpose()?;
+    Ok(Record {
+        key: read_record_key(item)?,
+        id: parsed(item, "id")?,
+        provider: string(item, "provider")?,
+        kind: parsed(item, "kind")?,
+        provider_event: optional(item, "provider_event"),
+        slug: optional(item, "slug"),
+        received_at: millis(item, "received_at")?,
+        occurred_at,
+        sequence: parsed(item, "sequence")?,
+        deliveries: deliveries(item)?,
+        data: string(item, "data")?,
+        raw: raw(item)?,
+        headers: headers(item)?,
+        expires_at: Timestamp::from_second(numeral(item, "expires_at")?)
+            .map_err(|_| ItemError("expires_at"))?,
+    })
+}
+
+/// Reads a record's key.
+///
+/// # Errors
+///
+/// When the item is no record.
+pub fn read_record_key(item: &Item) -> Result<RecordKey, ItemError> {
+    let sort = string(item, "sk")?;
+    let name = sort
+        .strip_prefix(RECORD_PREFIX)
+        .ok_or(ItemError("sk"))?
+        .to_owned();
+    Ok(RecordKey {
+        entity: Entity::from_name(string(item, "pk")?),
+        name,
+    })
+}
+
+/// Adds a state or the head of a record to a snapshot.
+///
+/// # Errors
+///
+/// When an attribute is missing or of another type.
+pub fn add_to_snapshot(item: &Item, snapshot: &mut Snapshot) -> Result<(), ItemError> {
+    if string(item, "sk")? == STATE {
+        let entity = Entity::from_name(string(item, "pk")?);
+        snapshot.states.insert(entity, read_state(item)?);
+    } else {
+        snapshot
+            .records
+            .insert(read_record_key(item)?, read_head(item)?);
+    }
+    Ok(())
+}
+
+fn raw(item: &Item) -> Result<RawBody, ItemError> {
+    let blob = |name| {
+        item.get(name)?
+            .as_b()
+            .ok()
+            .map(|blob: &Blob| blob.as_ref().to_vec())
+    };
+    if let Some(bytes) = blob("raw") {
+        return Ok(RawBody::Plain(bytes));
+    }
+    if let Some(bytes) = blob("raw_deflated") {
+        return Ok(RawBody::Deflated(bytes));
+    }
+    let pointer = string(item, "raw_stored").map_err(|_| ItemError("raw"))?;
+    serde_json::from_str(&pointer)
+        .map(RawBody::Stored)
+        .map_err(|_| ItemError("raw_stored"))
+}
+
+fn headers(item: &Item) -> Result<BTreeMap<String, String>, ItemError> {
+    match optional(item, "headers") {
+        None => Ok(BTreeMap::new()),
+        Some(json) => serde_json::from_str(&json).map_err(|_| ItemError("headers")),
+    }
+}
+
+fn deliveries<T: std::str::FromStr + Ord>(item: &Item) -> Result<BTreeSet<T>, ItemError> {
+    let error = ItemError("deliveries");
+    let set = item
+        .get("deliveries")
+        .and_then(|value| value.as_ss().ok())
+        .ok_or(error)?;
+    set.iter().map(|id| id.parse().map_err(|_| error)).collect()
+}
+
+pub(super) fn string(item: &Item, name: &'static str) -> Result<String, ItemError> {
+    optional(item, name).ok_or(ItemError(name))
+}
+
+fn optional(item: &Item, name: &str) -> Option<String> {
+    item.get(name)?.as_s().ok().cloned()
+}
+
+pub(super) fn parsed<T: std::str::FromStr>(
+    item: &Item,
+    name: &'static str,
+) -> Result<T, ItemError> {
+    string(item, name)?.parse().map_err(|_| ItemError(name))
+}
+
+fn numeral<T: std::str::FromStr>(item: &Item, name: &'static str) -> Result<T, ItemError> {
+    let value = item.get(name).and_then(|value| value.as_n().ok());
+    value
+        .and_then(|digits| digits.parse().ok())
+        .ok_or(ItemError(name))
+}
+
+pub(super) fn millis(item: &Item, name: &'static str) -> Result<Timestamp, ItemError> {
+    Timestamp::from_millisecond(numeral(item, name)?).map_err(|_| ItemError(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use switchhook_core::body::Pointer;
+    use switchhook_core::ids::EventId;
+    use switchhook_core::kind::Kind;
+
+    fn record(raw: RawBody) -> Record {
+        let id: EventId = "019aad2b-7c00-7000-8000-000000000001.0".parse().unwrap();
+        Record {
+            key: RecordKey {
+                entity: Entity::from_name("voice/call/c/1".into()),
+                name: "k#7".into(),
+            },
+            id,
+            provider: "ai-sync".into(),
+            kind: Kind::CallEnded,
+            provider_event: Some("call.ended".into()),
+            slug: None,
+            received_at: Timestamp::from_millisecond(1_700_000_000_123).unwrap(),
+            occurred_at: time::parse_rfc3339("2025-01-15T14:30:25.123Z"),
+            sequence: "340282366920938463463374607431768211455".parse().unwrap(),
+            deliveries: [id.delivery].into(),
+            data: "{}".into(),
+            raw,
+            headers: [("content-type".to_owned(), "application/json".to_owned())].into(),
+            expires_at: Timestamp::from_second(1_800_000_000).unwrap(),
+        }
+    }
+
+    #[test]
+    fn records_survive_their_items() {
+        let pointer = Pointer {
+            key: "k".into(),
+            length: 3,
+            sha256: "00".into(),
+        };
+        for raw in [
+            RawBody::Plain(vec![0, 255]),
+            RawBody::Deflated(vec![]),
+            RawBody::Stored(pointer),
+        ] {
+            let record = record(raw);
+            let item = record_item(&record).unwrap();
+            assert_eq!(read_record(&item).unwrap(), record);
+            assert_eq!(read_head(&item).unwrap(), RecordHead::from(&record));
+        }
+    }
+
+    #[test]
+    fn a_missing_attribute_is_named() {
+        let mut item = record_item(&record(RawBody::Plain(vec![]))).unwrap();
+        item.remove("sequence");
+        assert!(
+            read_record(&item)
+                .unwrap_err()
+                .to_string()
+                .contains("`sequence`")
+        );
+        item.remove("raw");
+        assert!(read_record(&item).is_err());
+    }
+}

@@ -1,0 +1,117 @@
+//! Reading the ledger for people: an entity with its events, and the newest events of all.
+//!
+//! Neither function of the receiver uses it; the command line does.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use switchhook_core::entity::Entity;
+use switchhook_core::ids::EventId;
+use switchhook_core::kind::Kind;
+use switchhook_core::ledger::{Record, RecordKey, Snapshot};
+use switchhook_core::ports::{Ledger, PortError};
+use switchhook_core::states::Stored;
+use switchhook_core::time::{self, Timestamp};
+
+use super::item::{self, Item, ItemError, RECORD_PREFIX};
+use super::{DynamoDbLedger, TIME_INDEX};
+
+const READING: &str = "reading the ledger";
+
+/// One line of the time index.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// Where the record is.
+    pub key: RecordKey,
+    /// The event's id.
+    pub id: EventId,
+    /// What happened.
+    pub kind: Kind,
+    /// The accepted time.
+    pub received_at: Timestamp,
+}
+
+impl DynamoDbLedger {
+    /// Lists the records accepted in the hour of `at`, newest first.
+    ///
+    /// # Errors
+    ///
+    /// When the table cannot be read.
+    pub async fn hour(&self, at: Timestamp) -> Result<Vec<Listed>, PortError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(TIME_INDEX)
+            .key_condition_expression("#hour = :hour")
+            .expression_attribute_names("#hour", "hour")
+            .expression_attribute_values(":hour", AttributeValue::S(time::hour(at)))
+            .scan_index_forward(false)
+            .into_paginator()
+            .items()
+            .send();
+        let mut listed = Vec::new();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(|error| PortError::new(READING, error))?;
+            listed.push(read_listed(&item).map_err(|error| PortError::new(READING, error))?);
+        }
+        Ok(listed)
+    }
+
+    /// Reads whole records; those that were forgotten meanwhile are left out.
+    ///
+    /// # Errors
+    ///
+    /// When the table cannot be read.
+    pub async fn records(&self, keys: &[RecordKey]) -> Result<Vec<Record>, PortError> {
+        let items = self
+            .batch_get(keys.iter().map(item::record_key).collect(), None)
+            .await?;
+        let records: Result<Vec<_>, _> = items.iter().map(item::read_record).collect();
+        records.map_err(|error| PortError::new(READING, error))
+    }
+
+    /// Reads an entity's state.
+    ///
+    /// # Errors
+    ///
+    /// When the table cannot be read.
+    pub async fn state(&self, entity: &Entity) -> Result<Option<Stored>, PortError> {
+        let Snapshot { mut states, .. } = self.read(std::slice::from_ref(entity), &[]).await?;
+        Ok(states.remove(entity).and_then(|state| state.stored))
+    }
+
+    /// Reads all records of an entity, in the accepted order.
+    ///
+    /// # Errors
+    ///
+    /// When the table cannot be read.
+    pub async fn events_of(&self, entity: &Entity) -> Result<Vec<Record>, PortError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :entity AND begins_with(sk, :records)")
+            .expression_attribute_values(":entity", AttributeValue::S(entity.to_string()))
+            .expression_attribute_values(":records", AttributeValue::S(RECORD_PREFIX.to_owned()))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send();
+        let mut records = Vec::new();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(|error| PortError::new(READING, error))?;
+            let record = item::read_record(&item);
+            records.push(record.map_err(|error| PortError::new(READING, error))?);
+        }
+        records.sort_by_key(|record| (record.sequence, record.id));
+        Ok(records)
+    }
+}
+
+fn read_listed(item: &Item) -> Result<Listed, ItemError> {
+    Ok(Listed {
+        key: item::read_record_key(item)?,
+        id: item::parsed(item, "id")?,
+        kind: item::parsed(item, "kind")?,
+        received_at: item::millis(item, "received_at")?,
+    })
+}

@@ -1,0 +1,57 @@
+//! Amazon S3: the store of bodies too large for a message or an item.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::ByteStream;
+use bytes::Bytes;
+use switchhook_core::ports::{BodyStore, PortError, PortFuture};
+
+/// A bucket that keeps bodies.
+#[derive(Clone, Debug)]
+pub struct S3Bodies {
+    client: Client,
+    bucket: String,
+}
+
+impl S3Bodies {
+    /// Uses the bucket of this name.
+    #[must_use]
+    pub const fn new(client: Client, bucket: String) -> Self {
+        Self { client, bucket }
+    }
+}
+
+impl BodyStore for S3Bodies {
+    fn put<'a>(&'a self, key: &'a str, body: Bytes) -> PortFuture<'a, ()> {
+        Box::pin(async move {
+            let put = self.client.put_object().bucket(&self.bucket).key(key);
+            let put = put.body(ByteStream::from(body)).send();
+            put.await
+                .map(drop)
+                .map_err(|error| PortError::new("storing a large body", error))
+        })
+    }
+
+    fn get<'a>(&'a self, key: &'a str) -> PortFuture<'a, Option<Bytes>> {
+        const READING: &str = "reading a large body";
+        Box::pin(async move {
+            match self
+                .client
+                .get_object()
+                .bucket(&self.bucket)
+                .key(key)
+                .send()
+                .await
+            {
+                Ok(object) => {
+                    let body = object.body.collect().await;
+                    body.map(|body| Some(body.into_bytes()))
+                        .map_err(|e| PortError::new(READING, e))
+                }
+                Err(error) if error.as_service_error().is_some_and(|e| e.is_no_such_key()) => {
+                    Ok(None)
+                }
+                Err(error) => Err(PortError::new(READING, error)),
+            }
+        })
+    }
+}

@@ -1,0 +1,257 @@
+//! Amazon SQS: the FIFO queue between the functions, and its dead-letter queue.
+
+use std::future::Future;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{
+    BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue,
+    SendMessageBatchRequestEntry,
+};
+use switchhook_core::intake::Ready;
+use switchhook_core::ports::{
+    DeadLetter, DeadLetterQueue, EventQueue, PortError, PortFuture, Redelivery, message_body,
+};
+
+/// The most messages of one batch request (quotas of SQS).
+const MAX_BATCH_ENTRIES: usize = 10;
+/// The most bytes of one message, and of one batch request together (quotas of SQS, August 2025).
+const MAX_BATCH_BYTES: usize = 1 << 20;
+
+/// The message attribute that keeps a moved message's original place in the accepted order.
+pub const SEQUENCE_ATTRIBUTE: &str = "sequence_number";
+/// The message attribute that says why a message is a dead letter.
+pub const REASON_ATTRIBUTE: &str = "reason";
+
+const SENDING: &str = "sending to the queue";
+
+/// A queue of SQS.
+#[derive(Clone, Debug)]
+pub struct SqsQueue {
+    client: Client,
+    url: String,
+}
+
+impl SqsQueue {
+    /// Uses the queue at `url`.
+    #[must_use]
+    pub const fn new(client: Client, url: String) -> Self {
+        Self { client, url }
+    }
+
+    async fn send_one(&self, message: Message) -> Result<(), PortError> {
+        let send = self
+            .client
+            .send_message()
+            .queue_url(&self.url)
+            .message_group_id(message.group)
+            .message_deduplication_id(message.dedup_id)
+            .message_body(message.body)
+            .send();
+        send.await
+            .map(drop)
+            .map_err(|error| PortError::new(SENDING, error))
+    }
+
+    /// Sends up to ten messages; what fails of them is tried once more.
+    async fn send_batch(&self, messages: &[Message]) -> Result<(), PortError> {
+        let mut entries = messages
+            .iter()
+            .enumerate()
+            .map(entry)
+            .collect::<Result<Vec<_>, _>>()?;
+        for attempts_left in [1_u8, 0] {
+            let sent = self.request_batch(entries.clone()).await?;
+            if sent.is_empty() {
+                return Ok(());
+            }
+            if attempts_left == 0 {
+                return Err(PortError::new(SENDING, refused(&sent)));
+            }
+            entries.retain(|entry| sent.iter().any(|failed| failed.id() == entry.id()));
+        }
+        Ok(())
+    }
+
+    async fn request_batch(
+        &self,
+        entries: Vec<SendMessageBatchRequestEntry>,
+    ) -> Result<Vec<BatchResultErrorEntry>, PortError> {
+        let request = self.client.send_message_batch().queue_url(&self.url);
+        let sent = request.set_entries(Some(entries)).send().await;
+        sent.map(|output| output.failed)
+            .map_err(|error| PortError::new(SENDING, error))
+    }
+}
+
+struct Message {
+    group: String,
+    dedup_id: String,
+    body: String,
+}
+
+impl Message {
+    /// The deduplication id is unique for each delivery and index: it protects against the SDK's own
+    /// retries only. What is a duplicate is for the ledger to decide.
+    fn new(event: &Ready) -> Result<Self, PortError> {
+        let envelope = event.envelope();
+        Ok(Self {
+            group: envelope.entity.message_group(),
+            dedup_id: envelope.id.to_string(),
+            body: message_body(envelope)?,
+        })
+    }
+}
+
+fn entry((index, message): (usize, &Message)) -> Result<SendMessageBatchRequestEntry, PortError> {
+    SendMessageBatchRequestEntry::builder()
+        .id(index.to_string())
+        .message_group_id(&message.group)
+        .message_deduplication_id(&message.dedup_id)
+        .message_body(&message.body)
+        .build()
+        .map_err(|error| PortError::new(SENDING, error))
+}
+
+fn refused(failed: &[BatchResultErrorEntry]) -> String {
+    let codes: Vec<_> = failed.iter().map(BatchResultErrorEntry::code).collect();
+    format!(
+        "{} messages were refused: {}",
+        failed.len(),
+        codes.join(", ")
+    )
+}
+
+/// Splits messages, in their order, into batches that one request takes.
+fn batches(messages: &[Message]) -> Vec<&[Message]> {
+    let mut batches = Vec::new();
+    let mut rest = messages;
+    while !rest.is_empty() {
+        let mut bytes = 0_usize;
+        let fitting = rest.iter().take(MAX_BATCH_ENTRIES).take_while(|message| {
+            bytes = bytes.saturating_add(message.body.len());
+            bytes <= MAX_BATCH_BYTES
+        });
+        let (batch, left) = rest.split_at(fitting.count().max(1).min(rest.len()));
+        batches.push(batch);
+        rest = left;
+    }
+    batches
+}
+
+impl EventQueue for SqsQueue {
+    fn send<'a>(&'a self, events: &'a [Ready]) -> PortFuture<'a, ()> {
+        boxed(async move {
+            let mut messages = events
+                .iter()
+                .map(Message::new)
+                .collect::<Result<Vec<_>, _>>()?;
+            if messages.len() == 1
+                && let Some(only) = messages.pop()
+            {
+                return self.send_one(only).await;
+            }
+            for batch in batches(&messages) {
+                self.send_batch(batch).await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Redelivery for SqsQueue {
+    fn delay<'a>(&'a self, receipt_handles: &'a [String], secs: u32) -> PortFuture<'a, ()> {
+        const DELAYING: &str = "delaying messages";
+        let secs = i32::try_from(secs).unwrap_or(i32::MAX);
+        boxed(async move {
+            for handles in receipt_handles.chunks(MAX_BATCH_ENTRIES) {
+                let entries = handles.iter().enumerate().map(|(index, handle)| {
+                    ChangeMessageVisibilityBatchRequestEntry::builder()
+                        .id(index.to_string())
+                        .receipt_handle(handle)
+                        .visibility_timeout(secs)
+                        .build()
+                        .map_err(|error| PortError::new(DELAYING, error))
+                });
+                let request = self
+                    .client
+                    .change_message_visibility_batch()
+                    .queue_url(&self.url);
+                let request = request.set_entries(Some(entries.collect::<Result<_, _>>()?));
+                let changed = request
+                    .send()
+                    .await
+                    .map_err(|e| PortError::new(DELAYING, e))?;
+                if !changed.failed.is_empty() {
+                    return Err(PortError::new(DELAYING, refused(&changed.failed)));
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+impl DeadLetterQueue for SqsQueue {
+    fn bury<'a>(&'a self, letter: &'a DeadLetter) -> PortFuture<'a, ()> {
+        const BURYING: &str = "sending to the dead-letter queue";
+        boxed(async move {
+            let send = self
+                .client
+                .send_message()
+                .queue_url(&self.url)
+                .message_group_id(&letter.group)
+                .message_deduplication_id(&letter.message_id)
+                .message_body(&letter.body)
+                .message_attributes(SEQUENCE_ATTRIBUTE, text(&letter.sequence.to_string())?)
+                .message_attributes(REASON_ATTRIBUTE, text(&letter.reason)?)
+                .send();
+            send.await
+                .map(drop)
+                .map_err(|error| PortError::new(BURYING, error))
+        })
+    }
+}
+
+fn text(value: &str) -> Result<MessageAttributeValue, PortError> {
+    MessageAttributeValue::builder()
+        .data_type("String")
+        .string_value(value)
+        .build()
+        .map_err(|error| PortError::new("writing a message attribute", error))
+}
+
+fn boxed<'a, T>(
+    future: impl Future<Output = Result<T, PortError>> + Send + 'a,
+) -> PortFuture<'a, T> {
+    Box::pin(future)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(bytes: usize) -> Message {
+        Message {
+            group: "g".into(),
+            dedup_id: "d".into(),
+            body: "x".repeat(bytes),
+        }
+    }
+
+    #[test]
+    fn batches_keep_to_ten_entries_and_one_mebibyte() {
+        let sizes = |messages: &[Message]| {
+            batches(messages)
+                .iter()
+                .map(|b| b.len())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            sizes(&Vec::from_iter((0..25).map(|_| message(1)))),
+            [10, 10, 5]
+        );
+        let large: Vec<_> = (0..4).map(|_| message(400 << 10)).collect();
+        assert_eq!(sizes(&large), [2, 2]);
+        assert_eq!(sizes(&[message(MAX_BATCH_BYTES), message(1)]), [1, 1]);
+        assert_eq!(sizes(&[]), Vec::<usize>::new());
+    }
+}
