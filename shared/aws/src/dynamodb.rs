@@ -228,7 +228,9 @@ fn written<T, O>(
     writing: &'static str,
     read: impl Fn(&Item) -> Result<T, item::ItemError>,
 ) -> Result<Written<T>, PortError> {
-    let Err(error) = outcome else { return Ok(Written::Done) };
+    let Err(error) = outcome else {
+        return Ok(Written::Done);
+    };
     match error.as_service_error() {
         Some(PutItemError::ConditionalCheckFailedException(refused)) => match refused.item() {
             Some(item) => read(item)

@@ -3,6 +3,7 @@
 //! Nothing here decides anything about deliveries: it sends, reads and writes what `switchhook-core`
 //! made. The same adapters run on the laptop, where the SDK is handed a connection in process.
 
+pub mod clock;
 pub mod connection;
 pub mod dynamodb;
 pub mod s3;

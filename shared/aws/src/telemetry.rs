@@ -22,4 +22,16 @@ pub fn init() {
         .with(filter)
         .with(lines)
         .init();
+    hide_panic_texts();
+}
+
+/// Logs where a panic happened and not its text, which may hold what a sender wrote.
+pub fn hide_panic_texts() {
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        tracing::error!(location, "panicked");
+    }));
 }

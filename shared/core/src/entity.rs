@@ -27,6 +27,12 @@ impl Entity {
         Self(format!("{source}/{}/{key}", entity_type.as_str()))
     }
 
+    /// Names a number's place in the stack's suppression list. No source can be called `_`.
+    #[must_use]
+    pub fn opt_out(phone: &str, channel: &str) -> Self {
+        Self(format!("_/opt_out/{phone}/{channel}"))
+    }
+
     /// Takes a name as it was written before, from the ledger or the command line.
     #[must_use]
     pub const fn from_name(name: String) -> Self {

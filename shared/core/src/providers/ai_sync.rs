@@ -285,7 +285,7 @@ fn contact(mut top: Fields<'_>, element: &Element<'_>) -> Data {
         ..data::Contact::default()
     };
     let envelope = if nested {
-        data.fields = Some(fields.rest());
+        data.fields = custom(fields.rest());
         top.object(&["data"]);
         top.rest()
     } else {
@@ -294,11 +294,15 @@ fn contact(mut top: Fields<'_>, element: &Element<'_>) -> Data {
         for name in ["event", "timestamp", "webhook_id", "metadata", "signature"] {
             own.extend(rest.remove_entry(name));
         }
-        data.fields = Some(rest);
+        data.fields = custom(rest);
         own
     };
     data.extra = envelope;
     data.into()
+}
+
+fn custom(fields: data::Extra) -> Option<data::Extra> {
+    (!fields.is_empty()).then_some(fields)
 }
 
 /// Several texts as one line; the parts stay where they are, since the line does not tell them apart.

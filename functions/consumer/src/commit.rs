@@ -1,0 +1,359 @@
+//! The commit of one event: duplicates told, states written, then the record. The record is the
+//! commit point and always comes last.
+//!
+//! A crash before it leaves at most a state that the redelivery makes again; a crash after it makes
+//! the redelivery a duplicate. There is neither transaction nor lease: the queue never has two
+//! copies of one event in flight, and states converge.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use switchhook_core::body::{self, Base64, Carried};
+use switchhook_core::canonical;
+use switchhook_core::content::MAX_INFLATED_BYTES;
+use switchhook_core::entity::Entity;
+use switchhook_core::envelope::Envelope;
+use switchhook_core::ledger::{Known, RawBody, Record, RecordHead, RecordKey, Snapshot, StateItem};
+use switchhook_core::occurrence::{Occurrence, Sequence, UnknownProvider};
+use switchhook_core::ports::{BodyStore, Ledger, PortError, Written};
+use switchhook_core::states::Stored;
+use switchhook_core::time::{Clock, Timestamp};
+
+use crate::router::{ApplyError, Route, Router};
+
+/// How often a state or record that somebody else wrote meanwhile is read again.
+const MAX_CONFLICTS: u32 = 8;
+
+/// Days before the end of retention from which an event might no longer be known as a duplicate.
+const TOO_OLD_MARGIN_DAYS: u16 = 2;
+
+const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// It is recorded now.
+    Recorded,
+    /// It was recorded before.
+    Duplicate,
+}
+
+/// Why an event is not in the ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum HandleError {
+    /// It never will be: it becomes a dead letter.
+    #[error("the event cannot be handled ({reason})")]
+    Terminal {
+        /// The reason that the dead letter shows.
+        reason: &'static str,
+        /// What it came from, if from anything.
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// It will be tried again.
+    #[error("the event is tried again later")]
+    Passing(#[from] PortError),
+}
+
+impl HandleError {
+    fn terminal(reason: &'static str) -> Self {
+        Self::Terminal {
+            reason,
+            source: None,
+        }
+    }
+
+    pub(crate) fn caused(
+        reason: &'static str,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Self::Terminal {
+            reason,
+            source: Some(Box::new(source)),
+        }
+    }
+}
+
+impl From<ApplyError> for HandleError {
+    fn from(error: ApplyError) -> Self {
+        Self::caused("state", error)
+    }
+}
+
+impl From<UnknownProvider> for HandleError {
+    fn from(error: UnknownProvider) -> Self {
+        Self::caused("provider", error)
+    }
+}
+
+/// Brings events into the ledger.
+pub struct Committer {
+    ledger: Arc<dyn Ledger>,
+    bodies: Arc<dyn BodyStore>,
+    clock: Arc<dyn Clock>,
+    router: Router,
+}
+
+impl std::fmt::Debug for Committer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Committer")
+            .field("router", &self.router)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Committer {
+    /// Makes a committer of its parts.
+    #[must_use]
+    pub fn new(
+        ledger: Arc<dyn Ledger>,
+        bodies: Arc<dyn BodyStore>,
+        clock: Arc<dyn Clock>,
+        router: Router,
+    ) -> Self {
+        Self {
+            ledger,
+            bodies,
+            clock,
+            router,
+        }
+    }
+
+    /// Reads in one request what the ledger holds of a batch.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read.
+    pub async fn snapshot<'a>(
+        &self,
+        envelopes: impl Iterator<Item = &'a Envelope>,
+    ) -> Result<Snapshot, PortError> {
+        let (mut states, mut records) = (Vec::new(), Vec::new());
+        for envelope in envelopes {
+            if !self.router.routes(envelope.kind).is_empty() {
+                states.push(envelope.entity.clone());
+            }
+            let names = envelope.dedup.candidates(envelope.received_at);
+            records.extend(names.into_iter().map(|name| RecordKey {
+                entity: envelope.entity.clone(),
+                name,
+            }));
+        }
+        self.ledger.read(&states, &records).await
+    }
+
+    /// Commits one event. What is written is written into `snapshot` too, so that the next event of
+    /// the batch sees it.
+    ///
+    /// # Errors
+    ///
+    /// Why the event is not in the ledger.
+    pub async fn commit(
+        &self,
+        envelope: Envelope,
+        sequence: Sequence,
+        snapshot: &mut Snapshot,
+    ) -> Result<Outcome, HandleError> {
+        if self.is_known(&envelope, snapshot).await? {
+            return Ok(Outcome::Duplicate);
+        }
+        self.refuse_too_old(&envelope)?;
+        let (raw, resting) = self.bytes(&envelope.body).await?;
+        let occurrence = Occurrence::read(envelope, sequence, raw)?;
+        let record = record_of(&occurrence, resting)?;
+        let changes = self.plan(&occurrence, snapshot).await?;
+        for change in changes {
+            self.write_state(change, &occurrence, snapshot).await?;
+        }
+        self.write_record(&record, snapshot).await
+    }
+
+    /// Counts a further copy where there is a record.
+    async fn is_known(
+        &self,
+        envelope: &Envelope,
+        snapshot: &mut Snapshot,
+    ) -> Result<bool, PortError> {
+        let (id, at) = (envelope.id, envelope.received_at);
+        match snapshot.knows(&envelope.entity, &envelope.dedup, id, at) {
+            Known::No => Ok(false),
+            Known::Counted => Ok(true),
+            Known::Copy(key) => {
+                self.ledger.count_delivery(&key, id.delivery).await?;
+                if let Some(head) = snapshot.records.get_mut(&key) {
+                    head.deliveries.insert(id.delivery);
+                }
+                Ok(true)
+            }
+        }
+    }
+
+    fn refuse_too_old(&self, envelope: &Envelope) -> Result<(), HandleError> {
+        let days = envelope.retention_days.saturating_sub(TOO_OLD_MARGIN_DAYS);
+        let limit = i64::from(days).saturating_mul(DAY_MILLIS);
+        let (now, then) = (
+            self.clock.now().as_millisecond(),
+            envelope.received_at.as_millisecond(),
+        );
+        if now.saturating_sub(then) > limit {
+            Err(HandleError::terminal("too_old"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Returns the exact bytes, and how the record keeps them.
+    async fn bytes(&self, carried: &Carried) -> Result<(Bytes, RawBody), HandleError> {
+        match carried {
+            Carried::Inline(Base64(bytes)) => {
+                let resting = body::deflate(bytes)
+                    .map_or_else(|| RawBody::Plain(bytes.clone()), RawBody::Deflated);
+                Ok((Bytes::copy_from_slice(bytes), resting))
+            }
+            Carried::Deflated(Base64(deflated)) => {
+                let bytes = body::inflate(deflated, MAX_INFLATED_BYTES)
+                    .ok_or_else(|| HandleError::terminal("body_damaged"))?;
+                Ok((bytes.into(), RawBody::Deflated(deflated.clone())))
+            }
+            Carried::Stored(pointer) => {
+                let found = self.bodies.get(&pointer.key).await?;
+                let bytes = found.ok_or_else(|| HandleError::terminal("body_missing"))?;
+                if !pointer.describes(&bytes) {
+                    return Err(HandleError::terminal("body_damaged"));
+                }
+                Ok((bytes, RawBody::Stored(pointer.clone())))
+            }
+        }
+    }
+
+    /// Applies every handler before anything is written, since all that can fail for good comes
+    /// first.
+    async fn plan<'a>(
+        &'a self,
+        occurrence: &Occurrence,
+        snapshot: &mut Snapshot,
+    ) -> Result<Vec<Change<'a>>, HandleError> {
+        let mut changes = Vec::new();
+        for route in self.router.routes(occurrence.envelope.kind) {
+            let Some(entity) = route.entity(occurrence) else {
+                continue;
+            };
+            if entity != occurrence.envelope.entity {
+                // A state outside the group: others may have written it since the batch was read.
+                let read = self.ledger.read(std::slice::from_ref(&entity), &[]).await?;
+                snapshot.states.remove(&entity);
+                snapshot.states.extend(read.states);
+            }
+            let current = snapshot.states.get(&entity).cloned().unwrap_or_default();
+            let next = route.apply(current.stored.as_ref(), occurrence)?;
+            changes.push(Change {
+                route,
+                entity,
+                current,
+                next,
+            });
+        }
+        Ok(changes)
+    }
+
+    async fn write_state(
+        &self,
+        mut change: Change<'_>,
+        occurrence: &Occurrence,
+        snapshot: &mut Snapshot,
+    ) -> Result<(), HandleError> {
+        for _ in 0..MAX_CONFLICTS {
+            if change.is_none() {
+                return Ok(());
+            }
+            let version = change.current.version;
+            match self
+                .ledger
+                .put_state(&change.entity, &change.next, version)
+                .await?
+            {
+                Written::Done => {
+                    let item = StateItem {
+                        version: version.saturating_add(1),
+                        stored: Some(change.next),
+                    };
+                    snapshot.states.insert(change.entity, item);
+                    return Ok(());
+                }
+                Written::Refused(current) => {
+                    change.next = change.route.apply(current.stored.as_ref(), occurrence)?;
+                    snapshot
+                        .states
+                        .insert(change.entity.clone(), current.clone());
+                    change.current = current;
+                }
+            }
+        }
+        Err(PortError::new("writing a state", "it changed too often meanwhile").into())
+    }
+
+    async fn write_record(
+        &self,
+        record: &Record,
+        snapshot: &mut Snapshot,
+    ) -> Result<Outcome, HandleError> {
+        let (head, outcome) = match self.ledger.put_record(record).await? {
+            Written::Done => (RecordHead::from(record), Outcome::Recorded),
+            // Our own write whose answer was lost, or a copy that another invocation recorded.
+            Written::Refused(head) if head.deliveries.contains(&record.id.delivery) => {
+                (head, Outcome::Recorded)
+            }
+            Written::Refused(mut head) => {
+                self.ledger
+                    .count_delivery(&record.key, record.id.delivery)
+                    .await?;
+                head.deliveries.insert(record.id.delivery);
+                (head, Outcome::Duplicate)
+            }
+        };
+        snapshot.records.insert(record.key.clone(), head);
+        Ok(outcome)
+    }
+}
+
+/// A state as it is and as it will be.
+struct Change<'a> {
+    route: &'a Route,
+    entity: Entity,
+    current: StateItem,
+    next: Stored,
+}
+
+impl Change<'_> {
+    fn is_none(&self) -> bool {
+        self.current.stored.as_ref() == Some(&self.next)
+    }
+}
+
+fn record_of(occurrence: &Occurrence, raw: RawBody) -> Result<Record, HandleError> {
+    let envelope = &occurrence.envelope;
+    let data = canonical::write(&occurrence.data).map_err(|e| HandleError::caused("data", e))?;
+    let lifetime = i64::from(envelope.retention_days).saturating_mul(DAY_MILLIS);
+    let expires_at = envelope
+        .received_at
+        .as_millisecond()
+        .saturating_add(lifetime);
+    Ok(Record {
+        key: RecordKey {
+            entity: envelope.entity.clone(),
+            name: envelope.dedup.record_name(envelope.received_at),
+        },
+        id: envelope.id,
+        provider: envelope.provider.clone(),
+        kind: envelope.kind,
+        provider_event: envelope.provider_event.clone(),
+        slug: envelope.slug.clone(),
+        received_at: envelope.received_at,
+        occurred_at: occurrence.occurred_at,
+        sequence: occurrence.sequence,
+        deliveries: [envelope.id.delivery].into(),
+        data,
+        raw,
+        headers: envelope.headers.clone(),
+        expires_at: Timestamp::from_millisecond(expires_at).unwrap_or(Timestamp::MAX),
+    })
+}

@@ -1,0 +1,48 @@
+//! The list of handlers: which function applies which kind of event.
+//!
+//! `unrecognised` and `unreadable` have no line: they are about nothing, and their records are all
+//! there is to know of them.
+
+use switchhook_core::kind::Kind;
+
+use crate::handlers::{
+    agents, bookings, calls, campaigns, contacts, conversations, messages, opt_outs,
+};
+use crate::router::Router;
+
+/// Returns every handler, by kind in alphabetical order.
+#[must_use]
+pub fn routes() -> Router {
+    Router::default()
+        .on(Kind::AgentCreated, agents::created)
+        .on(Kind::AgentPerformance, agents::changed)
+        .on(Kind::AgentStatus, agents::changed)
+        .on(Kind::AgentUpdated, agents::changed)
+        .on(Kind::AppointmentScheduled, bookings::scheduled)
+        .on(Kind::CallAnswered, calls::answered)
+        .on(Kind::CallEnded, calls::told)
+        .on(Kind::CallStarted, calls::told)
+        .on(Kind::CallTransferred, calls::transferred)
+        .on(Kind::CampaignCompleted, campaigns::completed)
+        .on(Kind::CampaignStarted, campaigns::started)
+        .on(Kind::ContactDeleted, contacts::deleted)
+        .on(Kind::ContactModified, contacts::modified)
+        .on(Kind::LeadGenerated, bookings::generated)
+        .on(Kind::MessageReceived, conversations::received)
+        .also(Kind::MessageReceived, opt_outs::entity, opt_outs::received)
+        .on(Kind::MessageStatus, messages::status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_that_is_about_something_has_a_handler() {
+        let router = routes();
+        for kind in Kind::ALL {
+            let about_nothing = matches!(kind, Kind::Unreadable | Kind::Unrecognised);
+            assert_eq!(router.routes(*kind).is_empty(), about_nothing, "{kind}");
+        }
+    }
+}

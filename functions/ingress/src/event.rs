@@ -1,0 +1,104 @@
+//! API Gateway's HTTP API events (payload format 2.0) in, its responses out.
+//!
+//! `lambda_http` gives the types and the runtime. Its conversion into an `http::Request` is not
+//! used: it panics on bad base64 and on paths or queries that are no URI, before any code of ours,
+//! and every request must get an answer of ours.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use lambda_http::Body;
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use serde_json::value::RawValue;
+use switchhook_core::request::Request;
+
+use crate::answer::Answer;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A request and the id under which API Gateway knows it.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The request.
+    pub request: Request,
+    /// API Gateway's id of it.
+    pub request_id: Option<String>,
+}
+
+/// Why an event is no request. That is never the sender's fault.
+#[derive(Debug, thiserror::Error)]
+pub enum EventError {
+    /// It is not an event of payload format 2.0.
+    #[error("not an HTTP API event of payload format 2.0")]
+    Format(#[source] serde_json::Error),
+    /// Its body says that it is base64 and is not.
+    #[error("the event's body is not the base64 that it says it is")]
+    Base64(#[source] base64::DecodeError),
+}
+
+/// Reads an event as it came.
+///
+/// # Errors
+///
+/// When it is not what API Gateway sends.
+pub fn parse(event: &RawValue) -> Result<Call, EventError> {
+    let event = serde_json::from_str(event.get()).map_err(EventError::Format)?;
+    read(event)
+}
+
+/// Reads an event.
+///
+/// # Errors
+///
+/// When its body is not what it says.
+pub fn read(event: ApiGatewayV2httpRequest) -> Result<Call, EventError> {
+    let http = event.request_context.http;
+    let text = event.body.unwrap_or_default();
+    let body = if event.is_base64_encoded {
+        STANDARD.decode(text).map_err(EventError::Base64)?.into()
+    } else {
+        Bytes::from(text)
+    };
+    let headers = event.headers.iter().map(|(name, value)| {
+        (
+            name.as_str().to_owned(),
+            String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        )
+    });
+    let request = Request {
+        method: http.method.as_str().to_owned(),
+        path: event.raw_path.unwrap_or_default(),
+        headers: headers.collect(),
+        body,
+        peer: http.source_ip.and_then(|address| address.parse().ok()),
+    };
+    Ok(Call {
+        request,
+        request_id: event.request_context.request_id,
+    })
+}
+
+/// Puts an answer into API Gateway's form.
+#[must_use]
+pub fn response(answer: Answer, request_id: &str) -> ApiGatewayV2httpResponse {
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        http::header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if let Some((name, value)) = answer.header {
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
+    }
+    let mut response = ApiGatewayV2httpResponse::default();
+    response.status_code = answer.status.into();
+    response.headers = headers;
+    response.body = Some(Body::Text(answer.body));
+    response
+}

@@ -1,0 +1,174 @@
+//! One request: let in, made durable, answered, within two seconds whatever hangs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use serde_json::value::RawValue;
+use switchhook_core::admission::{self, Admitted, Refusal};
+use switchhook_core::config::Sources;
+use switchhook_core::ids::DeliveryId;
+use switchhook_core::intake::{self, Ready};
+use switchhook_core::ports::{BodyStore, EventQueue, PortError};
+use switchhook_core::report::Report;
+use switchhook_core::request::Request;
+use switchhook_core::time::{Clock, Timestamp};
+use uuid::{NoContext, Uuid};
+
+use crate::answer::Answer;
+use crate::event::{self, Call};
+use crate::sources::SourceCache;
+
+/// When an answer leaves at the latest, counted from the event's arrival. Nectar Desk retries for
+/// about seven seconds in all, and a cold start comes before.
+const PATIENCE: Duration = Duration::from_millis(1_800);
+
+const HEALTH: &str = "/healthz";
+
+/// Serves requests.
+pub struct Ingress {
+    sources: SourceCache,
+    queue: Arc<dyn EventQueue>,
+    bodies: Arc<dyn BodyStore>,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Ingress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ingress").finish_non_exhaustive()
+    }
+}
+
+impl Ingress {
+    /// Makes an ingress of its parts.
+    #[must_use]
+    pub fn new(
+        sources: SourceCache,
+        queue: Arc<dyn EventQueue>,
+        bodies: Arc<dyn BodyStore>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            sources,
+            queue,
+            bodies,
+            clock,
+        }
+    }
+
+    /// Answers one event of API Gateway. There is an answer to whatever it is.
+    pub async fn serve(&self, event: &RawValue) -> ApiGatewayV2httpResponse {
+        let Call {
+            request,
+            request_id,
+        } = match event::parse(event) {
+            Ok(call) => call,
+            Err(error) => {
+                tracing::error!(error = %Report(&error), "event not read");
+                return event::response(Answer::unavailable(), &self.new_id().to_string());
+            }
+        };
+        let request_id = request_id.unwrap_or_else(|| self.new_id().to_string());
+        let answer = tokio::time::timeout(PATIENCE, self.answer(&request)).await;
+        let answer = answer.unwrap_or_else(|_| {
+            tracing::error!(request_id, "no answer in time");
+            Answer::unavailable()
+        });
+        event::response(answer, &request_id)
+    }
+
+    async fn answer(&self, request: &Request) -> Answer {
+        if request.path == HEALTH {
+            return match request.method.as_str() {
+                "GET" | "HEAD" => Answer::healthy(),
+                _ => Answer::method_not_allowed("GET, HEAD"),
+            };
+        }
+        let sources = match self.sources.current().await {
+            Ok(sources) => sources,
+            Err(error) => {
+                tracing::error!(error = %Report(&error), "no sources document");
+                return Answer::unavailable();
+            }
+        };
+        let refusal = match self.deliver(&sources, request).await {
+            Ok(answer) => return answer,
+            Err(refusal) => refusal,
+        };
+        let refusal = match self.retried(refusal, request).await {
+            Ok(answer) => return answer,
+            Err(refusal) => refusal,
+        };
+        log_refusal(&refusal);
+        Answer::refused(&refusal)
+    }
+
+    /// Tries once more where the credential may be newer than our document.
+    async fn retried(&self, refusal: Refusal, request: &Request) -> Result<Answer, Refusal> {
+        if !refusal.depends_on_credentials() {
+            return Err(refusal);
+        }
+        match self.sources.after_refusal().await {
+            Some(sources) => self.deliver(&sources, request).await,
+            None => Err(refusal),
+        }
+    }
+
+    async fn deliver(&self, sources: &Sources, request: &Request) -> Result<Answer, Refusal> {
+        let admitted = admission::admit(sources, request)?;
+        let received_at = self.clock.now();
+        let id = delivery_id(received_at);
+        let events = intake::events(&admitted, id, received_at);
+        Ok(match self.make_durable(&events).await {
+            Ok(()) => {
+                log_received(&admitted, &events);
+                Answer::received(id, events.len())
+            }
+            Err(error) => {
+                let source = admitted.source().name.as_str();
+                tracing::error!(source, delivery_id = %id, error = %Report(&error), "delivery not kept");
+                Answer::unavailable()
+            }
+        })
+    }
+
+    /// Large bodies first, then the messages that point to them.
+    ///
+    /// INVARIANT: a 2xx is sent only after this returned `Ok`.
+    async fn make_durable(&self, events: &[Ready]) -> Result<(), PortError> {
+        for (key, body) in events.iter().filter_map(Ready::oversized) {
+            self.bodies.put(key, body.clone()).await?;
+        }
+        self.queue.send(events).await
+    }
+
+    fn new_id(&self) -> DeliveryId {
+        delivery_id(self.clock.now())
+    }
+}
+
+fn delivery_id(at: Timestamp) -> DeliveryId {
+    let seconds = u64::try_from(at.as_second()).unwrap_or_default();
+    let nanos = u32::try_from(at.subsec_nanosecond()).unwrap_or_default();
+    DeliveryId::new(Uuid::new_v7(uuid::Timestamp::from_unix(
+        NoContext, seconds, nanos,
+    )))
+}
+
+fn log_received(admitted: &Admitted<'_>, events: &[Ready]) {
+    for event in events {
+        let envelope = event.envelope();
+        tracing::info!(
+            event_id = %envelope.id,
+            source = admitted.source().name,
+            kind = envelope.kind.as_str(),
+            bytes = admitted.request().body.len(),
+            "event queued"
+        );
+    }
+}
+
+fn log_refusal(refusal: &Refusal) {
+    let source = refusal.source_name().unwrap_or_default();
+    tracing::warn!(status = refusal.status(), source, error = %Report(refusal), "delivery refused");
+}
