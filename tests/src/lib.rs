@@ -1,1 +1,171 @@
-//! x
+//! Set-up that the integration tests share: the laptop's stack in a temporary folder with a clock
+//! of its own, and the workspace's programs.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed set-up step should fail the test on the spot"
+)]
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use bytes::Bytes;
+use ring::hmac;
+use serde_json::value::RawValue;
+use switchhook::local::endpoint;
+use switchhook::local::stack::{Stack, StackParts};
+use switchhook_core::config::Sources;
+use switchhook_core::ports::{PortError, PortFuture, SourceStore};
+use switchhook_core::time::{Clock, Timestamp};
+use tempfile::TempDir;
+
+/// The secret of the source `voice` in [`SOURCES`].
+pub const SECRET: &str = "example-secret";
+
+/// The sources that most tests use.
+pub const SOURCES: &str = r#"
+[sources.voice]
+provider = "ai-sync"
+secrets = ["example-secret"]
+"#;
+
+/// A clock that stands where a test puts it.
+#[derive(Debug)]
+pub struct TestClock(AtomicI64);
+
+impl TestClock {
+    /// Stands at an RFC 3339 time.
+    #[must_use]
+    pub fn at(time: &str) -> Arc<Self> {
+        let time: Timestamp = time.parse().unwrap();
+        Arc::new(Self(AtomicI64::new(time.as_millisecond())))
+    }
+
+    /// Moves by seconds.
+    pub fn advance(&self, secs: i64) {
+        self.0.fetch_add(secs.checked_mul(1_000).unwrap(), Ordering::SeqCst);
+    }
+
+    /// Moves to a time.
+    pub fn set(&self, time: Timestamp) {
+        self.0.store(time.as_millisecond(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+}
+
+/// A sources document in memory.
+#[derive(Debug)]
+pub struct FixedSources(pub String);
+
+impl SourceStore for FixedSources {
+    fn load(&self) -> PortFuture<'_, Sources> {
+        Box::pin(async {
+            Sources::from_toml(&self.0).map_err(|error| PortError::new("reading", error))
+        })
+    }
+}
+
+/// The laptop's stack in a folder that goes with it.
+#[derive(Debug)]
+pub struct TestStack {
+    /// The stack.
+    pub stack: Stack,
+    /// Its clock.
+    pub clock: Arc<TestClock>,
+    /// Its folder.
+    pub folder: TempDir,
+}
+
+impl TestStack {
+    /// Opens a stack with [`SOURCES`] at a fixed time.
+    pub async fn open() -> Self {
+        Self::with(SOURCES, TestClock::at("2026-03-04T05:06:07.089Z")).await
+    }
+
+    /// Opens a stack with these sources and this clock.
+    pub async fn with(sources: &str, clock: Arc<TestClock>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let stack = open_stack(folder.path().to_owned(), sources, &clock).await;
+        Self { stack, clock, folder }
+    }
+
+    /// Posts a signed AI Sync body to `voice` and returns status and answer.
+    pub async fn post(&self, body: &str) -> (u16, serde_json::Value) {
+        let signature = sign(SECRET, body.as_bytes());
+        self.post_to("/webhooks/voice", &[("x-webhook-signature", &signature)], body.as_bytes()).await
+    }
+
+    /// Posts anything anywhere.
+    pub async fn post_to(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> (u16, serde_json::Value) {
+        let event = event("POST", path, headers, body);
+        let response = self.stack.ingress().serve(&event).await;
+        let Some(lambda_http::Body::Text(answer)) = response.body else { panic!("no answer") };
+        (u16::try_from(response.status_code).unwrap(), serde_json::from_str(&answer).unwrap())
+    }
+}
+
+/// Opens a stack on an existing or new folder.
+pub async fn open_stack(folder: PathBuf, sources: &str, clock: &Arc<TestClock>) -> Stack {
+    let clock: Arc<TestClock> = Arc::clone(clock);
+    let sources = Arc::new(FixedSources(sources.to_owned()));
+    Stack::open(StackParts { data: folder, sources, clock }).await.expect("the stack opens")
+}
+
+/// Makes API Gateway's event of a request, as the laptop does. A content type of JSON is assumed
+/// where there is none.
+#[must_use]
+pub fn event(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Box<RawValue> {
+    let mut request = http::Request::builder().method(method).uri(path);
+    if !headers.iter().any(|(name, _)| *name == "content-type") {
+        request = request.header("content-type", "application/json");
+    }
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let (head, ()) = request.body(()).unwrap().into_parts();
+    let peer = ([127, 0, 0, 1], 4711).into();
+    let event = endpoint::gateway_event(&head, &Bytes::copy_from_slice(body), peer, "request-1");
+    serde_json::value::to_raw_value(&event).unwrap()
+}
+
+/// Signs a body as AI Sync does, by another HMAC than the verifier's.
+#[must_use]
+pub fn sign(secret: &str, body: &[u8]) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    format!("sha256={}", hex::encode(hmac::sign(&key, body)))
+}
+
+/// Builds one of the workspace's programs, if need be, and returns where it is.
+#[must_use]
+pub fn program(package: &str) -> PathBuf {
+    let root = workspace_root();
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--locked", "--package", package, "--bin", package])
+        .current_dir(&root)
+        .status()
+        .expect("cargo runs");
+    assert!(built.success(), "{package} is not built");
+    let own = std::env::current_exe().unwrap();
+    let profile = own.parent().and_then(|deps| deps.parent()).expect("target/PROFILE/deps");
+    profile.join(package)
+}
+
+/// Returns the workspace's root.
+#[must_use]
+pub fn workspace_root() -> PathBuf {
+    let own = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    own.parent().expect("the workspace").to_owned()
+}

@@ -4,8 +4,6 @@
 //! `Origin` is refused, and so is one whose `Host` is not this machine's loopback (a page may point
 //! its own name here). Nothing answers a preflight, and no header shares an answer.
 
-use std::convert::Infallible;
-use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -14,83 +12,38 @@ use dynoxide::Database;
 use http::header::{CONTENT_TYPE, HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use hyper::body::{Body, Incoming};
+use tokio::net::TcpListener;
 
-use super::dynamodb;
 use super::sqs::Queues;
+use super::{dynamodb, server};
 
 const MAX_BODY_BYTES: usize = 20 * 1024 * 1024;
 
 /// How long open requests may take once the port closes.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How long to wait when no connection can be accepted, for instance for want of descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const QUERY_ERROR: HeaderName = HeaderName::from_static("x-amzn-query-error");
 const AWS_JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
 
 /// Serves both protocols until `shutdown`, then gives open requests two seconds.
-///
-/// # Errors
-///
-/// When the listener has no address.
 pub async fn serve(
     listener: TcpListener,
     queues: Queues,
     db: Database,
     shutdown: impl Future<Output = ()>,
-) -> io::Result<()> {
-    let queues = queues.with_base_url(&format!("http://{}", listener.local_addr()?));
+) {
+    let address = listener
+        .local_addr()
+        .map(|address| format!("http://{address}"));
+    let queues = queues.with_base_url(&address.unwrap_or_default());
     let port = Port { queues, db };
-    let (closing, closed) = watch::channel(());
-    let mut connections = JoinSet::new();
-    let mut shutdown = std::pin::pin!(shutdown);
-    loop {
-        tokio::select! {
-            () = &mut shutdown => break,
-            Some(_) = connections.join_next() => {}
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(connection(stream, port.clone(), closed.clone()));
-                }
-                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-            }
-        }
-    }
-    drop((listener, closing));
-    let drained = async { while connections.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(GRACE, drained).await; // the rest ends with the JoinSet
-    Ok(())
-}
-
-async fn connection(stream: TcpStream, port: Port, mut closed: watch::Receiver<()>) {
-    let service = service_fn(move |request| {
+    server::serve(listener, shutdown, GRACE, move |_, request| {
         let port = port.clone();
-        async move { Ok::<_, Infallible>(port.answer(request).await) }
-    });
-    let mut connection = std::pin::pin!(
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            .serve_connection(TokioIo::new(stream), service)
-    );
-    let outcome = tokio::select! {
-        outcome = &mut connection => outcome,
-        _ = closed.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(err) = outcome {
-        tracing::debug!(error = %err, "connection to the AWS port ended");
-    }
+        async move { port.answer(request).await }
+    })
+    .await;
 }
 
 /// Why a request is not passed on.
@@ -168,8 +121,7 @@ impl Port {
             .get(TARGET)
             .and_then(|value| value.to_str().ok());
         let target = target.and_then(|target| target.split_once('.'));
-        let body = Limited::new(body, MAX_BODY_BYTES).collect().await;
-        let body = body.map_err(|err| PortError::of_body(&*err))?.to_bytes();
+        let body = read(body).await?;
         match target {
             Some(("AmazonSQS", operation)) => Ok(self.queue(operation, &body).await),
             Some(("DynamoDB_20120810", operation)) => Ok(self.database(operation, &body).await),
@@ -193,6 +145,16 @@ impl Port {
         let answer = dynamodb::call(self.db.clone(), operation, body).await;
         response(status(answer.status), answer.body)
     }
+}
+
+/// Reads a body, unless it says or turns out that it is too long.
+async fn read(body: Incoming) -> Result<Bytes, PortError> {
+    let longest = u64::try_from(MAX_BODY_BYTES).unwrap_or(u64::MAX);
+    if body.size_hint().lower() > longest {
+        return Err(PortError::BodyTooLong);
+    }
+    let body = Limited::new(body, MAX_BODY_BYTES).collect().await;
+    Ok(body.map_err(|err| PortError::of_body(&*err))?.to_bytes())
 }
 
 fn status(code: u16) -> StatusCode {
@@ -240,6 +202,8 @@ mod tests {
     use std::sync::Arc;
 
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
+
+    use tokio::net::TcpStream;
 
     use super::*;
 
@@ -335,7 +299,7 @@ mod tests {
             "HTTP/1.1 413 Payload Too Large"
         );
         stop.send(()).unwrap();
-        served.await.unwrap().unwrap();
+        served.await.unwrap();
         assert!(TcpStream::connect(address).await.is_err());
     }
 }

@@ -11,6 +11,7 @@
 //! The module reads no clock of its own: milliseconds come from the [`Clock`] given to
 //! [`Queues::open`].
 
+mod attempts;
 mod attributes;
 mod batch;
 mod connector;
@@ -139,9 +140,12 @@ impl Queues {
             if !look.messages.is_empty() || deadline.is_elapsed() {
                 return Ok(look.into_answer());
             }
+            let nap = look
+                .next_turn
+                .map_or(LOOK_EVERY, |turn| turn.min(LOOK_EVERY));
             tokio::select! {
                 () = changed => {}
-                () = tokio::time::sleep(look.next_turn.map_or(LOOK_EVERY, |turn| turn.min(LOOK_EVERY))) => {}
+                () = tokio::time::sleep(nap) => {}
                 () = &mut deadline => {}
             }
         }

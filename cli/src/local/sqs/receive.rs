@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::attempts;
 use super::fault::{Fault, invalid};
 use super::messages::{self, Wanted};
 use super::queue::Queue;
@@ -19,8 +20,6 @@ use super::send::check_id;
 use super::settings::MAX_VISIBILITY_SECS;
 use super::store::Session;
 
-/// How long a receive attempt can be repeated.
-const ATTEMPT_SECS: i64 = 300;
 const MAX_MESSAGES: i64 = 10;
 const MAX_WAIT_SECS: i64 = 20;
 
@@ -63,13 +62,14 @@ impl Look {
 }
 
 /// A receive as asked for, checked.
-struct Order {
+pub(super) struct Order {
     want: usize,
-    until: i64,
+    /// When the messages become visible again.
+    pub(super) until: i64,
 }
 
 /// A message taken: its sequence number and its receipt.
-type Taken = (i64, String);
+pub(super) type Taken = (i64, String);
 
 /// Looks once, without waiting.
 pub(super) fn look(session: &Session<'_>, request: &ReceiveMessage) -> Result<Look, Fault> {
@@ -179,11 +179,11 @@ fn take_as(
     order: &Order,
     attempt: &str,
 ) -> Result<(Vec<Taken>, bool), Fault> {
-    if let Some(taken) = replay(session, queue, attempt, order)? {
+    if let Some(taken) = attempts::replay(session, queue, attempt, order)? {
         return Ok((taken, false));
     }
     let (taken, redrove) = take(session, queue, order)?;
-    remember(session, queue, attempt, order, &taken)?;
+    attempts::remember(session, queue, attempt, order, &taken)?;
     Ok((taken, redrove))
 }
 
@@ -240,78 +240,6 @@ fn claim(session: &Session<'_>, seq: i64, order: &Order) -> Result<String, Fault
     Ok(receipt)
 }
 
-/// Returns what the same attempt took before, if all of it is still in flight as it was then.
-fn replay(
-    session: &Session<'_>,
-    queue: &Queue,
-    attempt: &str,
-    order: &Order,
-) -> Result<Option<Vec<Taken>>, Fault> {
-    let oldest = session.after_secs(ATTEMPT_SECS.saturating_neg());
-    session.execute("DELETE FROM attempts WHERE received <= ?1", [oldest])?;
-    let sql = "SELECT receipts, received, visible FROM attempts WHERE queue = ?1 AND attempt = ?2";
-    let read = |row: &rusqlite::Row<'_>| {
-        Ok((
-            row.get::<_, String>(0)?,
-            row.get::<_, i64>(1)?,
-            row.get::<_, i64>(2)?,
-        ))
-    };
-    let Some((receipts, received, visible)) =
-        session.first(sql, params![queue.id, attempt], read)?
-    else {
-        return Ok(None);
-    };
-    let taken: Vec<Taken> = serde_json::from_str(&receipts)?;
-    if visible <= session.now || !all_untouched(session, &taken, visible)? {
-        return Ok(None);
-    }
-    let longest = received.saturating_add(MAX_VISIBILITY_SECS.saturating_mul(1000));
-    let visible = order.until.min(longest);
-    for (seq, _) in &taken {
-        session.execute(
-            "UPDATE messages SET visible = ?2 WHERE seq = ?1",
-            [*seq, visible],
-        )?;
-    }
-    let sql = "UPDATE attempts SET visible = ?3 WHERE queue = ?1 AND attempt = ?2";
-    session.execute(sql, params![queue.id, attempt, visible])?;
-    Ok(Some(taken))
-}
-
-fn all_untouched(session: &Session<'_>, taken: &[Taken], visible: i64) -> Result<bool, Fault> {
-    let sql = "SELECT 1 FROM messages WHERE seq = ?1 AND receipt = ?2 AND visible = ?3";
-    for (seq, receipt) in taken {
-        if session
-            .first(sql, params![seq, receipt, visible], |_| Ok(()))?
-            .is_none()
-        {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// Keeps what an attempt took, for its repetition.
-fn remember(
-    session: &Session<'_>,
-    queue: &Queue,
-    attempt: &str,
-    order: &Order,
-    taken: &[Taken],
-) -> Result<(), Fault> {
-    if taken.is_empty() {
-        return Ok(());
-    }
-    let sql = "INSERT OR REPLACE INTO attempts VALUES (?1, ?2, ?3, ?4, ?5)";
-    let receipts = serde_json::to_string(taken)?;
-    session.execute(
-        sql,
-        params![queue.id, attempt, receipts, session.now, order.until],
-    )?;
-    Ok(())
-}
-
 fn next_turn(session: &Session<'_>, queue: &Queue) -> Result<Option<Duration>, Fault> {
     let sql =
         "SELECT MIN(blocked_until) FROM message_groups WHERE queue = ?1 AND blocked_until > 0";
@@ -322,7 +250,7 @@ fn next_turn(session: &Session<'_>, queue: &Queue) -> Result<Option<Duration>, F
 
 /// Makes everything in flight visible, and forgets what attempts took.
 pub(super) fn release_in_flight(session: &Session<'_>) -> Result<usize, rusqlite::Error> {
-    session.execute("DELETE FROM attempts", [])?;
+    attempts::forget_all(session)?;
     session.execute("UPDATE messages SET visible = 0 WHERE visible > 0", [])
 }
 
@@ -368,25 +296,6 @@ mod tests {
              receive 10 = nothing
              pass 1
              receive 10 = a0",
-        )
-        .await;
-    }
-
-    #[tokio::test]
-    async fn an_attempt_repeats_only_what_nobody_touched() {
-        check(
-            "send A a0 = new
-             send A a1 = new
-             send B b0 = new
-             receive 2 R = a0 a1
-             pass 20
-             receive 2 R = a0 a1
-             pass 20
-             receive 2 R = a0 a1
-             delete a0
-             receive 2 R = b0
-             visible b0 40
-             receive 2 R = nothing",
         )
         .await;
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use switchhook_core::entity::Entity;
+use switchhook_core::ids::DeliveryId;
 use switchhook_core::ledger::{RawBody, Record, RecordHead, RecordKey, Snapshot, StateItem};
 use switchhook_core::states::Stored;
 use switchhook_core::time::{self, Timestamp};
@@ -236,7 +237,7 @@ fn headers(item: &Item) -> Result<BTreeMap<String, String>, ItemError> {
     }
 }
 
-fn deliveries<T: std::str::FromStr + Ord>(item: &Item) -> Result<BTreeSet<T>, ItemError> {
+pub(super) fn deliveries(item: &Item) -> Result<BTreeSet<DeliveryId>, ItemError> {
     let error = ItemError("deliveries");
     let set = item
         .get("deliveries")

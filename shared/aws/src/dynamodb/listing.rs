@@ -4,7 +4,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use switchhook_core::entity::Entity;
-use switchhook_core::ids::EventId;
+use switchhook_core::ids::{DeliveryId, EventId};
 use switchhook_core::kind::Kind;
 use switchhook_core::ledger::{Record, RecordKey, Snapshot};
 use switchhook_core::ports::{Ledger, PortError};
@@ -77,6 +77,35 @@ impl DynamoDbLedger {
     pub async fn state(&self, entity: &Entity) -> Result<Option<Stored>, PortError> {
         let Snapshot { mut states, .. } = self.read(std::slice::from_ref(entity), &[]).await?;
         Ok(states.remove(entity).and_then(|state| state.stored))
+    }
+
+    /// Lists every counted delivery with its source, in the order of the deliveries' ids.
+    ///
+    /// It reads the whole table: on the laptop only, where there are no metrics to ask.
+    ///
+    /// # Errors
+    ///
+    /// When the table cannot be read.
+    pub async fn deliveries(&self) -> Result<Vec<(String, DeliveryId)>, PortError> {
+        let mut pages = self
+            .client
+            .scan()
+            .table_name(&self.table)
+            .filter_expression("attribute_exists(deliveries)")
+            .projection_expression("#source, deliveries")
+            .expression_attribute_names("#source", "source")
+            .into_paginator()
+            .items()
+            .send();
+        let mut deliveries = Vec::new();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(|error| PortError::new(READING, error))?;
+            let source = item::string(&item, "source").map_err(|e| PortError::new(READING, e))?;
+            let ids = item::deliveries(&item).map_err(|error| PortError::new(READING, error))?;
+            deliveries.extend(ids.into_iter().map(|id: DeliveryId| (source.clone(), id)));
+        }
+        deliveries.sort_by_key(|(_, id)| *id);
+        Ok(deliveries)
     }
 
     /// Reads all records of an entity, in the accepted order.

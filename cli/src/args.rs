@@ -1,0 +1,183 @@
+//! What can be asked of the command line. Wrong usage exits with 2, as clap does by itself.
+
+use std::path::PathBuf;
+
+use clap::{Args as Arguments, Parser, Subcommand};
+use jiff::Timestamp;
+use switchhook_core::kind::Kind;
+
+/// Receives the webhooks of telephony and SMS providers.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Examples:\n  switchhook local\n  switchhook send ai-sync call.ended\n  switchhook events --source ai-sync --limit 10\n  switchhook show ai-sync/call/call_987\n\nExit codes: 0 done, 1 failed or refused, 2 wrong usage."
+)]
+pub struct Args {
+    /// The folder that `switchhook local` keeps its data in
+    #[arg(long, global = true, value_name = "DIR", default_value = ".switchhook")]
+    pub data: PathBuf,
+    /// The file of sources [default: switchhook.toml if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print JSON: a listing is one object a line
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the whole receiver on this machine
+    #[command(
+        after_help = "Examples:\n  switchhook local\n  switchhook local --config switchhook.toml --port 9000\n  switchhook local --data /tmp/try --aws-port 4566\n\nIt binds to 127.0.0.1 only, keeps everything in --data and stops with Ctrl-C."
+    )]
+    Local(Local),
+    /// Build, sign and post sample deliveries
+    #[command(
+        after_help = "Examples:\n  switchhook send ai-sync call.ended\n  switchhook send ai-sync all --shuffle\n  switchhook send ai-sync sms.received --repeat 3\n  switchhook send ai-sync call.started --tamper\n  switchhook send ai-sync call.ended --count 1000 --rate 200\n\nWithout a sample the samples of the source are listed."
+    )]
+    Send(Send),
+    /// List the sources, or make a token for one
+    #[command(after_help = "Examples:\n  switchhook sources\n  switchhook sources token")]
+    Sources(Sources),
+    /// List the newest events
+    #[command(
+        after_help = "Examples:\n  switchhook events\n  switchhook events --kind call.ended --since 2026-11-22T09:00:00Z\n  switchhook events --json --raw --limit 1000"
+    )]
+    Events(Events),
+    /// Show an entity: its state and its events
+    #[command(
+        after_help = "Examples:\n  switchhook show ai-sync/call/call_987\n  switchhook show ai-sync/conversation/+15550100003,+15550100004 --json"
+    )]
+    Show(Show),
+    /// Check a file of sources without running anything
+    #[command(after_help = "Examples:\n  switchhook check --config switchhook.toml")]
+    Check,
+}
+
+/// Arguments of `local`.
+#[derive(Arguments, Debug)]
+pub struct Local {
+    /// The port of the webhooks; 0 for any that is free
+    #[arg(long, default_value_t = 8787)]
+    pub port: u16,
+    /// Open SQS and DynamoDB to other tools on this port of 127.0.0.1; 0 for any that is free
+    #[arg(long, value_name = "PORT")]
+    pub aws_port: Option<u16>,
+}
+
+/// Arguments of `send`.
+#[derive(Arguments, Debug)]
+pub struct Send {
+    /// The source to send as
+    pub source: String,
+    /// The sample to send, or `all`
+    pub sample: Option<String>,
+    /// Send each delivery this often, with the same bytes
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub repeat: u32,
+    /// Send this many different deliveries of each sample
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub count: u32,
+    /// Send at most this many deliveries a second
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rate: Option<u32>,
+    /// Send in random order
+    #[arg(long)]
+    pub shuffle: bool,
+    /// Change a byte of each body after it was signed
+    #[arg(long)]
+    pub tamper: bool,
+    /// Where to send to [default: the address of `switchhook local`]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+}
+
+/// Arguments of `sources`.
+#[derive(Arguments, Debug)]
+pub struct Sources {
+    /// What to do with sources
+    #[command(subcommand)]
+    pub action: Option<SourcesAction>,
+}
+
+/// What can be done with sources besides listing them.
+#[derive(Debug, Subcommand)]
+pub enum SourcesAction {
+    /// Make a token for the URL of a source
+    Token,
+}
+
+/// Arguments of `events`.
+#[derive(Arguments, Debug)]
+pub struct Events {
+    /// Only events of this source
+    #[arg(long)]
+    pub source: Option<String>,
+    /// Only events of this kind, such as call.ended
+    #[arg(long)]
+    pub kind: Option<Kind>,
+    /// Only events of this entity
+    #[arg(long)]
+    pub entity: Option<String>,
+    /// Only events accepted at this time or later (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Timestamp>,
+    /// Only events accepted before this time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<Timestamp>,
+    /// How many, the newest ones
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub limit: usize,
+    /// With --json, the exact bytes too, as base64
+    #[arg(long, requires = "json")]
+    pub raw: bool,
+}
+
+/// Arguments of `show`.
+#[derive(Arguments, Debug)]
+pub struct Show {
+    /// The entity: {source}/{type}/{key}
+    pub entity: String,
+    /// With --json, the exact bytes of the events too, as base64
+    #[arg(long, requires = "json")]
+    pub raw: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn common_arguments_may_stand_after_the_command() {
+        let args = Args::try_parse_from(["switchhook", "events", "--data", "d", "--json", "--raw"])
+            .unwrap();
+        assert_eq!(args.data, PathBuf::from("d"));
+        assert!(args.json);
+    }
+
+    #[test]
+    fn wrong_usage_exits_with_two() {
+        for wrong in [
+            &["switchhook"][..],
+            &["switchhook", "nope"],
+            &["switchhook", "events", "--kind", "x"],
+            &["switchhook", "send"],
+        ] {
+            assert_eq!(
+                Args::try_parse_from(wrong).unwrap_err().exit_code(),
+                2,
+                "{wrong:?}"
+            );
+        }
+    }
+}

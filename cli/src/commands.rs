@@ -1,0 +1,132 @@
+//! The commands: each is one file of this folder.
+
+mod check;
+mod event_json;
+mod events;
+mod output;
+mod send;
+mod show;
+mod sources;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use switchhook_core::config::{ConfigError, Sources};
+use switchhook_core::ports::PortError;
+
+use crate::args::{Args, Command};
+use crate::local::config::{SourcesError, SourcesFile};
+use crate::local::data_dir::{DataDir, DataDirError};
+use crate::local::stack::StackError;
+use crate::local::{self, LocalError, Options};
+use crate::secrets::NoRandomness;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// `local` does not run.
+    #[error(transparent)]
+    Local(#[from] LocalError),
+    /// The data folder.
+    #[error(transparent)]
+    Data(#[from] DataDirError),
+    /// The configuration.
+    #[error(transparent)]
+    Sources(#[from] SourcesError),
+    /// The ledger.
+    #[error(transparent)]
+    Stack(#[from] StackError),
+    /// The ledger does not answer.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// There is no randomness.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
+    /// What the ledger holds is damaged.
+    #[error("an item of the ledger is damaged")]
+    Damaged(#[from] serde_json::Error),
+    /// A document is refused.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// What was named is not there; says what is.
+    #[error("{0}")]
+    NotFound(String),
+    /// The terminal or a pipe.
+    #[error("the output cannot be written")]
+    Output(#[from] std::io::Error),
+}
+
+/// Does what was asked.
+///
+/// # Errors
+///
+/// Why it could not be done.
+pub fn run(args: Args) -> Result<ExitCode, CommandError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let done = runtime.block_on(dispatch(args));
+    // Work that was broken off (a poll that waits) must not hold the exit up.
+    runtime.shutdown_background();
+    match done {
+        // The reader of our output has gone: nobody is left to tell.
+        Err(CommandError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            Ok(ExitCode::SUCCESS)
+        }
+        done => done,
+    }
+}
+
+async fn dispatch(args: Args) -> Result<ExitCode, CommandError> {
+    let context = Context {
+        data: DataDir::new(args.data.clone()),
+        config: args.config,
+        json: args.json,
+    };
+    match args.command {
+        Command::Local(local) => {
+            let options = Options {
+                data: args.data,
+                config: context.config,
+                port: local.port,
+                aws_port: local.aws_port,
+            };
+            local::run(options).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Send(send) => send::run(&context, send).await,
+        Command::Sources(sources) => sources::run(&context, sources).await,
+        Command::Events(events) => events::run(&context, &events).await,
+        Command::Show(show) => show::run(&context, &show).await,
+        Command::Check => check::run(&context),
+    }
+}
+
+/// What every command knows.
+#[derive(Debug)]
+struct Context {
+    data: DataDir,
+    config: Option<PathBuf>,
+    json: bool,
+}
+
+impl Context {
+    /// Returns the sources of the named file, else those that `local` last ran with.
+    fn sources(&self) -> Result<Sources, CommandError> {
+        let file = match &self.config {
+            Some(path) => path.clone(),
+            None => {
+                let run = self.data.last_run()?;
+                run.config.unwrap_or_else(|| self.data.demo_sources())
+            }
+        };
+        Ok(SourcesFile::new(file).read()?)
+    }
+
+    /// Returns the address that `local` last served, or the one it serves by default.
+    fn url(&self) -> String {
+        self.data
+            .last_run()
+            .map_or_else(|_| "http://127.0.0.1:8787".to_owned(), |run| run.url)
+    }
+}

@@ -1,0 +1,33 @@
+//! `switchhook check`: whether a file of sources would be taken.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::{CommandError, Context, output};
+use crate::local::config::{SourcesFile, chosen_file};
+
+pub(super) fn run(context: &Context) -> Result<ExitCode, CommandError> {
+    let file =
+        chosen_file(context.config.clone()).unwrap_or_else(|| PathBuf::from("switchhook.toml"));
+    let file = SourcesFile::new(file);
+    let sources = file.read()?;
+    if context.json {
+        let names: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
+        output::line(&serde_json::json!({ "valid": true, "sources": names }).to_string())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    output::line(&format!(
+        "{} is valid: records live {} days",
+        file.path().display(),
+        sources.retention_days
+    ))?;
+    let rows = sources.iter().map(|source| {
+        vec![
+            source.name.clone(),
+            source.provider.name().to_owned(),
+            source.scheme(),
+        ]
+    });
+    output::table(&["NAME", "PROVIDER", "SCHEME"], rows)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,76 @@
+//! An event as `events --json` and `show --json` print it.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use switchhook_core::body;
+use switchhook_core::content::MAX_INFLATED_BYTES;
+use switchhook_core::ledger::{RawBody, Record};
+use switchhook_core::ports::{BodyStore, PortError};
+use switchhook_core::time::Timestamp;
+
+use super::CommandError;
+use crate::local::bodies::FileBodies;
+
+/// One event.
+#[derive(Debug, Serialize)]
+pub(super) struct EventJson {
+    id: String,
+    source: String,
+    provider: String,
+    kind: &'static str,
+    provider_event: Option<String>,
+    entity: String,
+    received_at: Timestamp,
+    occurred_at: Option<Timestamp>,
+    deliveries: usize,
+    data: Box<RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw: Option<String>,
+}
+
+impl EventJson {
+    /// Makes the object of a record; with a body store, its exact bytes too.
+    pub(super) async fn of(
+        record: Record,
+        bodies: Option<&FileBodies>,
+    ) -> Result<Self, CommandError> {
+        let raw = match bodies {
+            Some(bodies) => Some(STANDARD.encode(raw_bytes(&record.raw, bodies).await?)),
+            None => None,
+        };
+        Ok(Self {
+            id: record.id.to_string(),
+            source: record.key.entity.source().to_owned(),
+            provider: record.provider,
+            kind: record.kind.as_str(),
+            provider_event: record.provider_event,
+            entity: record.key.entity.to_string(),
+            received_at: record.received_at,
+            occurred_at: record.occurred_at,
+            deliveries: record.deliveries.len(),
+            data: RawValue::from_string(record.data)?,
+            raw,
+        })
+    }
+}
+
+async fn raw_bytes(raw: &RawBody, bodies: &FileBodies) -> Result<Bytes, CommandError> {
+    const READING: &str = "reading an event's bytes";
+    match raw {
+        RawBody::Plain(bytes) => Ok(Bytes::copy_from_slice(bytes)),
+        RawBody::Deflated(deflated) => {
+            let bytes = body::inflate(deflated, MAX_INFLATED_BYTES);
+            let bytes = bytes.ok_or_else(|| PortError::new(READING, "they do not inflate"))?;
+            Ok(bytes.into())
+        }
+        RawBody::Stored(pointer) => {
+            let bytes = bodies.get(&pointer.key).await?;
+            let bytes =
+                bytes.ok_or_else(|| PortError::new(READING, "the body store has not got them"))?;
+            Ok(bytes)
+        }
+    }
+}

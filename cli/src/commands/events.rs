@@ -1,0 +1,99 @@
+//! `switchhook events`: the newest events, oldest of them first.
+
+use std::process::ExitCode;
+
+use jiff::SignedDuration;
+use switchhook_aws::clock::SystemClock;
+use switchhook_aws::dynamodb::DynamoDbLedger;
+use switchhook_aws::dynamodb::listing::Listed;
+use switchhook_core::ledger::Record;
+use switchhook_core::time::{Clock, Timestamp};
+
+use super::event_json::EventJson;
+use super::{CommandError, Context, output};
+use crate::args::Events;
+use crate::local::bodies::FileBodies;
+use crate::local::stack;
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+/// How far back hours are asked for without `--since`: longer than records usually live.
+const HORIZON: SignedDuration = SignedDuration::from_hours(24 * 62);
+
+pub(super) async fn run(context: &Context, args: &Events) -> Result<ExitCode, CommandError> {
+    context.data.existing()?;
+    let ledger = stack::open_ledger(&context.data)?;
+    let records = newest(&ledger, args).await?;
+    if context.json {
+        let bodies = args.raw.then(|| FileBodies::new(context.data.bodies()));
+        for record in records {
+            let event = EventJson::of(record, bodies.as_ref()).await?;
+            output::line(&serde_json::to_string(&event)?)?;
+        }
+    } else if records.is_empty() {
+        output::line("No events. Send one: switchhook send SOURCE SAMPLE")?;
+    } else {
+        print_table(&records)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks hour by hour, from the newest on, until there are enough.
+async fn newest(ledger: &DynamoDbLedger, args: &Events) -> Result<Vec<Record>, CommandError> {
+    let now = SystemClock.now();
+    let until = args.until.unwrap_or_else(|| later(now, HOUR));
+    let since = args.since.unwrap_or_else(|| earlier(now, HORIZON));
+    let mut listed: Vec<Listed> = Vec::new();
+    let mut hour = until;
+    while listed.len() < args.limit && hour >= earlier(since, HOUR) {
+        let of_hour = ledger.hour(hour).await?;
+        listed.extend(
+            of_hour
+                .into_iter()
+                .filter(|event| wanted(event, args, since, until)),
+        );
+        hour = earlier(hour, HOUR);
+    }
+    listed.truncate(args.limit);
+    let keys: Vec<_> = listed.into_iter().map(|event| event.key).collect();
+    let mut records = ledger.records(&keys).await?;
+    records.sort_by_key(|record| (record.received_at, record.id));
+    Ok(records)
+}
+
+fn wanted(event: &Listed, args: &Events, since: Timestamp, until: Timestamp) -> bool {
+    let entity = &event.key.entity;
+    (since..until).contains(&event.received_at)
+        && args
+            .source
+            .as_deref()
+            .is_none_or(|source| source == entity.source())
+        && args.kind.is_none_or(|kind| kind == event.kind)
+        && args
+            .entity
+            .as_deref()
+            .is_none_or(|name| name == entity.as_str())
+}
+
+fn earlier(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+fn print_table(records: &[Record]) -> Result<(), CommandError> {
+    let rows = records.iter().map(|record| {
+        vec![
+            record.received_at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            record.kind.to_string(),
+            record.key.entity.to_string(),
+            record.deliveries.len().to_string(),
+            record.id.to_string(),
+        ]
+    });
+    Ok(output::table(
+        &["RECEIVED (UTC)", "KIND", "ENTITY", "COPIES", "ID"],
+        rows,
+    )?)
+}

@@ -1,0 +1,314 @@
+//! `switchhook send`: sample deliveries, built, signed and posted.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use switchhook_aws::clock::SystemClock;
+use switchhook_core::config::Source;
+use switchhook_core::time::Clock;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::{CommandError, Context, output};
+use crate::args::Send;
+use crate::samples::{self, Delivery, Sample, Variation};
+
+/// How many deliveries are on their way at a time.
+const MAX_IN_FLIGHT: usize = 32;
+/// How long one delivery may take: longer than any answer of ours.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) async fn run(context: &Context, args: Send) -> Result<ExitCode, CommandError> {
+    let sources = context.sources()?;
+    let Some(source) = sources.get(&args.source) else {
+        let names: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
+        let reason = format!(
+            "there is no source `{}`; there is {}",
+            args.source,
+            names.join(", ")
+        );
+        return Err(CommandError::NotFound(reason));
+    };
+    let known = samples::of(source.provider.name());
+    let Some(name) = &args.sample else {
+        for sample in known {
+            output::line(sample.name)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    let chosen: Vec<_> = known
+        .iter()
+        .filter(|s| name == "all" || name == s.name)
+        .collect();
+    if chosen.is_empty() {
+        let names: Vec<_> = known.iter().map(|sample| sample.name).collect();
+        let reason = format!(
+            "there is no sample `{name}`; there is {}, all",
+            names.join(", ")
+        );
+        return Err(CommandError::NotFound(reason));
+    }
+    let deliveries = prepare(&chosen, source, &args)?;
+    let url = args.url.clone().unwrap_or_else(|| context.url());
+    let one = deliveries.len() == 1;
+    let sent = post_all(deliveries, url, args.rate, !context.json && !one).await;
+    report(context, &sent, one)?;
+    let accepted = sent.answers.iter().all(|answer| answer.status == Some(200));
+    Ok(if accepted {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Makes all deliveries, in the order in which they are sent.
+fn prepare(
+    chosen: &[&Sample],
+    source: &Source,
+    args: &Send,
+) -> Result<Vec<Delivery>, CommandError> {
+    let run = samples::run_id()?;
+    let mut deliveries = Vec::new();
+    for number in 0..args.count {
+        let id = format!("{run}{number}");
+        let variation = Variation {
+            id,
+            number: number.wrapping_add(100_000),
+            at: SystemClock.now(),
+        };
+        for sample in chosen {
+            let mut delivery = samples::build(sample, source, &variation);
+            if args.tamper {
+                tamper(&mut delivery.body);
+            }
+            for _ in 0..args.repeat {
+                deliveries.push(delivery.clone());
+            }
+        }
+    }
+    if args.shuffle {
+        shuffle(&mut deliveries)?;
+    }
+    Ok(deliveries)
+}
+
+/// Changes one byte in the middle, after the signature was made.
+fn tamper(body: &mut [u8]) {
+    let middle = body.len().checked_div(2).unwrap_or_default();
+    if let Some(byte) = body.get_mut(middle) {
+        *byte ^= 1;
+    }
+}
+
+/// Sorts by random keys.
+fn shuffle(deliveries: &mut Vec<Delivery>) -> Result<(), CommandError> {
+    let mut keyed = Vec::with_capacity(deliveries.len());
+    for delivery in deliveries.drain(..) {
+        keyed.push((crate::secrets::token()?, delivery));
+    }
+    keyed.sort_by(|(one, _), (other, _)| one.cmp(other));
+    deliveries.extend(keyed.into_iter().map(|(_, delivery)| delivery));
+    Ok(())
+}
+
+/// What came back for one delivery: no status when nothing did.
+#[derive(Debug)]
+struct Answered {
+    status: Option<u16>,
+    text: String,
+    took: Duration,
+}
+
+#[derive(Debug)]
+struct Sent {
+    answers: Vec<Answered>,
+    took: Duration,
+}
+
+async fn post_all(
+    deliveries: Vec<Delivery>,
+    url: String,
+    rate: Option<u32>,
+    visible: bool,
+) -> Sent {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_global(Some(PATIENCE))
+        .http_status_as_error(false)
+        .build()
+        .into();
+    let progress = progress_bar(deliveries.len(), visible);
+    let started = Instant::now();
+    let mut pace = rate.map(|rate| tokio::time::interval(pause_between(rate)));
+    let mut in_flight = JoinSet::new();
+    let mut answers = Vec::with_capacity(deliveries.len());
+    for delivery in deliveries {
+        if let Some(pace) = &mut pace {
+            pace.tick().await;
+        }
+        while in_flight.len() >= MAX_IN_FLIGHT {
+            collect(in_flight.join_next().await, &mut answers, &progress);
+        }
+        let (agent, url) = (agent.clone(), url.clone());
+        in_flight.spawn_blocking(move || post(&agent, &url, &delivery));
+        while let Some(done) = in_flight.try_join_next() {
+            collect(Some(done), &mut answers, &progress);
+        }
+    }
+    while let Some(done) = in_flight.join_next().await {
+        collect(Some(done), &mut answers, &progress);
+    }
+    progress.finish_and_clear();
+    Sent {
+        answers,
+        took: started.elapsed(),
+    }
+}
+
+fn pause_between(rate: u32) -> Duration {
+    Duration::from_secs(1).checked_div(rate).unwrap_or_default()
+}
+
+fn progress_bar(length: usize, visible: bool) -> ProgressBar {
+    if !visible {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(u64::try_from(length).unwrap_or(u64::MAX));
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len}  {per_sec}  {eta} left");
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn collect(
+    done: Option<Result<Answered, tokio::task::JoinError>>,
+    answers: &mut Vec<Answered>,
+    progress: &ProgressBar,
+) {
+    if let Some(done) = done {
+        answers.push(done.unwrap_or_else(|error| Answered {
+            status: None,
+            text: error.to_string(),
+            took: Duration::ZERO,
+        }));
+        progress.inc(1);
+    }
+}
+
+fn post(agent: &ureq::Agent, url: &str, delivery: &Delivery) -> Answered {
+    let started = Instant::now();
+    let mut request = agent.post(format!("{}{}", url.trim_end_matches('/'), delivery.path));
+    for (name, value) in &delivery.headers {
+        request = request.header(*name, value);
+    }
+    match request.send(&delivery.body) {
+        Ok(mut response) => Answered {
+            status: Some(response.status().as_u16()),
+            text: response.body_mut().read_to_string().unwrap_or_default(),
+            took: started.elapsed(),
+        },
+        Err(error) => Answered {
+            status: None,
+            text: error.to_string(),
+            took: started.elapsed(),
+        },
+    }
+}
+
+#[derive(Serialize)]
+struct Summary {
+    sent: usize,
+    statuses: BTreeMap<String, usize>,
+    p50_ms: f64,
+    p99_ms: f64,
+    seconds: f64,
+}
+
+fn summary(sent: &Sent) -> Summary {
+    let mut statuses = BTreeMap::new();
+    for answer in &sent.answers {
+        let status = answer
+            .status
+            .map_or_else(|| "no answer".to_owned(), |s| s.to_string());
+        let count: &mut usize = statuses.entry(status).or_default();
+        *count = count.saturating_add(1);
+    }
+    let mut times: Vec<_> = sent.answers.iter().map(|answer| answer.took).collect();
+    times.sort_unstable();
+    Summary {
+        sent: sent.answers.len(),
+        statuses,
+        p50_ms: percentile(&times, 50),
+        p99_ms: percentile(&times, 99),
+        seconds: sent.took.as_secs_f64(),
+    }
+}
+
+/// The smallest time that `percent` of all do not exceed, in milliseconds.
+fn percentile(sorted: &[Duration], percent: usize) -> f64 {
+    let rank = sorted.len().saturating_mul(percent).div_ceil(100).max(1);
+    let place = rank.saturating_sub(1);
+    sorted
+        .get(place)
+        .map_or(0.0, |time| time.as_secs_f64() * 1_000.0)
+}
+
+fn report(context: &Context, sent: &Sent, one: bool) -> Result<(), CommandError> {
+    let summary = summary(sent);
+    if context.json {
+        return Ok(output::line(&serde_json::to_string(&summary)?)?);
+    }
+    if let (true, Some(answer)) = (one, sent.answers.first()) {
+        let status = answer
+            .status
+            .map_or_else(|| "no answer:".to_owned(), |s| s.to_string());
+        return Ok(output::line(&format!(
+            "{status} {}",
+            output::shown(&answer.text)
+        ))?);
+    }
+    for (status, count) in &summary.statuses {
+        output::line(&format!("{status}: {count}"))?;
+    }
+    if let Some(failed) = sent.answers.iter().find(|answer| answer.status.is_none()) {
+        output::line(&format!("first failure: {}", output::shown(&failed.text)))?;
+    }
+    let Summary {
+        sent,
+        p50_ms,
+        p99_ms,
+        seconds,
+        ..
+    } = summary;
+    output::line(&format!(
+        "{sent} sent in {seconds:.1} s, p50 {p50_ms:.1} ms, p99 {p99_ms:.1} ms"
+    ))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_of_the_nearest_rank() {
+        let times: Vec<_> = (1..=100).map(Duration::from_millis).collect();
+        assert!((percentile(&times, 50) - 50.0).abs() < 1e-9);
+        assert!((percentile(&times, 99) - 99.0).abs() < 1e-9);
+        assert!((percentile(&times[..1], 99) - 1.0).abs() < 1e-9);
+        assert!(percentile(&[], 50).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_tampered_body_differs_in_one_byte() {
+        let mut body = b"{\"a\":1}".to_vec();
+        tamper(&mut body);
+        assert_eq!(
+            body.iter()
+                .zip(b"{\"a\":1}")
+                .filter(|(a, b)| a != b)
+                .count(),
+            1
+        );
+    }
+}

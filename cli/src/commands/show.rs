@@ -1,0 +1,99 @@
+//! `switchhook show`: an entity's state, and its events in the accepted order.
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use switchhook_core::entity::Entity;
+use switchhook_core::ledger::Record;
+use switchhook_core::states::Stored;
+
+use super::event_json::EventJson;
+use super::{CommandError, Context, output};
+use crate::args::Show;
+use crate::local::bodies::FileBodies;
+use crate::local::stack;
+
+#[derive(Serialize)]
+struct Shown {
+    entity: String,
+    state: Option<Box<RawValue>>,
+    events: Vec<EventJson>,
+}
+
+pub(super) async fn run(context: &Context, args: &Show) -> Result<ExitCode, CommandError> {
+    context.data.existing()?;
+    let ledger = stack::open_ledger(&context.data)?;
+    let entity = Entity::from_name(args.entity.clone());
+    let (state, records) = (
+        ledger.state(&entity).await?,
+        ledger.events_of(&entity).await?,
+    );
+    if context.json {
+        print_json(context, args, state, records).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if state.is_none() && records.is_empty() {
+        let name = output::shown(&args.entity);
+        return Err(CommandError::NotFound(format!(
+            "the ledger knows no `{name}`: `switchhook events` lists entities as {{source}}/{{type}}/{{key}}"
+        )));
+    }
+    print_tables(state.as_ref(), &records)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn print_json(
+    context: &Context,
+    args: &Show,
+    state: Option<Stored>,
+    records: Vec<Record>,
+) -> Result<(), CommandError> {
+    let bodies = args.raw.then(|| FileBodies::new(context.data.bodies()));
+    let mut events = Vec::with_capacity(records.len());
+    for record in records {
+        events.push(EventJson::of(record, bodies.as_ref()).await?);
+    }
+    let state = state
+        .map(|stored| RawValue::from_string(stored.state))
+        .transpose()?;
+    let shown = Shown {
+        entity: args.entity.clone(),
+        state,
+        events,
+    };
+    Ok(output::line(&serde_json::to_string(&shown)?)?)
+}
+
+fn print_tables(state: Option<&Stored>, records: &[Record]) -> Result<(), CommandError> {
+    if let Some(stored) = state {
+        let state: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(&stored.state)?;
+        let known = state.into_iter().filter(|(_, value)| !value.is_null());
+        output::table(
+            &["STATE", ""],
+            known.map(|(name, value)| vec![name, plain(&value)]),
+        )?;
+        output::line("")?;
+    }
+    let rows = records.iter().map(|record| {
+        let at = record.occurred_at.unwrap_or(record.received_at);
+        vec![
+            at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            record.kind.to_string(),
+            record.provider_event.clone().unwrap_or_default(),
+            record.deliveries.len().to_string(),
+            record.id.to_string(),
+        ]
+    });
+    Ok(output::table(
+        &["HAPPENED (UTC)", "KIND", "CALLED", "COPIES", "ID"],
+        rows,
+    )?)
+}
+
+fn plain(value: &serde_json::Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}

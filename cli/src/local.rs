@@ -1,0 +1,220 @@
+//! `switchhook local`: the whole receiver on a laptop, in one process.
+//!
+//! The functions and the AWS SDK adapters are those of production; the queue, the database and the
+//! body store behind them are files of one folder. Nothing is reached but loopback.
+
+pub mod aws_port;
+pub mod bodies;
+pub mod config;
+pub mod data_dir;
+pub mod dynamodb;
+pub mod endpoint;
+mod lines;
+pub mod poller;
+mod server;
+pub mod sqs;
+pub mod stack;
+mod welcome;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use switchhook_aws::clock::SystemClock;
+use switchhook_core::report::Report;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use config::{SourcesError, SourcesFile};
+use data_dir::{DataDir, DataDirError, LastRun};
+use stack::{Stack, StackError, StackParts};
+
+/// How many batches are handled side by side, as the event source mapping does.
+const POLLERS: usize = 4;
+/// How long a poll waits for a message.
+const POLL_SECS: i32 = 20;
+/// How long open requests and batches may take after a signal: less than the 20 s that are promised.
+const GRACE: Duration = Duration::from_secs(15);
+/// A pause after a poll that failed.
+const POLL_PAUSE: Duration = Duration::from_secs(1);
+/// How often records past their time are forgotten.
+const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// What `local` was asked for.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The folder of its files.
+    pub data: PathBuf,
+    /// The configuration file.
+    pub config: Option<PathBuf>,
+    /// The port of the webhooks; 0 for any.
+    pub port: u16,
+    /// The port of the AWS protocols; 0 for any.
+    pub aws_port: Option<u16>,
+}
+
+/// Why `local` does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// The folder.
+    #[error(transparent)]
+    Data(#[from] DataDirError),
+    /// The configuration.
+    #[error(transparent)]
+    Sources(#[from] SourcesError),
+    /// The files.
+    #[error(transparent)]
+    Stack(#[from] StackError),
+    /// A port.
+    #[error("port {port} of 127.0.0.1 cannot be opened: choose another with `{flag}`")]
+    Port {
+        /// The port.
+        port: u16,
+        /// The flag that names it.
+        flag: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// Signals.
+    #[error("signals cannot be waited for")]
+    Signals(#[source] io::Error),
+}
+
+/// Runs until SIGINT or SIGTERM.
+///
+/// # Errors
+///
+/// When it cannot start.
+pub async fn run(options: Options) -> Result<(), LocalError> {
+    lines::init();
+    let signal = signalled().map_err(LocalError::Signals)?;
+    let data = DataDir::new(options.data.clone());
+    let _owner = data.own()?;
+    let config = config::chosen_file(options.config);
+    let file = match &config {
+        Some(path) => SourcesFile::new(path.clone()),
+        None => config::demo_file(&data)?,
+    };
+    let sources = file.read()?;
+    let listener = listen(options.port, "--port").await?;
+    let aws_listener = match options.aws_port {
+        Some(port) => Some(listen(port, "--aws-port").await?),
+        None => None,
+    };
+    let stack = Stack::open(StackParts {
+        data: options.data,
+        sources: Arc::new(file),
+        clock: Arc::new(SystemClock),
+    });
+    let stack = Arc::new(stack.await?);
+    stack
+        .queues()
+        .release_in_flight()
+        .map_err(StackError::from)?;
+    let url = format!("http://{}", address(&listener, options.port));
+    data.note_run(&LastRun {
+        url: url.clone(),
+        config: config.clone(),
+    })?;
+    let aws_url = aws_listener
+        .as_ref()
+        .map(|l| format!("http://{}", address(l, 0)));
+    welcome::print(&sources, &url, config.as_deref(), aws_url.as_deref());
+    serve(stack, listener, aws_listener, signal).await;
+    welcome::goodbye();
+    Ok(())
+}
+
+async fn listen(port: u16, flag: &'static str) -> Result<TcpListener, LocalError> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+    listener.map_err(|source| LocalError::Port { port, flag, source })
+}
+
+fn address(listener: &TcpListener, port: u16) -> SocketAddr {
+    listener
+        .local_addr()
+        .unwrap_or_else(|_| (Ipv4Addr::LOCALHOST, port).into())
+}
+
+/// Registers for the signals now, so that one that comes early is not lost.
+fn signalled() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Serves until the signal: first no new requests, then no new batches, then the end.
+async fn serve(
+    stack: Arc<Stack>,
+    listener: TcpListener,
+    aws_listener: Option<TcpListener>,
+    signal: impl Future<Output = ()>,
+) {
+    let (stopping, stopped) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    for _ in 0..POLLERS {
+        tasks.spawn(poll(Arc::clone(&stack), stopped.clone()));
+    }
+    tasks.spawn(sweep(Arc::clone(&stack), stopped.clone()));
+    if let Some(listener) = aws_listener {
+        let (queues, database) = (stack.queues().clone(), stack.database().clone());
+        let stop = wait_for(stopped.clone());
+        tasks.spawn(aws_port::serve(listener, queues, database, stop));
+    }
+    server::serve(listener, signal, GRACE, move |peer, request| {
+        let stack = Arc::clone(&stack);
+        async move { endpoint::answer(stack.ingress(), peer, request).await }
+    })
+    .await;
+    let _ = stopping.send(true);
+    let finished = async { while tasks.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(GRACE, finished).await; // the rest is redelivered at the next start
+}
+
+async fn wait_for(mut stopped: watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// A wait for messages may be broken off; a batch may not.
+async fn poll(stack: Arc<Stack>, stopped: watch::Receiver<bool>) {
+    loop {
+        let outcome = tokio::select! {
+            () = wait_for(stopped.clone()) => return,
+            messages = stack.poller().wait(POLL_SECS) => messages,
+        };
+        let handled = match outcome {
+            Ok(messages) => stack.poller().handle(messages).await.map(drop),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = handled {
+            tracing::error!(error = %Report(&error), "queue not read");
+            tokio::time::sleep(POLL_PAUSE).await;
+        }
+    }
+}
+
+/// `DynamoDB` forgets by itself what is past its time; the laptop's has to be told.
+async fn sweep(stack: Arc<Stack>, stopped: watch::Receiver<bool>) {
+    loop {
+        let database = stack.database().clone();
+        let swept = tokio::task::spawn_blocking(move || database.sweep_ttl()).await;
+        if let Ok(Err(error)) = swept {
+            tracing::warn!(error = %error, "expired records not forgotten");
+        }
+        tokio::select! {
+            () = wait_for(stopped.clone()) => return,
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The laptop's body store: a file for each large body.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use switchhook_core::ports::{BodyStore, PortError, PortFuture};
+
+/// A folder that keeps bodies.
+#[derive(Clone, Debug)]
+pub struct FileBodies {
+    folder: PathBuf,
+}
+
+impl FileBodies {
+    /// Keeps bodies in a folder, which is made when the first one comes.
+    #[must_use]
+    pub const fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// Keys are ours, `{source}/{event id}`: no part of one leads out of the folder.
+    fn path(&self, key: &str) -> io::Result<PathBuf> {
+        let plain = |part: &str| {
+            !part.is_empty()
+                && !part.starts_with('.')
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+        };
+        if key.split('/').all(plain) {
+            Ok(self.folder.join(key))
+        } else {
+            Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "not a key of a body",
+            ))
+        }
+    }
+}
+
+impl BodyStore for FileBodies {
+    fn put<'a>(&'a self, key: &'a str, body: Bytes) -> PortFuture<'a, ()> {
+        const STORING: &str = "storing a large body";
+        Box::pin(async move {
+            let path = self
+                .path(key)
+                .map_err(|error| PortError::new(STORING, error))?;
+            let written = tokio::task::spawn_blocking(move || write(&path, &body)).await;
+            written
+                .map_err(io::Error::from)
+                .flatten()
+                .map_err(|e| PortError::new(STORING, e))
+        })
+    }
+
+    fn get<'a>(&'a self, key: &'a str) -> PortFuture<'a, Option<Bytes>> {
+        Box::pin(async move {
+            let read = match self.path(key) {
+                Ok(path) => tokio::fs::read(path).await,
+                Err(error) => Err(error),
+            };
+            match read {
+                Ok(bytes) => Ok(Some(bytes.into())),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(PortError::new("reading a large body", error)),
+            }
+        })
+    }
+}
+
+/// Whole and on the disk, or not there: a crash leaves at most a file of another name.
+fn write(path: &Path, body: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(path);
+    fs::create_dir_all(folder)?;
+    let unfinished = path.with_extension("unfinished");
+    let mut file = File::create(&unfinished)?;
+    file.write_all(body)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn bodies_are_kept_and_keys_do_not_lead_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let bodies = FileBodies::new(folder.path().join("bodies"));
+        assert_eq!(bodies.get("voice/1.0").await.unwrap(), None);
+        bodies
+            .put("voice/1.0", Bytes::from_static(b"\0\xff"))
+            .await
+            .unwrap();
+        assert_eq!(
+            bodies.get("voice/1.0").await.unwrap().unwrap(),
+            Bytes::from_static(b"\0\xff")
+        );
+        for key in ["../x", "voice/../../x", "/etc/x", "voice//x", ""] {
+            assert!(bodies.put(key, Bytes::new()).await.is_err(), "{key}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Which sources `local` serves: those of a file, or demo sources named after their providers.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use switchhook_core::config::{ConfigError, Sources};
+use switchhook_core::ports::{PortError, PortFuture, SourceStore};
+use switchhook_core::providers;
+
+use super::data_dir::{DataDir, DataDirError};
+use crate::secrets;
+
+/// The file that is taken when it is there and no other is named.
+const DEFAULT_FILE: &str = "switchhook.toml";
+
+/// Why there are no sources.
+#[derive(Debug, thiserror::Error)]
+pub enum SourcesError {
+    /// The file cannot be read.
+    #[error("`{}` cannot be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The document is refused.
+    #[error("`{}` is refused", path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: ConfigError,
+    },
+    /// The demo sources cannot be kept.
+    #[error(transparent)]
+    Data(#[from] DataDirError),
+    /// There is no randomness to make secrets from.
+    #[error(transparent)]
+    Secret(#[from] secrets::NoRandomness),
+}
+
+/// A file of sources, read again whenever the ingress asks.
+#[derive(Clone, Debug)]
+pub struct SourcesFile(PathBuf);
+
+impl SourcesFile {
+    /// Reads from a file.
+    #[must_use]
+    pub const fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// Reads the document.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read or is refused.
+    pub fn read(&self) -> Result<Sources, SourcesError> {
+        let text = fs::read_to_string(&self.0).map_err(|source| SourcesError::Read {
+            path: self.0.clone(),
+            source,
+        })?;
+        Sources::from_toml(&text).map_err(|source| SourcesError::Refused {
+            path: self.0.clone(),
+            source,
+        })
+    }
+
+    /// Returns the file's path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl SourceStore for SourcesFile {
+    fn load(&self) -> PortFuture<'_, Sources> {
+        Box::pin(async {
+            self.read()
+                .map_err(|error| PortError::new("reading the sources", error))
+        })
+    }
+}
+
+/// Returns the named file, else the usual one if it is there, else `None` for the demo sources.
+#[must_use]
+pub fn chosen_file(named: Option<PathBuf>) -> Option<PathBuf> {
+    let usual = || {
+        Path::new(DEFAULT_FILE)
+            .exists()
+            .then(|| PathBuf::from(DEFAULT_FILE))
+    };
+    let file = named.or_else(usual)?;
+    Some(file.canonicalize().unwrap_or(file))
+}
+
+/// Returns the file of the demo sources, made with fresh secrets the first time.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn demo_file(data: &DataDir) -> Result<SourcesFile, SourcesError> {
+    let path = data.demo_sources();
+    if !path.exists() {
+        let mut text =
+            "# Demo sources, made by `switchhook local`. Delete this file for fresh secrets.\n"
+                .to_owned();
+        for provider in providers::ALL {
+            let (name, secret) = (provider.name(), secrets::token()?);
+            text.push_str(&format!(
+                "\n[sources.{name}]\nprovider = \"{name}\"\nsecrets = [\"{secret}\"]\n"
+            ));
+        }
+        data.write_private(&path, &text)?;
+    }
+    Ok(SourcesFile::new(path))
+}

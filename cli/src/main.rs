@@ -1,0 +1,19 @@
+//! `switchhook`: runs the receiver on a laptop, and shows what a ledger holds.
+#![expect(clippy::print_stderr, reason = "errors of a command line go there")]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use switchhook::args::Args;
+use switchhook::commands;
+use switchhook_core::report::Report;
+
+fn main() -> ExitCode {
+    match commands::run(Args::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("switchhook: {}", Report(&error));
+            ExitCode::FAILURE
+        }
+    }
+}

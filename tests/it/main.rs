@@ -1,0 +1,11 @@
+//! The integration tests, one binary: everything through its real boundary.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a failed step should fail the test on the spot"
+)]
+
+mod pipeline;
