@@ -4,11 +4,20 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::SignedDuration;
 use serde::Serialize;
 use switchhook_aws::clock::SystemClock;
 use switchhook_core::config::Source;
-use switchhook_core::time::Clock;
+use switchhook_core::report::Report;
+use switchhook_core::time::{self, Clock};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -20,6 +29,8 @@ use crate::samples::{self, Delivery, Sample, Variation};
 const MAX_IN_FLIGHT: usize = 32;
 /// How long one delivery may take: longer than any answer of ours.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Our answers are under 1 KB; somebody else's are read no further.
+const MAX_ANSWER_BYTES: usize = 64 << 10;
 
 pub(super) async fn run(context: &Context, args: Send) -> Result<ExitCode, CommandError> {
     let sources = context.sources()?;
@@ -54,7 +65,7 @@ pub(super) async fn run(context: &Context, args: Send) -> Result<ExitCode, Comma
     let deliveries = prepare(&chosen, source, &args)?;
     let url = args.url.clone().unwrap_or_else(|| context.url());
     let one = deliveries.len() == 1;
-    let sent = post_all(deliveries, url, args.rate, !context.json && !one).await;
+    let sent = post_all(deliveries, url, args.rate, !context.json && !one).await?;
     report(context, &sent, one)?;
     let accepted = sent.answers.iter().all(|answer| answer.status == Some(200));
     Ok(if accepted {
@@ -64,29 +75,31 @@ pub(super) async fn run(context: &Context, args: Send) -> Result<ExitCode, Comma
     })
 }
 
-/// Makes all deliveries, in the order in which they are sent.
+/// Makes all deliveries, in the order in which they are sent. What happened in them happened a
+/// second apart, the last of it now.
 fn prepare(
     chosen: &[&Sample],
     source: &Source,
     args: &Send,
 ) -> Result<Vec<Delivery>, CommandError> {
     let run = samples::run_id()?;
+    let now = time::to_millis(SystemClock.now());
     let mut deliveries = Vec::new();
     for number in 0..args.count {
-        let id = format!("{run}{number}");
-        let variation = Variation {
-            id,
-            number: number.wrapping_add(100_000),
-            at: SystemClock.now(),
-        };
-        for sample in chosen {
+        for (later, sample) in chosen.iter().rev().enumerate().rev() {
+            let ago = SignedDuration::from_secs(i64::try_from(later).unwrap_or_default());
+            let at = now.checked_sub(ago).unwrap_or(now);
+            let id = format!("{run}{number}");
+            let variation = Variation {
+                id,
+                number: number.wrapping_add(100_000),
+                at,
+            };
             let mut delivery = samples::build(sample, source, &variation);
             if args.tamper {
                 tamper(&mut delivery.body);
             }
-            for _ in 0..args.repeat {
-                deliveries.push(delivery.clone());
-            }
+            deliveries.extend((0..args.repeat).map(|_| delivery.clone()));
         }
     }
     if args.shuffle {
@@ -133,12 +146,8 @@ async fn post_all(
     url: String,
     rate: Option<u32>,
     visible: bool,
-) -> Sent {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_global(Some(PATIENCE))
-        .http_status_as_error(false)
-        .build()
-        .into();
+) -> std::io::Result<Sent> {
+    let client = client()?;
     let progress = progress_bar(deliveries.len(), visible);
     let started = Instant::now();
     let mut pace = rate.map(|rate| tokio::time::interval(pause_between(rate)));
@@ -151,8 +160,7 @@ async fn post_all(
         while in_flight.len() >= MAX_IN_FLIGHT {
             collect(in_flight.join_next().await, &mut answers, &progress);
         }
-        let (agent, url) = (agent.clone(), url.clone());
-        in_flight.spawn_blocking(move || post(&agent, &url, &delivery));
+        in_flight.spawn(post(client.clone(), url.clone(), delivery));
         while let Some(done) = in_flight.try_join_next() {
             collect(Some(done), &mut answers, &progress);
         }
@@ -161,10 +169,10 @@ async fn post_all(
         collect(Some(done), &mut answers, &progress);
     }
     progress.finish_and_clear();
-    Sent {
+    Ok(Sent {
         answers,
         took: started.elapsed(),
-    }
+    })
 }
 
 fn pause_between(rate: u32) -> Duration {
@@ -195,24 +203,51 @@ fn collect(
     }
 }
 
-fn post(agent: &ureq::Agent, url: &str, delivery: &Delivery) -> Answered {
+type HttpClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
+/// A client that trusts what this machine trusts.
+fn client() -> std::io::Result<HttpClient> {
+    let connector = HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(rustls::crypto::ring::default_provider())?
+        .https_or_http()
+        .enable_http1()
+        .build();
+    Ok(Client::builder(TokioExecutor::new()).build(connector))
+}
+
+async fn post(client: HttpClient, url: String, delivery: Delivery) -> Answered {
     let started = Instant::now();
-    let mut request = agent.post(format!("{}{}", url.trim_end_matches('/'), delivery.path));
+    let answered = tokio::time::timeout(PATIENCE, exchange(client, url, delivery)).await;
+    let (status, text) = match answered {
+        Ok(Ok((status, text))) => (Some(status), text),
+        Ok(Err(error)) => (None, Report(error.as_ref()).to_string()),
+        Err(_) => (None, "no answer within 10 s".to_owned()),
+    };
+    Answered {
+        status,
+        text,
+        took: started.elapsed(),
+    }
+}
+
+async fn exchange(
+    client: HttpClient,
+    url: String,
+    delivery: Delivery,
+) -> Result<(u16, String), Box<dyn std::error::Error + std::marker::Send + Sync>> {
+    let mut request = Request::post(format!("{}{}", url.trim_end_matches('/'), delivery.path));
     for (name, value) in &delivery.headers {
         request = request.header(*name, value);
     }
-    match request.send(&delivery.body) {
-        Ok(mut response) => Answered {
-            status: Some(response.status().as_u16()),
-            text: response.body_mut().read_to_string().unwrap_or_default(),
-            took: started.elapsed(),
-        },
-        Err(error) => Answered {
-            status: None,
-            text: error.to_string(),
-            took: started.elapsed(),
-        },
-    }
+    let response = client
+        .request(request.body(Full::from(delivery.body))?)
+        .await?;
+    let status = response.status().as_u16();
+    let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES)
+        .collect()
+        .await?
+        .to_bytes();
+    Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }
 
 #[derive(Serialize)]

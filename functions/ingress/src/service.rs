@@ -1,8 +1,10 @@
 //! One request: let in, made durable, answered, within two seconds whatever hangs.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use serde_json::value::RawValue;
 use switchhook_core::admission::{self, Admitted, Refusal};
@@ -69,11 +71,15 @@ impl Ingress {
             }
         };
         let request_id = request_id.unwrap_or_else(|| self.new_id().to_string());
-        let answer = tokio::time::timeout(PATIENCE, self.answer(&request)).await;
-        let answer = answer.unwrap_or_else(|_| {
-            tracing::error!(request_id, "no answer in time");
-            Answer::unavailable()
-        });
+        let answer = AssertUnwindSafe(self.answer(&request)).catch_unwind();
+        let answer = match tokio::time::timeout(PATIENCE, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_panic)) => Answer::unavailable(), // the panic hook told where
+            Err(_) => {
+                tracing::error!(request_id, "no answer in time");
+                Answer::unavailable()
+            }
+        };
         event::response(answer, &request_id)
     }
 
