@@ -11,7 +11,8 @@ mod sources;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use switchhook_core::config::{ConfigError, Sources};
+use jiff::SignedDuration;
+use switchhook_core::config::{ConfigError, MIN_RETENTION_DAYS, Sources};
 use switchhook_core::ports::PortError;
 
 use crate::args::{Args, Command};
@@ -121,6 +122,14 @@ impl Context {
             }
         };
         Ok(SourcesFile::new(file).read()?)
+    }
+
+    /// Returns how long records live: how far back there is anything to look for.
+    fn retention(&self) -> SignedDuration {
+        let days = self
+            .sources()
+            .map_or(MIN_RETENTION_DAYS, |sources| sources.retention_days);
+        SignedDuration::from_hours(i64::from(days).saturating_mul(24))
     }
 
     /// Returns the address that `local` last served, or the one it serves by default.

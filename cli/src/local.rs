@@ -36,8 +36,10 @@ use stack::{Stack, StackError, StackParts};
 const POLLERS: usize = 4;
 /// How long a poll waits for a message.
 const POLL_SECS: i32 = 20;
-/// How long open requests and batches may take after a signal: less than the 20 s that are promised.
-const GRACE: Duration = Duration::from_secs(15);
+/// How long open requests may take after a signal: longer than any answer of ours.
+const REQUEST_GRACE: Duration = Duration::from_secs(4);
+/// How long batches may take after that. Together it is less than the 20 s that are promised.
+const BATCH_GRACE: Duration = Duration::from_secs(12);
 /// A pause after a poll that failed.
 const POLL_PAUSE: Duration = Duration::from_secs(1);
 /// How often records past their time are forgotten.
@@ -172,14 +174,14 @@ async fn serve(
         let stop = wait_for(stopped.clone());
         tasks.spawn(aws_port::serve(listener, queues, database, stop));
     }
-    server::serve(listener, signal, GRACE, move |peer, request| {
+    server::serve(listener, signal, REQUEST_GRACE, move |peer, request| {
         let stack = Arc::clone(&stack);
         async move { endpoint::answer(stack.ingress(), peer, request).await }
     })
     .await;
     let _ = stopping.send(true);
     let finished = async { while tasks.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(GRACE, finished).await; // the rest is redelivered at the next start
+    let _ = tokio::time::timeout(BATCH_GRACE, finished).await; // the rest is redelivered at the next start
 }
 
 async fn wait_for(mut stopped: watch::Receiver<bool>) {

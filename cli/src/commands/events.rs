@@ -16,13 +16,11 @@ use crate::local::bodies::FileBodies;
 use crate::local::stack;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
-/// How far back hours are asked for without `--since`: longer than records usually live.
-const HORIZON: SignedDuration = SignedDuration::from_hours(24 * 62);
 
 pub(super) async fn run(context: &Context, args: &Events) -> Result<ExitCode, CommandError> {
     context.data.existing()?;
     let ledger = stack::open_ledger(&context.data)?;
-    let records = newest(&ledger, args).await?;
+    let records = newest(&ledger, args, context.retention()).await?;
     if context.json {
         let bodies = args.raw.then(|| FileBodies::new(context.data.bodies()));
         for record in records {
@@ -38,10 +36,14 @@ pub(super) async fn run(context: &Context, args: &Events) -> Result<ExitCode, Co
 }
 
 /// Asks hour by hour, from the newest on, until there are enough.
-async fn newest(ledger: &DynamoDbLedger, args: &Events) -> Result<Vec<Record>, CommandError> {
+async fn newest(
+    ledger: &DynamoDbLedger,
+    args: &Events,
+    retention: SignedDuration,
+) -> Result<Vec<Record>, CommandError> {
     let now = SystemClock.now();
     let until = args.until.unwrap_or_else(|| later(now, HOUR));
-    let since = args.since.unwrap_or_else(|| earlier(now, HORIZON));
+    let since = args.since.unwrap_or_else(|| earlier(now, retention));
     let mut listed: Vec<Listed> = Vec::new();
     let mut hour = until;
     while listed.len() < args.limit && hour >= earlier(since, HOUR) {

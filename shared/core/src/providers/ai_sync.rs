@@ -361,15 +361,9 @@ fn call(kind: Kind, at: Option<Timestamp>, mut fields: Fields<'_>) -> Data {
         sentiment: fields.text(&["sentiment"]),
         transcript: fields.text(&["transcription", "transcript"]),
         tags: fields.texts(&["tags"]),
-        extra: without(fields, &["call_id"]),
+        extra: fields.rest(),
     }
     .into()
-}
-
-/// What is left, less the key that the entity's name holds already.
-fn without(mut fields: Fields<'_>, keys: &[&str]) -> data::Extra {
-    fields.id(keys);
-    fields.rest()
 }
 
 fn received(mut fields: Fields<'_>) -> Data {
@@ -400,7 +394,7 @@ fn status(name: &str, mut fields: Fields<'_>) -> Data {
         price: fields.money(&["price", "cost"]),
         error_code: fields.id(&["error_code"]),
         reason: fields.text(&["reason", "error_message", "failure_reason", "error"]),
-        extra: without(fields, MESSAGE),
+        extra: fields.rest(),
     }
     .into()
 }
@@ -410,7 +404,7 @@ fn agent(mut fields: Fields<'_>) -> Data {
         name: fields.text(&["name", "agent_name"]),
         status: fields.text(&["status", "agent_status", "new_status"]),
         metrics: fields.object(&["metrics", "performance"]),
-        extra: without(fields, AGENT),
+        extra: fields.rest(),
     }
     .into()
 }
@@ -419,7 +413,7 @@ fn campaign(mut fields: Fields<'_>) -> Data {
     data::Campaign {
         name: fields.text(&["name", "campaign_name"]),
         totals: fields.object(&["totals", "results"]),
-        extra: without(fields, &["campaign_id"]),
+        extra: fields.rest(),
     }
     .into()
 }
