@@ -8,4 +8,5 @@
     reason = "a failed step should fail the test on the spot"
 )]
 
+mod conformance;
 mod pipeline;

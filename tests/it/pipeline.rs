@@ -17,7 +17,10 @@ async fn a_signed_delivery_becomes_a_record_and_a_state() {
     test.stack.drain().await.unwrap();
     let records = test.stack.ledger().events_of(&call()).await.unwrap();
     assert_eq!(records.len(), 1);
-    assert_eq!(records[0].id.to_string(), format!("{}.0", answer["id"].as_str().unwrap()));
+    assert_eq!(
+        records[0].id.to_string(),
+        format!("{}.0", answer["id"].as_str().unwrap())
+    );
     let state = test.stack.ledger().state(&call()).await.unwrap().unwrap();
     let state: serde_json::Value = serde_json::from_str(&state.state).unwrap();
     assert_eq!(state["duration_secs"], 61);

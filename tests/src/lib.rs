@@ -46,7 +46,8 @@ impl TestClock {
 
     /// Moves by seconds.
     pub fn advance(&self, secs: i64) {
-        self.0.fetch_add(secs.checked_mul(1_000).unwrap(), Ordering::SeqCst);
+        self.0
+            .fetch_add(secs.checked_mul(1_000).unwrap(), Ordering::SeqCst);
     }
 
     /// Moves to a time.
@@ -94,13 +95,22 @@ impl TestStack {
     pub async fn with(sources: &str, clock: Arc<TestClock>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let stack = open_stack(folder.path().to_owned(), sources, &clock).await;
-        Self { stack, clock, folder }
+        Self {
+            stack,
+            clock,
+            folder,
+        }
     }
 
     /// Posts a signed AI Sync body to `voice` and returns status and answer.
     pub async fn post(&self, body: &str) -> (u16, serde_json::Value) {
         let signature = sign(SECRET, body.as_bytes());
-        self.post_to("/webhooks/voice", &[("x-webhook-signature", &signature)], body.as_bytes()).await
+        self.post_to(
+            "/webhooks/voice",
+            &[("x-webhook-signature", &signature)],
+            body.as_bytes(),
+        )
+        .await
     }
 
     /// Posts anything anywhere.
@@ -112,8 +122,13 @@ impl TestStack {
     ) -> (u16, serde_json::Value) {
         let event = event("POST", path, headers, body);
         let response = self.stack.ingress().serve(&event).await;
-        let Some(lambda_http::Body::Text(answer)) = response.body else { panic!("no answer") };
-        (u16::try_from(response.status_code).unwrap(), serde_json::from_str(&answer).unwrap())
+        let Some(lambda_http::Body::Text(answer)) = response.body else {
+            panic!("no answer")
+        };
+        (
+            u16::try_from(response.status_code).unwrap(),
+            serde_json::from_str(&answer).unwrap(),
+        )
     }
 }
 
@@ -121,7 +136,13 @@ impl TestStack {
 pub async fn open_stack(folder: PathBuf, sources: &str, clock: &Arc<TestClock>) -> Stack {
     let clock: Arc<TestClock> = Arc::clone(clock);
     let sources = Arc::new(FixedSources(sources.to_owned()));
-    Stack::open(StackParts { data: folder, sources, clock }).await.expect("the stack opens")
+    Stack::open(StackParts {
+        data: folder,
+        sources,
+        clock,
+    })
+    .await
+    .expect("the stack opens")
 }
 
 /// Makes API Gateway's event of a request, as the laptop does. A content type of JSON is assumed
@@ -153,13 +174,24 @@ pub fn sign(secret: &str, body: &[u8]) -> String {
 pub fn program(package: &str) -> PathBuf {
     let root = workspace_root();
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--locked", "--package", package, "--bin", package])
+        .args([
+            "build",
+            "--quiet",
+            "--locked",
+            "--package",
+            package,
+            "--bin",
+            package,
+        ])
         .current_dir(&root)
         .status()
         .expect("cargo runs");
     assert!(built.success(), "{package} is not built");
     let own = std::env::current_exe().unwrap();
-    let profile = own.parent().and_then(|deps| deps.parent()).expect("target/PROFILE/deps");
+    let profile = own
+        .parent()
+        .and_then(|deps| deps.parent())
+        .expect("target/PROFILE/deps");
     profile.join(package)
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use crate::data::Data;
+use crate::json;
 
 /// The longest `data`, in bytes of JSON.
 pub const MAX_DATA_BYTES: usize = 64 << 10;
@@ -34,14 +35,12 @@ pub fn write(data: &Data) -> Result<String, serde_json::Error> {
     join(&fields)
 }
 
-#[derive(PartialEq)]
-enum Place {
-    Data,
-    Extra,
-}
+/// The objects of `data` whose fields are the sender's: they are cut one by one.
+const NESTED: &[&str] = &["extra", "fields"];
 
 struct Field {
-    place: Place,
+    /// One of [`NESTED`], or `None` for a field of `data` itself.
+    object: Option<&'static str>,
     name: String,
     value: String,
     cut: bool,
@@ -66,32 +65,38 @@ impl Field {
 
     fn label(&self) -> String {
         let name: String = self.name.chars().take(40).collect();
-        if self.place == Place::Extra {
-            format!("extra.{name}")
-        } else {
-            name
+        match self.object {
+            Some(object) => format!("{object}.{name}"),
+            None => name,
         }
     }
 }
 
 fn fields_of(whole: &str) -> Result<Vec<Field>, serde_json::Error> {
-    let mut object: BTreeMap<String, &RawValue> = serde_json::from_str(whole)?;
-    let extra: BTreeMap<String, &RawValue> = match object.remove("extra") {
-        Some(extra) => serde_json::from_str(extra.get())?,
-        None => BTreeMap::new(),
-    };
-    let fields = |place: fn() -> Place| {
-        move |(name, value): (String, &RawValue)| Field {
-            place: place(),
-            name,
-            value: value.get().to_owned(),
-            cut: false,
+    let mut data: BTreeMap<String, &RawValue> = serde_json::from_str(whole)?;
+    let mut fields = Vec::new();
+    for object in NESTED {
+        let nested = data
+            .get(*object)
+            .filter(|raw| raw.get().starts_with('{'))
+            .copied();
+        if let Some(nested) = nested {
+            data.remove(*object);
+            let inner: BTreeMap<String, &RawValue> = serde_json::from_str(nested.get())?;
+            fields.extend(inner.into_iter().map(|field| field_of(Some(object), field)));
         }
-    };
-    let own = object.into_iter().map(fields(|| Place::Data));
-    Ok(own
-        .chain(extra.into_iter().map(fields(|| Place::Extra)))
-        .collect())
+    }
+    fields.extend(data.into_iter().map(|field| field_of(None, field)));
+    Ok(fields)
+}
+
+fn field_of(object: Option<&'static str>, (name, value): (String, &RawValue)) -> Field {
+    Field {
+        object,
+        name,
+        value: value.get().to_owned(),
+        cut: false,
+    }
 }
 
 /// Halves the limit of a field until all fit; when that no longer helps, leaves fields out.
@@ -110,7 +115,7 @@ fn cut(fields: &mut Vec<Field>) {
     fields.iter_mut().for_each(|field| field.shorten(limit));
     let mut written = size(fields, limit);
     fields.retain(|field| {
-        let keep = written <= budget || field.place == Place::Data;
+        let keep = written <= budget || field.object.is_none();
         if !keep {
             written = written.saturating_sub(field.size(limit));
         }
@@ -123,24 +128,7 @@ fn shortened(value: &str, limit: usize) -> String {
     let Ok(text) = serde_json::from_str::<String>(value) else {
         return "null".to_owned();
     };
-    let mut left = limit.saturating_sub(2);
-    let fits = |c: &char| match left.checked_sub(written_bytes(*c)) {
-        Some(rest) => {
-            left = rest;
-            true
-        }
-        None => false,
-    };
-    serde_json::Value::from(text.chars().take_while(fits).collect::<String>()).to_string()
-}
-
-/// How many bytes a character takes in a JSON string, at most.
-const fn written_bytes(c: char) -> usize {
-    match c {
-        '"' | '\\' => 2,
-        '\0'..='\x1f' => 6,
-        _ => c.len_utf8(),
-    }
+    serde_json::Value::from(json::beginning(&text, limit.saturating_sub(2))).to_string()
 }
 
 fn join(fields: &[Field]) -> Result<String, serde_json::Error> {
@@ -149,21 +137,26 @@ fn join(fields: &[Field]) -> Result<String, serde_json::Error> {
     if named.is_empty() {
         named.push("extra".to_owned());
     }
-    let named = serde_json::value::to_raw_value(&named)?;
-    let mut extra = raw_fields(fields, &Place::Extra)?;
-    extra.insert("truncated", named);
-    let mut data = raw_fields(fields, &Place::Data)?;
-    data.insert("extra", serde_json::value::to_raw_value(&extra)?);
+    let mut data = raw_fields(fields, None)?;
+    for object in NESTED {
+        let mut inner = raw_fields(fields, Some(object))?;
+        if *object == "extra" {
+            inner.insert("truncated", serde_json::value::to_raw_value(&named)?);
+        }
+        if !inner.is_empty() {
+            data.insert(object, serde_json::value::to_raw_value(&inner)?);
+        }
+    }
     serde_json::to_string(&data)
 }
 
 fn raw_fields<'a>(
     fields: &'a [Field],
-    place: &Place,
+    object: Option<&str>,
 ) -> Result<BTreeMap<&'a str, Box<RawValue>>, serde_json::Error> {
     fields
         .iter()
-        .filter(|field| field.place == *place)
+        .filter(|field| field.object == object)
         .map(|field| {
             Ok((
                 field.name.as_str(),
@@ -224,6 +217,22 @@ mod tests {
         assert!(written.len() <= MAX_DATA_BYTES);
         let read: serde_json::Value = serde_json::from_str(&written).unwrap();
         assert_eq!(read["extra"]["truncated"], serde_json::json!(["extra"]));
+    }
+
+    #[test]
+    fn one_large_custom_field_leaves_the_others() {
+        let mut contact = data::Contact::default();
+        let fields = [("large", "x".repeat(70_000)), ("small", "kept".to_owned())];
+        let fields = fields.map(|(name, value)| (name.to_owned(), raw(&value)));
+        contact.fields = Some(fields.into());
+        let written = write(&contact.into()).unwrap();
+        let read: serde_json::Value = serde_json::from_str(&written).unwrap();
+        assert_eq!(read["fields"]["small"], "kept");
+        assert!(read["fields"]["large"].as_str().unwrap().len() > 10_000);
+        assert_eq!(
+            read["extra"]["truncated"],
+            serde_json::json!(["fields.large"])
+        );
     }
 
     #[test]

@@ -12,8 +12,9 @@ use serde_json::value::RawValue;
 
 /// The deepest nesting that is read; deeper documents are refused as a whole.
 ///
-/// It keeps every later reader of the same text, ours or the user's, away from its own limit.
-pub const MAX_DEPTH: usize = 128;
+/// It keeps every later reader of the same text, ours or the user's, away from its own limit: many
+/// stop at 127 levels, and what the command line prints wraps a sender's object in four more.
+pub const MAX_DEPTH: usize = 120;
 
 /// Why a text is not a JSON object.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -130,6 +131,38 @@ pub fn write_canonical(raw: &RawValue, out: &mut String) {
         out.push_str(&serde_json::Value::from(text).to_string());
     } else {
         out.push_str(written);
+    }
+}
+
+/// Returns as much of the beginning of `text` as takes `limit` bytes at most when it is written in
+/// JSON, its quotes not counted.
+#[must_use]
+pub fn beginning(text: &str, limit: usize) -> &str {
+    let mut left = limit;
+    let mut end = 0_usize;
+    for c in text.chars() {
+        match left.checked_sub(written_bytes(c)) {
+            Some(rest) => left = rest,
+            None => break,
+        }
+        end = end.saturating_add(c.len_utf8());
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+/// How many bytes a text takes when it is written in JSON, its quotes not counted.
+#[must_use]
+pub fn written_len(text: &str) -> usize {
+    text.chars()
+        .map(written_bytes)
+        .fold(0, usize::saturating_add)
+}
+
+const fn written_bytes(c: char) -> usize {
+    match c {
+        '"' | '\\' => 2,
+        '\0'..='\x1f' => 6,
+        _ => c.len_utf8(),
     }
 }
 

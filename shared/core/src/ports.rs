@@ -123,11 +123,21 @@ pub trait Ledger: Send + Sync {
     ) -> PortFuture<'a, ()>;
 }
 
-/// Returns the body of the queue's message for an event.
+/// Returns the body of the queue's message for an event: JSON of the characters that SQS takes.
+///
+/// JSON escapes control characters by itself; U+FFFE and U+FFFF are the others that SQS refuses (API
+/// reference of `SendMessage`), and in JSON they can only stand in strings.
 ///
 /// # Errors
 ///
 /// When it cannot be written as JSON, which no envelope of ours brings about.
 pub fn message_body(envelope: &Envelope) -> Result<String, PortError> {
-    serde_json::to_string(envelope).map_err(|error| PortError::new("writing the envelope", error))
+    let json = serde_json::to_string(envelope)
+        .map_err(|error| PortError::new("writing the envelope", error))?;
+    if json.contains(['\u{fffe}', '\u{ffff}']) {
+        return Ok(json
+            .replace('\u{fffe}', "\\ufffe")
+            .replace('\u{ffff}', "\\uffff"));
+    }
+    Ok(json)
 }

@@ -138,7 +138,13 @@ impl Provider for AiSync {
         let fields = Fields::new(inner.unwrap_or_default(), element.reading);
         let mut data = read(kind, &name, occurred_at, fields);
         for (name, value) in top.rest() {
-            data.extra_mut().entry(name).or_insert(value);
+            let taken = data.extra_mut().contains_key(&name);
+            let name = if taken {
+                format!("envelope.{name}")
+            } else {
+                name
+            };
+            data.extra_mut().insert(name, value);
         }
         Meaning { occurred_at, data }
     }

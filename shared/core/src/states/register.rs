@@ -11,10 +11,11 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::data::Extra;
+use crate::json;
 use crate::occurrence::Sequence;
 use crate::time::Timestamp;
 
-/// The longest text that a state holds, in bytes.
+/// The longest text that a state holds, in bytes of its JSON.
 pub const MAX_TEXT_BYTES: usize = 16 << 10;
 
 /// Where an event stands among those that set a register: by rank, then time, then accepted order.
@@ -91,7 +92,7 @@ pub trait Value: Clone + Serialize + DeserializeOwned {
 
 impl Value for String {
     fn bounded(mut self) -> Self {
-        self.truncate(self.floor_char_boundary(MAX_TEXT_BYTES));
+        self.truncate(json::beginning(&self, MAX_TEXT_BYTES).len());
         self
     }
 }
@@ -101,7 +102,7 @@ impl Value for Vec<String> {
         let mut left = MAX_TEXT_BYTES;
         self.into_iter()
             .map_while(|text| {
-                left = left.checked_sub(text.len().saturating_add(3))?;
+                left = left.checked_sub(json::written_len(&text).saturating_add(3))?;
                 Some(text)
             })
             .collect()
@@ -109,16 +110,15 @@ impl Value for Vec<String> {
 }
 
 impl Value for Extra {
+    /// Keeps the fields that fit, in the order of their names.
     fn bounded(self) -> Self {
         let mut left = MAX_TEXT_BYTES;
         self.into_iter()
-            .map_while(|(name, value)| {
-                let size = name
-                    .len()
-                    .saturating_add(value.get().len())
-                    .saturating_add(4);
-                left = left.checked_sub(size)?;
-                Some((name, value))
+            .filter(|(name, value)| {
+                let size = json::written_len(name).saturating_add(value.get().len());
+                let rest = left.checked_sub(size.saturating_add(4));
+                left = rest.unwrap_or(left);
+                rest.is_some()
             })
             .collect()
     }
@@ -225,6 +225,14 @@ mod tests {
     #[test]
     fn values_are_bounded() {
         assert_eq!("é".repeat(MAX_TEXT_BYTES).bounded().len(), MAX_TEXT_BYTES);
+        assert_eq!(
+            "\u{1}".repeat(MAX_TEXT_BYTES).bounded().len(),
+            MAX_TEXT_BYTES / 6
+        );
+        let fields = [("a", "x".repeat(MAX_TEXT_BYTES)), ("b", "kept".to_owned())];
+        let fields =
+            fields.map(|(n, v)| (n.to_owned(), serde_json::value::to_raw_value(&v).unwrap()));
+        assert_eq!(Extra::from(fields).bounded().len(), 1);
         let list = vec!["x".repeat(1_000); 100].bounded();
         assert_eq!(list.len(), 16);
         let large = serde_json::value::to_raw_value(&"x".repeat(MAX_TEXT_BYTES)).unwrap();

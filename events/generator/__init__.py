@@ -1,0 +1,1 @@
+"""What `events/generate.py` writes: the known-answer cases, and whole Lambda events."""

@@ -1,0 +1,199 @@
+"""What a case is made of: a request, the sources that meet it, and what must come of it."""
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from .digest import WINDOW_SECS, canonical, dedup_key, digest, slot
+from .text import Raw, parse
+
+RECEIVED_AT = "2026-02-03T04:05:06.789Z"
+ACCEPTED_AT_MS = round(datetime.fromisoformat(RECEIVED_AT).timestamp() * 1000)
+
+SECRET = "example-secret"
+OTHER_SECRET = "other-example-secret"
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+
+SOURCES = f"""\
+[sources.voice]
+provider = "ai-sync"
+secrets = ["{SECRET}"]
+
+[sources.other]
+provider = "ai-sync"
+secrets = ["{OTHER_SECRET}"]
+"""
+
+
+def sources(settings: str) -> str:
+    """The usual document with other settings of `voice`."""
+    return SOURCES.replace(f'secrets = ["{SECRET}"]\n\n', settings.strip() + "\n\n", 1)
+
+
+@dataclass
+class Recipe:
+    """A body too large to be committed: pieces of text, each repeated."""
+
+    pieces: list[tuple[str, int]]
+
+    def body(self) -> bytes:
+        return "".join(text * times for text, times in self.pieces).encode()
+
+    def json(self):
+        return [{"text": text, "times": times} for text, times in self.pieces]
+
+
+@dataclass
+class Case:
+    name: str
+    about: str
+    body: bytes
+    expected: dict
+    headers: list
+    path: str = "/webhooks/voice"
+    query: str = ""
+    method: str = "POST"
+    peer: str | None = "192.0.2.10"
+    sources: str = SOURCES
+    recipe: Recipe | None = None
+    signed: bool = False
+    """Whether its signature is what lets it in: then it can be tampered with."""
+
+    def request(self) -> dict:
+        request = {"method": self.method, "path": self.path, "query": self.query, "headers": self.headers}
+        request["received_at"] = RECEIVED_AT
+        if self.peer:
+            request["peer"] = self.peer
+        if self.recipe:
+            request["body_recipe"] = self.recipe.json()
+        if self.signed:
+            request["foreign_signature"] = "sha256=" + sign(self.body, OTHER_SECRET)
+        return request
+
+
+CASES: list[Case] = []
+
+
+def add(name, about, body, expected, *, signature="", secret=SECRET, content_type=JSON, headers=(), **more):
+    """Adds a case. `signature` is a header's value, `None` for no such header; else it is made."""
+    recipe = body if isinstance(body, Recipe) else None
+    body = recipe.body() if recipe else body.encode() if isinstance(body, str) else body
+    made = signature == ""
+    lines = [["Content-Type", content_type]] if content_type else []
+    lines += [["User-Agent", "AISync-Webhooks/1.0"]]
+    if made:
+        lines.append(["X-Webhook-Signature", "sha256=" + sign(body, secret)])
+    elif signature is not None:
+        lines.append(["X-Webhook-Signature", signature])
+    lines += [list(header) for header in headers]
+    if any(case.name == name for case in CASES):
+        raise ValueError(f"two cases are called {name}")
+    proven = any(line[0].lower() == "x-webhook-signature" for line in lines)
+    signed = expected["status"] == 200 and proven and "unsigned" not in more.get("sources", "")
+    case = Case(name, about, body, {"about": about, **expected}, lines, recipe=recipe, signed=signed, **more)
+    CASES.append(case)
+
+
+def sign(body: bytes, secret: str = SECRET) -> str:
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+# What must come of a request.
+
+
+def refused(status: int, code: str, **headers: str) -> dict:
+    expected = {"status": status, "answer": {"error": code}}
+    return expected | ({"headers": headers} if headers else {})
+
+
+UNAUTHORIZED = refused(401, "unauthorized")
+NOT_FOUND = refused(404, "not_found")
+TOO_LARGE = refused(413, "too_large")
+METHOD_NOT_ALLOWED = refused(405, "method_not_allowed", allow="POST")
+
+
+def accepted(event: dict, states: dict | None = None) -> dict:
+    expected = {"status": 200, "answer": {"received": True, "events": 1}, "events": [event]}
+    return expected | ({"states": states} if states is not None else {})
+
+
+def event(kind, entity, record, data, *, provider_event, occurred_at=None, cut=None) -> dict:
+    """An event. Fields of `data` that were cut are in `cut`, with the whole text as a recipe."""
+    found = {"kind": kind, "provider_event": provider_event, "entity": entity}
+    found |= {"occurred_at": occurred_at, "record": record, "data": data}
+    return found | ({"cut": cut} if cut else {})
+
+
+def once(*parts: str) -> str:
+    """The record of what happens once to its entity."""
+    return dedup_key(*parts)
+
+
+def within_window(*parts: str | bytes) -> str:
+    """The record of what may rightly happen again."""
+    return f"{dedup_key(*parts)}#{slot(ACCEPTED_AT_MS)}"
+
+
+def repeatable(name: str, body: str, *, timed: bool = True) -> str:
+    """The record of an event that its time (as it is written) and its data tell apart."""
+    timestamp = json.dumps(parse(body)["timestamp"]) if timed else ""
+    return within_window(name, timestamp, canonical(_member(body, "data")))
+
+
+def _member(body: str, name: str) -> str:
+    """The text of a member of a JSON object."""
+    begin = body.index(f'"{name}":') + len(name) + 3
+    rest = body[begin:].lstrip()
+    end = json.JSONDecoder().raw_decode(rest)[1]
+    return rest[:end]
+
+
+def contact_record(slug: str, body: bytes | str) -> str:
+    body = body.encode() if isinstance(body, str) else body
+    return within_window(slug, hashlib.sha256(body).hexdigest())
+
+
+def unknown(kind, body, reason, extra=None, *, slug="", provider_event=None, source="voice") -> dict:
+    """`unrecognised` and `unreadable`: about a delivery, known by its slug and bytes."""
+    body = body.encode() if isinstance(body, str) else body
+    entity = f"{source}/delivery/{digest(slug.encode(), body)}"
+    data = {"reason": reason, "extra": extra or {}}
+    return event(kind, entity, within_window(kind), data, provider_event=provider_event)
+
+
+def unreadable(body, reason, **more) -> dict:
+    return accepted(unknown("unreadable", body, reason, **more))
+
+
+def unrecognised(body, reason, extra, **more) -> dict:
+    return accepted(unknown("unrecognised", body, reason, extra, **more))
+
+
+# The shapes of `data`: every name of the design, null unless it is told.
+
+
+def _shape(names: str):
+    def make(extra=None, **told):
+        strange = told.keys() - set(names.split())
+        if strange:
+            raise ValueError(f"no names of this shape: {strange}")
+        return {name: told.get(name) for name in names.split()} | {"extra": extra or {}}
+
+    return make
+
+
+call = _shape(
+    "direction from to agent status started_at answered_at ended_at duration_secs talk_secs wait_secs"
+    " recordings disposition sentiment transcript tags"
+)
+message_received = _shape("from to text in_reply_to_text channel")
+message_status = _shape("status status_raw final from to text segments price error_code reason")
+contact = _shape("name phone email address lists fields")
+agent = _shape("name status metrics")
+campaign = _shape("name totals")
+booking = _shape("name phone email starts_at agent")
+
+__all__ = [name for name in globals() if not name.startswith("_")]
