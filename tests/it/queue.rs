@@ -2,33 +2,27 @@
 //!
 //! `probe_sqs.py` talks to it with boto3: its checks know nothing of our code.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
+
+use crate::programs::{Home, Program};
 
 const PROBE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/it/probe_sqs.py");
 
-/// Fails unless the SQS endpoint passes every check of the probe.
-///
-/// Without Python or boto3 on this machine it checks nothing, and says so.
-pub(crate) fn assert_passes_sqs_probe(endpoint: &str) {
-    if !has_boto3() {
-        eprintln!("skipped: the SQS probe needs python3 with boto3");
-        return;
-    }
-    let output = Command::new("python3")
-        .args([PROBE, endpoint])
-        .output()
-        .unwrap();
-    let report = String::from_utf8_lossy(&output.stdout);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    println!("{report}");
-    assert!(
-        output.status.success(),
-        "the SQS probe failed:\n{report}{errors}"
+#[test]
+fn the_queue_passes_every_check_of_the_probe() {
+    let boto3 = Program::start(Command::new("python3").args(["-c", "import boto3"])).end();
+    assert_eq!(
+        boto3.code,
+        Some(0),
+        "this test needs boto3: `python3 -m pip install boto3` gets it, perhaps in a virtual environment\n{}",
+        boto3.err
     );
-}
-
-fn has_boto3() -> bool {
-    let mut import = Command::new("python3");
-    import.args(["-c", "import boto3"]).stderr(Stdio::null());
-    import.status().is_ok_and(|status| status.success())
+    let home = Home::new();
+    let mut local = home.local(&["--aws-port", "0"]);
+    let line = local.program.line_with("SQS and DynamoDB answer on ");
+    let (_, endpoint) = line.split_once(" answer on ").unwrap();
+    let probe = Program::start(Command::new("python3").args([PROBE, endpoint])).end();
+    assert_eq!(probe.code, Some(0), "{}{}", probe.out, probe.err);
+    assert!(probe.out.contains("24 of 24 checks passed"), "{}", probe.out);
+    local.stop("TERM");
 }

@@ -51,7 +51,7 @@ impl DynamoDbLedger {
         Self { client, table }
     }
 
-    /// Reads the items of `keys`, asking again for what is left unprocessed.
+    /// Reads the items of `keys`, which are distinct.
     async fn batch_get(
         &self,
         keys: Vec<Item>,
@@ -59,45 +59,45 @@ impl DynamoDbLedger {
     ) -> Result<Vec<Item>, PortError> {
         let mut items = Vec::with_capacity(keys.len());
         for chunk in keys.chunks(MAX_BATCH_KEYS) {
-            let mut wanted = keys_of(chunk.to_vec(), projection)?;
-            let mut pause = FIRST_PAUSE;
-            for _ in 0..MAX_ROUNDS {
-                let request = self
-                    .client
-                    .batch_get_item()
-                    .request_items(&self.table, wanted);
-                let output = request
-                    .send()
-                    .await
-                    .map_err(|e| PortError::new(READING, e))?;
-                items.extend(
-                    output
-                        .responses
-                        .into_iter()
-                        .flatten()
-                        .flat_map(|(_, items)| items),
-                );
-                match output
-                    .unprocessed_keys
-                    .and_then(|mut left| left.remove(&self.table))
-                {
-                    None => {
-                        pause = Duration::ZERO;
-                        break;
-                    }
-                    Some(left) => wanted = left,
-                }
-                tokio::time::sleep(pause).await;
-                pause = pause.saturating_mul(2);
-            }
-            if !pause.is_zero() {
-                return Err(PortError::new(
-                    READING,
-                    "keys were left unprocessed: the table is throttled",
-                ));
-            }
+            items.extend(self.get_chunk(keys_of(chunk.to_vec(), projection)?).await?);
         }
         Ok(items)
+    }
+
+    /// Reads up to a hundred items, asking again for what is left unprocessed.
+    async fn get_chunk(&self, mut wanted: KeysAndAttributes) -> Result<Vec<Item>, PortError> {
+        let mut items = Vec::new();
+        let mut pause = FIRST_PAUSE;
+        for _ in 0..MAX_ROUNDS {
+            let request = self
+                .client
+                .batch_get_item()
+                .request_items(&self.table, wanted);
+            let output = request
+                .send()
+                .await
+                .map_err(|e| PortError::new(READING, e))?;
+            items.extend(
+                output
+                    .responses
+                    .into_iter()
+                    .flatten()
+                    .flat_map(|(_, items)| items),
+            );
+            let left = output
+                .unprocessed_keys
+                .and_then(|mut left| left.remove(&self.table));
+            match left {
+                None => return Ok(items),
+                Some(left) => wanted = left,
+            }
+            tokio::time::sleep(pause).await;
+            pause = pause.saturating_mul(2);
+        }
+        Err(PortError::new(
+            READING,
+            "keys were left unprocessed: the table is throttled",
+        ))
     }
 }
 
