@@ -16,7 +16,7 @@ use switchhook_core::config::{ConfigError, MIN_RETENTION_DAYS, Sources};
 use switchhook_core::ports::PortError;
 
 use crate::args::{Args, Command};
-use crate::local::config::{SourcesError, SourcesFile};
+use crate::local::config::{SourcesError, SourcesFile, chosen_file};
 use crate::local::data_dir::{DataDir, DataDirError};
 use crate::local::stack::StackError;
 use crate::local::{self, LocalError, Options};
@@ -112,14 +112,13 @@ struct Context {
 }
 
 impl Context {
-    /// Returns the sources of the named file, else those that `local` last ran with.
+    /// Returns the sources of the named file, else those that `local` last ran with, else those of
+    /// the usual file.
     fn sources(&self) -> Result<Sources, CommandError> {
-        let file = match &self.config {
-            Some(path) => path.clone(),
-            None => {
-                let run = self.data.last_run()?;
-                run.config.unwrap_or_else(|| self.data.demo_sources())
-            }
+        let file = match (&self.config, self.data.last_run()) {
+            (Some(path), _) => path.clone(),
+            (None, Ok(run)) => run.config.unwrap_or_else(|| self.data.demo_sources()),
+            (None, Err(never_ran)) => chosen_file(None).ok_or(never_ran)?,
         };
         Ok(SourcesFile::new(file).read()?)
     }
