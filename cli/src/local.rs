@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use switchhook_aws::clock::SystemClock;
+use switchhook_core::ports::PortError;
 use switchhook_core::report::Report;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -70,6 +71,9 @@ pub enum LocalError {
     /// The files.
     #[error(transparent)]
     Stack(#[from] StackError),
+    /// The sources, when the ingress reads them.
+    #[error(transparent)]
+    Warm(#[from] PortError),
     /// A port.
     #[error("port {port} of 127.0.0.1 cannot be opened: choose another with `{flag}`")]
     Port {
@@ -112,6 +116,7 @@ pub async fn run(options: Options) -> Result<(), LocalError> {
         clock: Arc::new(SystemClock),
     });
     let stack = Arc::new(stack.await?);
+    stack.ingress().warm().await?;
     stack
         .queues()
         .release_in_flight()

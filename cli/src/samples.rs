@@ -2,11 +2,11 @@
 //!
 //! Signing here is not the verifier's code: it uses another HMAC, so that the two check each other.
 
-use base64::Engine;
 use ring::hmac;
 use switchhook_core::config::Source;
 use switchhook_core::time::Timestamp;
 
+use crate::secrets::{self, NoRandomness};
 use crate::urls;
 
 mod ai_sync;
@@ -102,11 +102,20 @@ fn hmac_sha256(secret: &[u8], body: &[u8]) -> String {
 /// # Errors
 ///
 /// When the operating system gives no random bytes.
-pub fn run_id() -> Result<String, crate::secrets::NoRandomness> {
-    let mut token = crate::secrets::token()?;
-    token.truncate(8);
-    let plain = base64::engine::general_purpose::STANDARD_NO_PAD.encode(&token);
-    Ok(plain.to_lowercase())
+pub fn run_id() -> Result<String, NoRandomness> {
+    let random: [u8; 6] = secrets::random()?;
+    Ok(hex::encode(random))
+}
+
+/// Returns the number that the numbers of this run are counted from: seven digits at most, with room
+/// for many deliveries.
+///
+/// # Errors
+///
+/// When the operating system gives no random bytes.
+pub fn first_number() -> Result<u32, NoRandomness> {
+    let random = u32::from_be_bytes(secrets::random()?);
+    Ok(random.checked_rem(8_000_000).unwrap_or_default())
 }
 
 #[cfg(test)]

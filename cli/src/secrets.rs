@@ -15,11 +15,21 @@ pub struct NoRandomness;
 ///
 /// When the operating system gives no random bytes.
 pub fn token() -> Result<String, NoRandomness> {
-    let mut bytes = [0; 32];
+    let bytes: [u8; 32] = random()?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Returns random bytes.
+///
+/// # Errors
+///
+/// When the operating system gives none.
+pub fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
+    let mut bytes = [0; N];
     SystemRandom::new()
         .fill(&mut bytes)
         .map_err(|_| NoRandomness)?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
+    Ok(bytes)
 }
 
 #[cfg(test)]

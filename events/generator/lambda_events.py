@@ -82,7 +82,7 @@ def envelope(delivery: str, kind: str, entity: str, dedup: dict, body: str, slug
     written |= {"slug": slug} if slug else {}
     written |= {
         "received_at": RECEIVED_AT,
-        "retention_days": 30,
+        "retention_days": 3650,
         "kind": kind,
         "provider_event": slug or kind,
         "entity": entity,

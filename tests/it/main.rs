@@ -9,4 +9,13 @@
 )]
 
 mod conformance;
+mod convergence;
+mod doubles;
+mod kill;
+mod lambda;
+mod local;
 mod pipeline;
+mod programs;
+mod reliability;
+mod secrecy;
+mod tidy;

@@ -9,8 +9,8 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Once};
 
 use bytes::Bytes;
 use ring::hmac;
@@ -169,30 +169,31 @@ pub fn sign(secret: &str, body: &[u8]) -> String {
     format!("sha256={}", hex::encode(hmac::sign(&key, body)))
 }
 
-/// Builds one of the workspace's programs, if need be, and returns where it is.
+/// Builds the workspace's programs, if need be, and returns where one of them is.
+///
+/// All of them are built together: that takes the features, and so the compiled dependencies, that
+/// the tests have.
 #[must_use]
-pub fn program(package: &str) -> PathBuf {
-    let root = workspace_root();
-    let built = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "--locked",
-            "--package",
-            package,
-            "--bin",
-            package,
-        ])
-        .current_dir(&root)
-        .status()
-        .expect("cargo runs");
-    assert!(built.success(), "{package} is not built");
+pub fn program(name: &str) -> PathBuf {
+    static BUILT: Once = Once::new();
+    BUILT.call_once(|| {
+        let release = profile_folder().ends_with("release").then_some("--release");
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--locked", "--workspace", "--bins"])
+            .args(release)
+            .current_dir(workspace_root())
+            .status()
+            .expect("cargo runs");
+        assert!(built.success(), "the programs are not built");
+    });
+    profile_folder().join(name)
+}
+
+/// The folder of the profile that this test was built with.
+fn profile_folder() -> PathBuf {
     let own = std::env::current_exe().unwrap();
-    let profile = own
-        .parent()
-        .and_then(|deps| deps.parent())
-        .expect("target/PROFILE/deps");
-    profile.join(package)
+    let folder = own.parent().and_then(|deps| deps.parent());
+    folder.expect("target/PROFILE/deps").to_owned()
 }
 
 /// Returns the workspace's root.

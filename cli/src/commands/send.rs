@@ -82,7 +82,7 @@ fn prepare(
     source: &Source,
     args: &Send,
 ) -> Result<Vec<Delivery>, CommandError> {
-    let run = samples::run_id()?;
+    let (run, first_number) = (samples::run_id()?, samples::first_number()?);
     let now = time::to_millis(SystemClock.now());
     let mut deliveries = Vec::new();
     for number in 0..args.count {
@@ -92,7 +92,7 @@ fn prepare(
             let id = format!("{run}{number}");
             let variation = Variation {
                 id,
-                number: number.wrapping_add(100_000),
+                number: number.wrapping_add(first_number),
                 at,
             };
             let mut delivery = samples::build(sample, source, &variation);

@@ -74,7 +74,9 @@ impl BodyStore for FileBodies {
 fn write(path: &Path, body: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(path);
     fs::create_dir_all(folder)?;
-    let unfinished = path.with_extension("unfinished");
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".unfinished");
+    let unfinished = PathBuf::from(unfinished);
     let mut file = File::create(&unfinished)?;
     file.write_all(body)?;
     file.sync_all()?;

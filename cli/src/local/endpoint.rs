@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use ingress::answer::Answer;
 use ingress::event;
@@ -29,8 +29,9 @@ pub(super) async fn answer(
 ) -> Response<Full<Bytes>> {
     let request_id = uuid::Uuid::new_v4().to_string();
     let (head, body) = request.into_parts();
-    let Ok(body) = Limited::new(body, MAX_PAYLOAD_BYTES).collect().await else {
-        return http_response(event::response(too_large(), &request_id));
+    let body = match Limited::new(body, MAX_PAYLOAD_BYTES).collect().await {
+        Ok(body) => body,
+        Err(error) => return http_response(event::response(unread(error.as_ref()), &request_id)),
     };
     let event = gateway_event(&head, &body.to_bytes(), peer, &request_id);
     let response = match serde_json::value::to_raw_value(&event) {
@@ -40,11 +41,18 @@ pub(super) async fn answer(
     http_response(response)
 }
 
-fn too_large() -> Answer {
+/// What API Gateway would refuse before the ingress sees it.
+fn unread(error: &(dyn std::error::Error + 'static)) -> Answer {
+    let (status, code) = if error.is::<LengthLimitError>() {
+        (413, "too_large")
+    } else {
+        (400, "bad_request")
+    };
+    tracing::warn!(status, error = %error, "delivery refused");
     Answer {
-        status: 413,
+        status,
         header: None,
-        body: r#"{"error":"too_large"}"#.to_owned(),
+        body: format!(r#"{{"error":"{code}"}}"#),
     }
 }
 

@@ -14,6 +14,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use switchhook_core::envelope::Envelope;
+use switchhook_core::json::Misplaced;
 use switchhook_core::ledger::{RecordKey, Snapshot};
 use switchhook_core::ports::{DeadLetter, DeadLetterQueue, PortError, Redelivery};
 use switchhook_core::report::Report;
@@ -27,8 +28,9 @@ const MIN_REMAINING_MILLIS: i64 = 2_000;
 
 /// The longest delay of a failed group: 15 minutes.
 const MAX_DELAY_SECS: u32 = 15 * 60;
-/// The longest delay when only the dead-letter queue failed.
-const MAX_BURIAL_DELAY_SECS: u32 = 5 * 60;
+/// The longest delay when only the dead-letter queue failed. A second send must come before SQS
+/// forgets, after five minutes, the deduplication id of a first one whose answer was lost.
+const MAX_BURIAL_DELAY_SECS: u32 = 4 * 60;
 
 /// Handles batches.
 pub struct Consumer {
@@ -49,7 +51,7 @@ impl std::fmt::Debug for Consumer {
 /// One message, and its envelope where it can be read.
 struct Entry {
     message: Message,
-    envelope: Result<Envelope, serde_json::Error>,
+    envelope: Result<Envelope, Misplaced>,
 }
 
 /// What is left of a group when it stops: the messages from the failed one on, and their delay.
@@ -150,7 +152,7 @@ impl Consumer {
     async fn run(
         &self,
         message: &Message,
-        envelope: Result<Envelope, serde_json::Error>,
+        envelope: Result<Envelope, Misplaced>,
         snapshot: &mut Snapshot,
     ) -> Result<(), u32> {
         let about = About::of(message, envelope.as_ref().ok());
@@ -213,7 +215,7 @@ struct Panicked;
 
 impl Entry {
     fn new(message: Message) -> Self {
-        let envelope = serde_json::from_str(&message.body);
+        let envelope = serde_json::from_str(&message.body).map_err(Misplaced::from);
         Self { message, envelope }
     }
 }

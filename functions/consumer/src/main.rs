@@ -1,5 +1,6 @@
 //! The consumer as a Lambda function: its environment, its clients, the runtime.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use aws_lambda_events::sqs::SqsEvent;
@@ -14,11 +15,22 @@ use switchhook_aws::connection::{
 use switchhook_aws::dynamodb::DynamoDbLedger;
 use switchhook_aws::s3::S3Bodies;
 use switchhook_aws::sqs::SqsQueue;
+use switchhook_core::report::Report;
 use switchhook_core::time::Timestamp;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
     switchhook_aws::telemetry::init();
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = %Report(error.as_ref()), "the function does not run");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Error> {
     let consumer = &consumer()?;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
         let deadline = i64::try_from(event.context.deadline).ok();

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use lambda_http::Body;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use serde_json::value::RawValue;
+use switchhook_core::json::Misplaced;
 use switchhook_core::request::Request;
 
 use crate::answer::Answer;
@@ -31,10 +32,10 @@ pub struct Call {
 pub enum EventError {
     /// It is not an event of payload format 2.0.
     #[error("not an HTTP API event of payload format 2.0")]
-    Format(#[source] serde_json::Error),
+    Format(#[source] Misplaced),
     /// Its body says that it is base64 and is not.
     #[error("the event's body is not the base64 that it says it is")]
-    Base64(#[source] base64::DecodeError),
+    Base64,
 }
 
 /// Reads an event as it came.
@@ -43,7 +44,8 @@ pub enum EventError {
 ///
 /// When it is not what API Gateway sends.
 pub fn parse(event: &RawValue) -> Result<Call, EventError> {
-    let event = serde_json::from_str(event.get()).map_err(EventError::Format)?;
+    let event =
+        serde_json::from_str(event.get()).map_err(|error| EventError::Format(error.into()))?;
     read(event)
 }
 
@@ -56,7 +58,10 @@ pub fn read(event: ApiGatewayV2httpRequest) -> Result<Call, EventError> {
     let http = event.request_context.http;
     let text = event.body.unwrap_or_default();
     let body = if event.is_base64_encoded {
-        STANDARD.decode(text).map_err(EventError::Base64)?.into()
+        STANDARD
+            .decode(text)
+            .map_err(|_| EventError::Base64)?
+            .into()
     } else {
         Bytes::from(text)
     };

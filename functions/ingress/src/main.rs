@@ -1,5 +1,6 @@
 //! The ingress as a Lambda function: its environment, its clients, the runtime.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use ingress::service::Ingress;
@@ -14,10 +15,21 @@ use switchhook_aws::connection::{
 use switchhook_aws::s3::S3Bodies;
 use switchhook_aws::secrets_manager::SecretsManagerSources;
 use switchhook_aws::sqs::SqsQueue;
+use switchhook_core::report::Report;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
     switchhook_aws::telemetry::init();
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = %Report(error.as_ref()), "the function does not run");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Error> {
     let ingress = &ingress()?;
     lambda_runtime::run(service_fn(
         move |event: LambdaEvent<Box<RawValue>>| async move {

@@ -58,6 +58,16 @@ impl Ingress {
         }
     }
 
+    /// Reads the sources document before the first request asks for it: for a program that read it
+    /// at its start anyway.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub async fn warm(&self) -> Result<(), PortError> {
+        self.sources.current().await.map(drop)
+    }
+
     /// Answers one event of API Gateway. There is an answer to whatever it is.
     pub async fn serve(&self, event: &RawValue) -> ApiGatewayV2httpResponse {
         let Call {

@@ -30,6 +30,23 @@ pub enum JsonError {
     Invalid,
 }
 
+/// Where a JSON text could not be read. `serde_json`'s own errors quote what stands there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not the expected JSON at line {line}, column {column}")]
+pub struct Misplaced {
+    line: usize,
+    column: usize,
+}
+
+impl From<serde_json::Error> for Misplaced {
+    fn from(error: serde_json::Error) -> Self {
+        Self {
+            line: error.line(),
+            column: error.column(),
+        }
+    }
+}
+
 #[derive(Deserialize, Eq, Ord, PartialEq, PartialOrd)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 

@@ -1,0 +1,333 @@
+//! Invariant 5: whatever call of the ledger fails, loses its answer or is the last of its run, every
+//! event is in the ledger exactly once in the end, and the states are those of a faultless run.
+
+use std::collections::BTreeMap;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use switchhook_core::entity::Entity;
+use switchhook_core::ledger::Record;
+use switchhook_core::ports::Ledger;
+
+use super::many;
+use super::rig::{Rig, batch, call, text};
+use crate::doubles::{Call, Fault};
+
+/// Ten deliveries of four entities, two of them copies: `(path, body)`.
+fn deliveries(n: usize) -> Vec<(&'static str, String)> {
+    let (a, b, c) = (
+        format!("call_a{n}"),
+        format!("call_b{n}"),
+        format!("conv_{n}"),
+    );
+    let number = number(n);
+    let voice = |body| ("/webhooks/voice", body);
+    let contact = format!(r#"{{"phone_number":"{number}","first_name":"Ann"}}"#);
+    vec![
+        voice(call("started", &a, 1)),
+        voice(call("ended", &b, 9)),
+        voice(call("answered", &a, 2)),
+        voice(text(&c, &format!("in_1_{n}"), &number, "STOP", 3)),
+        voice(call("started", &a, 1)), // a copy
+        ("/webhooks/voice/contact", contact),
+        voice(call("ended", &b, 9)), // a copy
+        voice(text(&c, &format!("in_2_{n}"), &number, "start", 4)),
+        voice(call("started", &b, 5)), // older, told late
+        voice(call("ended", &a, 8)),
+    ]
+}
+
+fn number(n: usize) -> String {
+    format!("+1555{n:07}")
+}
+
+fn entities(n: usize) -> Vec<String> {
+    let number = number(n);
+    vec![
+        format!("voice/call/call_a{n}"),
+        format!("voice/call/call_b{n}"),
+        format!("voice/conversation/conv_{n}"),
+        format!("voice/contact/{number}"),
+        format!("_/opt_out/{number}/sms"),
+    ]
+}
+
+/// What the ledger holds of one scenario, with nothing in it that differs from one to the next.
+async fn outcome(rig: &Rig, n: usize, ids: &[String]) -> BTreeMap<String, String> {
+    let mut told = BTreeMap::new();
+    let mut sequences = Vec::new();
+    for (place, entity) in entities(n).iter().enumerate() {
+        let records = rig.records(entity).await;
+        sequences.extend(records.iter().map(|record| record.sequence.0));
+        let lines: Vec<_> = records.iter().map(|record| line(record, ids)).collect();
+        told.insert(format!("{place} records"), lines.join("\n"));
+    }
+    sequences.sort_unstable();
+    for (place, entity) in entities(n).iter().enumerate() {
+        let state = neutral(rig.state(entity).await.to_string(), n, ids);
+        told.insert(format!("{place} state"), state);
+        told.insert(
+            format!("{place} positions"),
+            positions(rig, entity, &sequences).await,
+        );
+    }
+    told
+}
+
+fn line(record: &Record, ids: &[String]) -> String {
+    let place = |id: String| ids.iter().position(|other| *other == id);
+    let mut deliveries: Vec<_> = record
+        .deliveries
+        .iter()
+        .map(|id| place(id.to_string()))
+        .collect();
+    deliveries.sort_unstable();
+    format!(
+        "{} {:?} {deliveries:?}",
+        record.kind,
+        place(record.id.delivery.to_string())
+    )
+}
+
+fn neutral(mut text: String, n: usize, ids: &[String]) -> String {
+    for (place, id) in ids.iter().enumerate() {
+        text = text.replace(id, &format!("delivery {place}"));
+    }
+    text.replace(&number(n), "NUMBER")
+}
+
+/// Returns the positions of a state, with places for sequence numbers.
+async fn positions(rig: &Rig, entity: &str, sequences: &[u128]) -> String {
+    let entity = Entity::from_name(entity.to_owned());
+    let stored = rig.test.stack.ledger().state(&entity).await.unwrap();
+    let positions = stored.map_or_else(|| "{}".to_owned(), |stored| stored.positions);
+    let positions: BTreeMap<String, Vec<String>> = serde_json::from_str(&positions).unwrap();
+    let lines = positions.iter().map(|(position, names)| {
+        let (order, sequence) = position.rsplit_once(':').unwrap();
+        let sequence: u128 = sequence.parse().unwrap();
+        // Those of opt-outs have a bit above them.
+        let place = sequences
+            .iter()
+            .position(|other| *other == sequence & !(1 << 127));
+        format!("{order} {place:?} {} {names:?}", sequence >> 127)
+    });
+    let mut lines: Vec<_> = lines.collect();
+    lines.sort();
+    lines.join("\n")
+}
+
+/// Posts the deliveries of a scenario at the rig's time.
+async fn post(rig: &Rig, n: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    for (path, body) in deliveries(n) {
+        ids.push(rig.post_to(path, &body).await);
+    }
+    ids
+}
+
+/// Runs a scenario with a plan of faults until nothing is left; contacts have no time of their own,
+/// so the clock is put back before each.
+async fn settled(rig: &Rig, n: usize, plan: Vec<Option<Fault>>) -> BTreeMap<String, String> {
+    let start = "2026-03-04T05:06:07.089Z".parse().unwrap();
+    rig.test.clock.set(start);
+    let ids = post(rig, n).await;
+    rig.ledger.plan(plan);
+    rig.settle().await;
+    rig.ledger.plan(Vec::new());
+    outcome(rig, n, &ids).await
+}
+
+/// Returns what differs from the faultless run, for people.
+fn differences(outcome: &BTreeMap<String, String>, faultless: &BTreeMap<String, String>) -> String {
+    let differing = faultless
+        .iter()
+        .filter(|(name, expected)| outcome[*name] != **expected);
+    let lines = differing
+        .map(|(name, expected)| format!("{name}:\n{}\ninstead of\n{expected}", outcome[name]));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn at(number: usize, fault: Fault) -> Vec<Option<Fault>> {
+    let mut plan = vec![None; number];
+    plan.push(Some(fault));
+    plan
+}
+
+/// Has the fault at each call of a run in turn.
+async fn survives_at_every_call(fault: Fault) {
+    let rig = Rig::open().await;
+    let faultless = settled(&rig, 0, Vec::new()).await;
+    assert_eq!(faultless["0 records"].lines().count(), 3);
+    assert_eq!(faultless["2 records"].lines().count(), 2);
+    let calls = rig.ledger.take_calls().len();
+    assert!(calls > 20, "{calls}");
+    for number in 0..calls {
+        let outcome = settled(&rig, number + 1, at(number, fault)).await;
+        let differences = differences(&outcome, &faultless);
+        assert!(
+            differences.is_empty(),
+            "{fault:?} at call {number}: {differences}"
+        );
+    }
+    assert!(rig.test.stack.dead_letters().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_failure_of_any_call_loses_nothing_and_doubles_nothing() {
+    survives_at_every_call(Fault::Refuse).await;
+}
+
+#[tokio::test]
+async fn a_lost_answer_of_any_call_loses_nothing_and_doubles_nothing() {
+    survives_at_every_call(Fault::LoseAnswer).await;
+}
+
+#[tokio::test]
+async fn a_crash_before_any_call_loses_nothing_and_doubles_nothing() {
+    survives_at_every_call(Fault::CrashBefore).await;
+}
+
+#[tokio::test]
+async fn a_crash_after_any_call_loses_nothing_and_doubles_nothing() {
+    survives_at_every_call(Fault::CrashAfter).await;
+}
+
+#[test]
+fn faults_one_after_the_other_lose_nothing_and_double_nothing() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let rig = runtime.block_on(Rig::open());
+    let faultless = runtime.block_on(settled(&rig, 0, Vec::new()));
+    let fault = prop_oneof![
+        3 => Just(None),
+        1 => proptest::sample::select(Fault::ALL.as_slice()).prop_map(Some),
+    ];
+    let mut runner = TestRunner::new(many(24));
+    let n = std::cell::Cell::new(0);
+    let outcome = runner.run(&vec(fault, 1..60), |plan| {
+        n.set(n.get() + 1);
+        let outcome = runtime.block_on(settled(&rig, n.get(), plan));
+        let differences = differences(&outcome, &faultless);
+        prop_assert!(differences.is_empty(), "{}", differences);
+        Ok(())
+    });
+    outcome.unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[tokio::test]
+async fn a_crash_between_the_state_and_the_record_leaves_a_state_that_is_made_again() {
+    const CALL: &str = "voice/call/call_1";
+    for fault in [Fault::CrashBefore, Fault::CrashAfter] {
+        let rig = Rig::open().await;
+        rig.post(&call("ended", "call_1", 6)).await;
+        rig.ledger.fail_at(2, fault); // read, state, record
+        assert_eq!(rig.run_once().await.1, None);
+        let recorded = usize::from(fault == Fault::CrashAfter);
+        assert_eq!(
+            (rig.version(CALL).await, rig.records(CALL).await.len()),
+            (1, recorded)
+        );
+        let state = rig.state(CALL).await;
+        rig.ledger.take_calls();
+        rig.test.clock.advance(181);
+        assert_eq!(rig.run_once().await.1, Some(Vec::new()));
+        let calls = rig.ledger.take_calls();
+        let wrote = calls
+            .iter()
+            .filter(|call| !matches!(call, Call::Read { .. }))
+            .count();
+        assert_eq!(wrote, 1 - recorded, "{calls:?}");
+        let records = rig.records(CALL).await;
+        assert_eq!((records.len(), records[0].deliveries.len()), (1, 1));
+        assert_eq!((rig.version(CALL).await, rig.state(CALL).await), (1, state));
+    }
+}
+
+/// The record is the commit point and comes last: whoever sees it sees its state too.
+#[tokio::test]
+async fn there_is_no_record_whose_state_was_not_written() {
+    let rig = Rig::open().await;
+    for (n, fault) in [Fault::Refuse, Fault::CrashBefore].into_iter().enumerate() {
+        let id = format!("call_{n}");
+        rig.post(&call("ended", &id, 6)).await;
+        rig.ledger.fail_at(1, fault); // read, state
+        rig.run_once().await;
+        let entity = format!("voice/call/{id}");
+        assert_eq!(
+            (rig.version(&entity).await, rig.records(&entity).await.len()),
+            (0, 0)
+        );
+        rig.ledger.plan(Vec::new());
+        rig.settle().await;
+        assert_eq!(
+            (rig.version(&entity).await, rig.records(&entity).await.len()),
+            (1, 1)
+        );
+    }
+}
+
+/// The run ended after the commit, before its messages were deleted.
+#[tokio::test]
+async fn a_batch_that_comes_again_after_its_commit_changes_nothing() {
+    let rig = Rig::open().await;
+    let ids = post(&rig, 0).await;
+    let messages = rig.receive().await;
+    assert_eq!(messages.len(), ids.len());
+    rig.run(batch(&messages)).await.unwrap();
+    let first = outcome(&rig, 0, &ids).await;
+    rig.ledger.take_calls();
+    for _ in 0..2 {
+        rig.test.clock.advance(181);
+        rig.run(batch(&rig.receive().await)).await.unwrap();
+    }
+    assert_eq!(outcome(&rig, 0, &ids).await, first);
+    let calls = rig.ledger.take_calls();
+    assert!(
+        calls.iter().all(|call| matches!(call, Call::Read { .. })),
+        "{calls:?}"
+    );
+    rig.settle().await;
+}
+
+/// A run that was thought dead writes after the next one: its version and its record are refused.
+#[tokio::test]
+async fn a_late_write_of_a_dead_run_changes_nothing() {
+    let rig = Rig::open().await;
+    rig.post(&call("ended", "call_1", 6)).await;
+    let entity = Entity::from_name("voice/call/call_1".to_owned());
+    let before = rig
+        .ledger
+        .read(std::slice::from_ref(&entity), &[])
+        .await
+        .unwrap();
+    rig.settle().await;
+    let stored = rig
+        .test
+        .stack
+        .ledger()
+        .state(&entity)
+        .await
+        .unwrap()
+        .unwrap();
+    let mut older = stored.clone();
+    older.state = "{}".to_owned();
+    assert!(before.states.is_empty());
+    let written = rig.ledger.put_state(&entity, &older, 0).await.unwrap();
+    assert_ne!(written, switchhook_core::ports::Written::Done);
+    let records = rig.records(entity.as_str()).await;
+    let written = rig.ledger.put_record(&records[0]).await.unwrap();
+    assert_ne!(written, switchhook_core::ports::Written::Done);
+    assert_eq!(
+        rig.test
+            .stack
+            .ledger()
+            .state(&entity)
+            .await
+            .unwrap()
+            .unwrap(),
+        stored
+    );
+}
