@@ -70,6 +70,9 @@ async fn raw_bytes(raw: &RawBody, bodies: &FileBodies) -> Result<Bytes, CommandE
             let bytes = bodies.get(&pointer.key).await?;
             let bytes =
                 bytes.ok_or_else(|| PortError::new(READING, "the body store has not got them"))?;
+            if !pointer.describes(&bytes) {
+                return Err(PortError::new(READING, "the body store has other ones").into());
+            }
             Ok(bytes)
         }
     }

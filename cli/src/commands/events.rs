@@ -42,8 +42,10 @@ async fn newest(
     retention: SignedDuration,
 ) -> Result<Vec<Record>, CommandError> {
     let now = SystemClock.now();
-    let until = args.until.unwrap_or_else(|| later(now, HOUR));
-    let since = args.since.unwrap_or_else(|| earlier(now, retention));
+    // There is nothing after this hour (clocks differ a little) nor before the retention.
+    let (newest, oldest) = (later(now, HOUR), earlier(now, retention));
+    let until = args.until.unwrap_or(newest).min(newest);
+    let since = args.since.unwrap_or(oldest).max(oldest);
     let mut listed: Vec<Listed> = Vec::new();
     let mut hour = until;
     while listed.len() < args.limit && hour >= earlier(since, HOUR) {

@@ -1,10 +1,12 @@
 //! `switchhook show`: an entity's state, and its events in the accepted order.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 use switchhook_core::entity::Entity;
+use switchhook_core::json;
 use switchhook_core::ledger::Record;
 use switchhook_core::states::Stored;
 
@@ -67,12 +69,12 @@ async fn print_json(
 
 fn print_tables(state: Option<&Stored>, records: &[Record]) -> Result<(), CommandError> {
     if let Some(stored) = state {
-        let state: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(&stored.state)?;
-        let known = state.into_iter().filter(|(_, value)| !value.is_null());
+        // Values stay as they were sent: numbers beyond any type among them.
+        let state: BTreeMap<String, &RawValue> = serde_json::from_str(&stored.state)?;
+        let known = state.into_iter().filter(|(_, value)| value.get() != "null");
         output::table(
             &["STATE", ""],
-            known.map(|(name, value)| vec![name, plain(&value)]),
+            known.map(|(name, value)| vec![name, plain(value)]),
         )?;
         output::line("")?;
     }
@@ -92,8 +94,6 @@ fn print_tables(state: Option<&Stored>, records: &[Record]) -> Result<(), Comman
     )?)
 }
 
-fn plain(value: &serde_json::Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
+fn plain(value: &RawValue) -> String {
+    json::text(value).unwrap_or_else(|| value.get().to_owned())
 }

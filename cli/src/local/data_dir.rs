@@ -106,11 +106,13 @@ impl DataDir {
         file.set_len(0).map_err(self.io())?;
         writeln!(file, "{}", std::process::id()).map_err(self.io())?;
         self.check_format()?;
+        self.make_private()?;
         Ok(Owner { _lock: file })
     }
 
+    /// Takes a folder of this format, or one that has none yet.
     fn check_format(&self) -> Result<(), DataDirError> {
-        let path = self.path.join("format");
+        let path = self.format();
         match fs::read_to_string(&path) {
             Ok(found) if found.trim() == FORMAT => Ok(()),
             Ok(found) => {
@@ -121,10 +123,14 @@ impl DataDir {
                 })
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::write(path, FORMAT).map_err(self.io())
+                self.write_private(&path, FORMAT)
             }
             Err(error) => Err(self.io()(error)),
         }
+    }
+
+    fn format(&self) -> PathBuf {
+        self.path.join("format")
     }
 
     /// Checks that the folder was used before: for commands that only look.
@@ -133,7 +139,7 @@ impl DataDir {
     ///
     /// When it was not, or by another version.
     pub fn existing(&self) -> Result<(), DataDirError> {
-        if self.ledger().exists() {
+        if self.format().exists() && self.ledger().exists() {
             self.check_format()
         } else {
             Err(DataDirError::Absent(self.path.clone()))
@@ -164,21 +170,33 @@ impl DataDir {
         self.path.join("demo.toml")
     }
 
-    /// Writes a file that only its owner may read.
+    /// Writes a file that only its owner may read, whole or not at all.
     ///
     /// # Errors
     ///
     /// When it cannot be written.
     pub fn write_private(&self, path: &Path, text: &str) -> Result<(), DataDirError> {
+        let mut unfinished = path.as_os_str().to_owned();
+        unfinished.push(".unfinished");
         let mut options = OpenOptions::new();
-        let file = options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(path);
-        file.and_then(|mut file| file.write_all(text.as_bytes()))
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let written = options.open(&unfinished).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
+        written
+            .and_then(|()| fs::rename(&unfinished, path))
             .map_err(self.io())
+    }
+
+    /// Makes the databases' files readable by their owner only; SQLite gives its others the same.
+    fn make_private(&self) -> Result<(), DataDirError> {
+        for path in [self.ledger(), self.queue()] {
+            let mut options = OpenOptions::new();
+            let file = options.append(true).create(true).mode(0o600).open(path);
+            file.map(drop).map_err(self.io())?;
+        }
+        Ok(())
     }
 
     /// Notes what this run serves.

@@ -1,6 +1,8 @@
 //! What `local` prints when it starts and ends.
-#![expect(clippy::print_stdout, reason = "this is what the command is for")]
+//!
+//! That nobody reads it is no reason to end: errors of writing are ignored.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use switchhook_core::config::{Source, Sources};
@@ -8,22 +10,28 @@ use switchhook_core::config::{Source, Sources};
 use crate::samples;
 use crate::urls;
 
+macro_rules! say {
+    ($($text:tt)*) => {{
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
 /// Prints each source with its URL and how to send it something. Secrets and tokens of configured
 /// sources are never printed.
 pub(super) fn print(sources: &Sources, url: &str, config: Option<&Path>, aws_url: Option<&str>) {
-    println!("Switchhook {} listens on {url}", env!("CARGO_PKG_VERSION"));
+    say!("Switchhook {} listens on {url}", env!("CARGO_PKG_VERSION"));
     match config {
-        Some(path) => println!("Sources from {}", path.display()),
-        None => println!("Demo sources (write a switchhook.toml for your own)"),
+        Some(path) => say!("Sources from {}", path.display()),
+        None => say!("Demo sources (write a switchhook.toml for your own)"),
     }
     if let Some(aws_url) = aws_url {
-        println!("SQS and DynamoDB answer on {aws_url}");
+        say!("SQS and DynamoDB answer on {aws_url}");
     }
     for source in sources.iter() {
-        println!("\n  {}  ({})", source.name, source.provider.name());
-        println!("  {url}{}", urls::shown_path(source));
+        say!("\n  {}  ({})", source.name, source.provider.name());
+        say!("  {url}{}", urls::shown_path(source));
         match config {
-            Some(_) => println!(
+            Some(_) => say!(
                 "  try it: switchhook send {} {}",
                 source.name,
                 example(source)
@@ -31,11 +39,11 @@ pub(super) fn print(sources: &Sources, url: &str, config: Option<&Path>, aws_url
             None => print_curl(source, url),
         }
     }
-    println!("\nSee what arrived: switchhook events. Stop with Ctrl-C.\n");
+    say!("\nSee what arrived: switchhook events. Stop with Ctrl-C.\n");
 }
 
 pub(super) fn goodbye() {
-    println!("Stopped. What was in flight is kept for the next start.");
+    say!("Stopped. What was in flight is kept for the next start.");
 }
 
 fn example(source: &Source) -> &'static str {
@@ -50,10 +58,10 @@ fn print_curl(source: &Source, url: &str) {
         return;
     };
     let delivery = samples::build(sample, source, &samples::Variation::default());
-    println!("  try it:");
-    println!("  curl -X POST '{url}{}' \\", delivery.path);
+    say!("  try it:");
+    say!("  curl -X POST '{url}{}' \\", delivery.path);
     for (name, value) in &delivery.headers {
-        println!("    -H '{name}: {value}' \\");
+        say!("    -H '{name}: {value}' \\");
     }
-    println!("    -d '{}'", String::from_utf8_lossy(&delivery.body));
+    say!("    -d '{}'", String::from_utf8_lossy(&delivery.body));
 }

@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use futures_util::FutureExt;
@@ -25,6 +26,9 @@ use crate::message::{Message, NotFifo};
 
 /// The least time, in milliseconds, that must remain for another event to be started.
 const MIN_REMAINING_MILLIS: i64 = 2_000;
+
+/// The time, in milliseconds, that is kept for delaying groups and answering.
+const ANSWER_MILLIS: i64 = 1_000;
 
 /// The longest delay of a failed group: 15 minutes.
 const MAX_DELAY_SECS: u32 = 15 * 60;
@@ -130,7 +134,9 @@ impl Consumer {
             let delay_secs = if self.is_late(deadline) {
                 Some(0)
             } else {
-                self.run(&message, envelope, &mut snapshot).await.err()
+                self.run(&message, envelope, &mut snapshot, deadline)
+                    .await
+                    .err()
             };
             if let Some(delay_secs) = delay_secs {
                 let rest = left.map(|entry| entry.message);
@@ -154,6 +160,7 @@ impl Consumer {
         message: &Message,
         envelope: Result<Envelope, Misplaced>,
         snapshot: &mut Snapshot,
+        deadline: Timestamp,
     ) -> Result<(), u32> {
         let about = About::of(message, envelope.as_ref().ok());
         let commit = async {
@@ -162,7 +169,12 @@ impl Consumer {
                 .commit(envelope, message.sequence, snapshot)
                 .await
         };
-        match AssertUnwindSafe(commit).catch_unwind().await {
+        let commit = AssertUnwindSafe(commit).catch_unwind();
+        let Ok(committed) = tokio::time::timeout(self.remaining(deadline), commit).await else {
+            about.log_error("time", &OutOfTime);
+            return Err(backoff_secs(message));
+        };
+        match committed {
             Ok(Ok(outcome)) => about.log(outcome),
             Ok(Err(HandleError::Terminal { reason, source })) => {
                 let error = HandleError::Terminal { reason, source };
@@ -180,6 +192,16 @@ impl Consumer {
             }
         }
         Ok(())
+    }
+
+    /// The time that an event may take: what remains less what it takes to answer for the batch.
+    fn remaining(&self, deadline: Timestamp) -> Duration {
+        let now = self.clock.now().as_millisecond();
+        let left = deadline
+            .as_millisecond()
+            .saturating_sub(now)
+            .saturating_sub(ANSWER_MILLIS);
+        Duration::from_millis(u64::try_from(left).unwrap_or_default())
     }
 
     async fn bury(&self, message: &Message, reason: &'static str) -> Result<(), u32> {
@@ -212,6 +234,10 @@ impl Consumer {
 #[derive(Debug, thiserror::Error)]
 #[error("the handler panicked")]
 struct Panicked;
+
+#[derive(Debug, thiserror::Error)]
+#[error("the function's time is up: it is tried again")]
+struct OutOfTime;
 
 impl Entry {
     fn new(message: Message) -> Self {
@@ -300,6 +326,7 @@ fn own_part(snapshot: &mut Snapshot, group: &[Entry]) -> Snapshot {
     {
         own.states
             .extend(snapshot.states.remove_entry(&envelope.entity));
+        own.damaged.extend(snapshot.damaged.take(&envelope.entity));
         for name in envelope.dedup.candidates(envelope.received_at) {
             let key = RecordKey {
                 entity: envelope.entity.clone(),

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use switchhook_core::body::{self, Base64, Carried};
+use switchhook_core::body::{self, Carried};
 use switchhook_core::canonical;
 use switchhook_core::content::MAX_INFLATED_BYTES;
 use switchhook_core::entity::Entity;
@@ -153,6 +153,9 @@ impl Committer {
         sequence: Sequence,
         snapshot: &mut Snapshot,
     ) -> Result<Outcome, HandleError> {
+        if snapshot.damaged.contains(&envelope.entity) {
+            return Err(HandleError::terminal("item"));
+        }
         if self.is_known(&envelope, snapshot).await? {
             return Ok(Outcome::Duplicate);
         }
@@ -203,22 +206,25 @@ impl Committer {
 
     /// Returns the exact bytes, and how the record keeps them.
     async fn bytes(&self, carried: &Carried) -> Result<(Bytes, RawBody), HandleError> {
+        let damaged = || HandleError::terminal("body_damaged");
         match carried {
-            Carried::Inline(Base64(bytes)) => {
-                let resting = body::deflate(bytes)
-                    .map_or_else(|| RawBody::Plain(bytes.clone()), RawBody::Deflated);
-                Ok((Bytes::copy_from_slice(bytes), resting))
+            Carried::Inline(base64) => {
+                let bytes = base64.decode().ok_or_else(damaged)?;
+                let resting = body::deflate(&bytes);
+                let resting =
+                    resting.map_or_else(|| RawBody::Plain(bytes.clone()), RawBody::Deflated);
+                Ok((bytes.into(), resting))
             }
-            Carried::Deflated(Base64(deflated)) => {
-                let bytes = body::inflate(deflated, MAX_INFLATED_BYTES)
-                    .ok_or_else(|| HandleError::terminal("body_damaged"))?;
-                Ok((bytes.into(), RawBody::Deflated(deflated.clone())))
+            Carried::Deflated(base64) => {
+                let deflated = base64.decode().ok_or_else(damaged)?;
+                let bytes = body::inflate(&deflated, MAX_INFLATED_BYTES).ok_or_else(damaged)?;
+                Ok((bytes.into(), RawBody::Deflated(deflated)))
             }
             Carried::Stored(pointer) => {
                 let found = self.bodies.get(&pointer.key).await?;
                 let bytes = found.ok_or_else(|| HandleError::terminal("body_missing"))?;
                 if !pointer.describes(&bytes) {
-                    return Err(HandleError::terminal("body_damaged"));
+                    return Err(damaged());
                 }
                 Ok((bytes, RawBody::Stored(pointer.clone())))
             }
@@ -242,6 +248,9 @@ impl Committer {
                 let read = self.ledger.read(std::slice::from_ref(&entity), &[]).await?;
                 snapshot.states.remove(&entity);
                 snapshot.states.extend(read.states);
+                if read.damaged.contains(&entity) {
+                    return Err(HandleError::terminal("item"));
+                }
             }
             let current = snapshot.states.get(&entity).cloned().unwrap_or_default();
             let next = route.apply(current.stored.as_ref(), occurrence)?;

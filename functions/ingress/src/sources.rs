@@ -12,7 +12,7 @@ use switchhook_core::time::{Clock, Timestamp};
 
 /// The age from which the document is read again.
 const MAX_AGE_MILLIS: i64 = 5 * 60 * 1_000;
-/// How often at most a failed verification makes it be read again.
+/// How often at most it is asked for again, be it old or be a verification refused.
 const MIN_REFRESH_MILLIS: i64 = 60 * 1_000;
 /// How long a refresh may hold up a request.
 const REFRESH_PATIENCE: Duration = Duration::from_millis(500);
@@ -27,7 +27,9 @@ pub struct SourceCache {
 #[derive(Clone, Default)]
 struct Kept {
     sources: Option<Arc<Sources>>,
-    /// When a refresh was last begun, whatever came of it.
+    /// When it was read.
+    loaded_at: Option<Timestamp>,
+    /// When it was last asked for, whatever came of it.
     asked_at: Option<Timestamp>,
 }
 
@@ -60,7 +62,8 @@ impl SourceCache {
             self.keep(&sources);
             return Ok(sources);
         };
-        if self.age_millis(kept.asked_at) < MAX_AGE_MILLIS {
+        let fresh = self.age_millis(kept.loaded_at) < MAX_AGE_MILLIS;
+        if fresh || self.age_millis(kept.asked_at) < MIN_REFRESH_MILLIS {
             return Ok(sources);
         }
         Ok(self.refresh().await.unwrap_or(sources))
@@ -100,8 +103,10 @@ impl SourceCache {
 
     fn keep(&self, sources: &Arc<Sources>) {
         let now = self.clock.now();
+        let sources = Some(Arc::clone(sources));
         *self.lock() = Kept {
-            sources: Some(Arc::clone(sources)),
+            sources,
+            loaded_at: Some(now),
             asked_at: Some(now),
         };
     }
@@ -204,6 +209,14 @@ mod tests {
         store.broken.store(true, Ordering::Relaxed);
         clock.0.store(6, Ordering::Relaxed);
         assert_eq!(days(&cache).await, 30);
+        assert_eq!(store.reads.load(Ordering::Relaxed), 2);
+        clock.0.store(7, Ordering::Relaxed);
+        assert_eq!(days(&cache).await, 30);
+        assert_eq!(
+            store.reads.load(Ordering::Relaxed),
+            3,
+            "tried again a minute later"
+        );
         store.hanging.store(true, Ordering::Relaxed);
         clock.0.store(12, Ordering::Relaxed);
         assert_eq!(days(&cache).await, 30);

@@ -158,7 +158,9 @@ macro_rules! config {
             .credentials_provider($connection.credentials.clone())
             .http_client($connection.http_client.clone())
             .timeout_config($connection.timeouts())
-            .retry_config(Connection::retries());
+            .retry_config(Connection::retries())
+            // Our time-outs bound every call; a long poll is not a stalled stream.
+            .stalled_stream_protection($sdk::config::StalledStreamProtectionConfig::disabled());
         config.set_endpoint_url($connection.endpoint.clone());
         config
     }};

@@ -128,8 +128,7 @@ impl Ledger for DynamoDbLedger {
             keys.dedup_by_key(|key| item::key_text(key));
             let mut snapshot = Snapshot::default();
             for item in self.batch_get(keys, Some(HEADS)).await? {
-                let read = item::add_to_snapshot(&item, &mut snapshot);
-                read.map_err(|error| PortError::new(READING, error))?;
+                item::add_to_snapshot(&item, &mut snapshot);
             }
             Ok(snapshot)
         })

@@ -52,11 +52,11 @@ impl Carried {
     #[must_use]
     pub fn inline(bytes: &[u8]) -> Option<Self> {
         if bytes.len() <= MAX_INLINE_BYTES {
-            return Some(Self::Inline(Base64(bytes.to_vec())));
+            return Some(Self::Inline(Base64::encode(bytes)));
         }
         deflate(bytes)
             .filter(|deflated| deflated.len() <= MAX_INLINE_BYTES)
-            .map(|deflated| Self::Deflated(Base64(deflated)))
+            .map(|deflated| Self::Deflated(Base64::encode(&deflated)))
     }
 
     /// Carries a pointer to `bytes`, which the caller puts under `key` first.
@@ -70,23 +70,20 @@ impl Carried {
     }
 }
 
-/// Bytes that are base64 in JSON.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Base64(pub Vec<u8>);
+/// Bytes as base64, which is undone only when the event is run.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Base64(String);
 
-impl Serialize for Base64 {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&STANDARD.encode(&self.0))
+impl Base64 {
+    fn encode(bytes: &[u8]) -> Self {
+        Self(STANDARD.encode(bytes))
     }
-}
 
-impl<'de> Deserialize<'de> for Base64 {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        STANDARD
-            .decode(text.as_bytes())
-            .map(Self)
-            .map_err(serde::de::Error::custom)
+    /// Returns the bytes; `None` for what is no base64.
+    #[must_use]
+    pub fn decode(&self) -> Option<Vec<u8>> {
+        STANDARD.decode(&self.0).ok()
     }
 }
 
@@ -124,12 +121,13 @@ mod tests {
         let small = vec![0_u8; MAX_INLINE_BYTES];
         assert_eq!(
             Carried::inline(&small),
-            Some(Carried::Inline(Base64(small.clone())))
+            Some(Carried::Inline(Base64::encode(&small)))
         );
         let large = vec![b'x'; MAX_INLINE_BYTES + 1];
-        let Some(Carried::Deflated(Base64(deflated))) = Carried::inline(&large) else {
+        let Some(Carried::Deflated(deflated)) = Carried::inline(&large) else {
             panic!("not deflated")
         };
+        let deflated = deflated.decode().unwrap();
         assert_eq!(inflate(&deflated, large.len()).unwrap(), large);
         assert_eq!(inflate(&deflated, large.len() - 1), None);
     }
@@ -161,7 +159,7 @@ mod tests {
         assert!(json.bytes().all(|b| (b' '..0x7f).contains(&b)));
         assert_eq!(
             serde_json::from_str::<Carried>(&json).unwrap(),
-            Carried::Inline(Base64(bytes))
+            Carried::Inline(Base64::encode(&bytes))
         );
     }
 }

@@ -18,7 +18,7 @@ const RESERVED_BYTES: usize = 4 << 10;
 const WORTH_CUTTING_BYTES: usize = 256;
 
 /// The most cut fields that are named.
-const MAX_NAMED: usize = 24;
+const MAX_NAMED: usize = 14;
 
 /// Writes `data` as JSON, the longest texts cut where it would be longer than [`MAX_DATA_BYTES`].
 ///

@@ -123,32 +123,110 @@ pub fn identifier(raw: &RawValue) -> Option<String> {
     text(raw).filter(|id| !id.trim().is_empty())
 }
 
+/// Returns a value without the white space between its tokens: on one line, all else as it was sent.
+#[must_use]
+pub fn compact(raw: &RawValue) -> Box<RawValue> {
+    let mut written = String::with_capacity(raw.get().len());
+    let mut tokens = Tokens(raw.get());
+    while let Some(token) = tokens.next() {
+        written.push_str(token);
+    }
+    RawValue::from_string(written).unwrap_or_else(|_| raw.to_owned())
+}
+
 /// Writes `raw` in one form whatever its white space, key order and escapes: for digests.
 ///
 /// Numbers stay as written. The depth was bounded when the document was parsed.
-pub fn write_canonical(raw: &RawValue, out: &mut String) {
-    let written = raw.get();
-    if let Ok(object) = Object::from_raw(raw) {
-        out.push('{');
-        for (key, value) in object.iter() {
-            out.push_str(&serde_json::Value::from(key).to_string());
-            out.push(':');
-            write_canonical(value, out);
-            out.push(',');
-        }
-        out.push('}');
-    } else if let Ok(list) = serde_json::from_str::<Vec<&RawValue>>(written) {
-        out.push('[');
-        for value in list {
-            write_canonical(value, out);
-            out.push(',');
-        }
-        out.push(']');
-    } else if let Some(text) = text(raw) {
-        out.push_str(&serde_json::Value::from(text).to_string());
-    } else {
-        out.push_str(written);
+#[must_use]
+pub fn canonical(raw: &RawValue) -> String {
+    let mut tokens = Tokens(raw.get());
+    let first = tokens.next().unwrap_or_default();
+    tokens.canonical_value(first)
+}
+
+/// The tokens of a JSON text that was found to be valid: strings with their quotes, punctuation, and
+/// everything else up to the next of them.
+struct Tokens<'a>(&'a str);
+
+impl<'a> Tokens<'a> {
+    fn next(&mut self) -> Option<&'a str> {
+        let text = self.0.trim_start_matches([' ', '\t', '\n', '\r']);
+        let length = match text.chars().next()? {
+            '"' => string_length(text),
+            '{' | '}' | '[' | ']' | ',' | ':' => 1,
+            _ => text
+                .find([' ', '\t', '\n', '\r', '}', ']', ','])
+                .unwrap_or(text.len()),
+        };
+        let (token, rest) = text.split_at_checked(length).unwrap_or((text, ""));
+        self.0 = rest;
+        Some(token)
     }
+
+    /// Reads the value that begins with `first`.
+    fn canonical_value(&mut self, first: &str) -> String {
+        match first {
+            "{" => self.canonical_object(),
+            "[" => self.canonical_list(),
+            scalar => canonical_scalar(scalar),
+        }
+    }
+
+    fn canonical_object(&mut self) -> String {
+        let mut fields: BTreeMap<String, String> = BTreeMap::new();
+        while let Some(token) = self.next() {
+            match token {
+                "}" => break,
+                "," => {}
+                key => {
+                    self.next(); // the colon
+                    let first = self.next().unwrap_or_default();
+                    let value = self.canonical_value(first);
+                    fields.insert(canonical_scalar(key), value);
+                }
+            }
+        }
+        let fields: Vec<_> = fields
+            .into_iter()
+            .map(|(key, value)| key + ":" + &value + ",")
+            .collect();
+        format!("{{{}}}", fields.concat())
+    }
+
+    fn canonical_list(&mut self) -> String {
+        let mut written = "[".to_owned();
+        while let Some(token) = self.next() {
+            match token {
+                "]" => break,
+                "," => {}
+                first => {
+                    written.push_str(&self.canonical_value(first));
+                    written.push(',');
+                }
+            }
+        }
+        written.push(']');
+        written
+    }
+}
+
+fn canonical_scalar(token: &str) -> String {
+    match serde_json::from_str::<String>(token) {
+        Ok(text) => serde_json::Value::from(text).to_string(),
+        Err(_) => token.to_owned(),
+    }
+}
+
+/// The length of the string that `text` begins with, its quotes included.
+fn string_length(text: &str) -> usize {
+    let mut escaped = false;
+    for (place, byte) in text.bytes().enumerate().skip(1) {
+        if byte == b'"' && !escaped {
+            return place.saturating_add(1);
+        }
+        escaped = !escaped && byte == b'\\';
+    }
+    text.len()
 }
 
 /// Returns as much of the beginning of `text` as takes `limit` bytes at most when it is written in
@@ -259,17 +337,27 @@ mod tests {
 
     #[test]
     fn the_canonical_form_ignores_white_space_order_and_escapes() {
-        let canonical = |text: &str| {
-            let mut out = String::new();
-            write_canonical(serde_json::from_str(text).unwrap(), &mut out);
-            out
+        let written = |text: &str| canonical(serde_json::from_str(text).unwrap());
+        assert_eq!(
+            written(r#"{"b":[1, {"c":"\u0041"}],"a":null}"#),
+            written(r#" { "a" : null , "b":[1,{"c":"A"}] }"#)
+        );
+        assert_ne!(written(r#"{"a":"1"}"#), written(r#"{"a":1}"#));
+        assert_ne!(written(r#"{"a":[1,2]}"#), written(r#"{"a":[2,1]}"#));
+    }
+
+    #[test]
+    fn a_compact_value_is_the_same_on_one_line() {
+        let line = |text: &str| {
+            compact(serde_json::from_str(text).unwrap())
+                .get()
+                .to_owned()
         };
         assert_eq!(
-            canonical(r#"{"b":[1, {"c":"\u0041"}],"a":null}"#),
-            canonical(r#" { "a" : null , "b":[1,{"c":"A"}] }"#)
+            line("{ \"a b\" : [ 1e999 , \"\\\" {\\ud800\" ] ,\n\t\"c\":null , \"d\": { } }"),
+            r#"{"a b":[1e999,"\" {\ud800"],"c":null,"d":{}}"#
         );
-        assert_ne!(canonical(r#"{"a":"1"}"#), canonical(r#"{"a":1}"#));
-        assert_ne!(canonical(r#"{"a":[1,2]}"#), canonical(r#"{"a":[2,1]}"#));
+        assert_eq!(line(" true "), "true");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Here is what they are and how a duplicate is told. Reading and writing them is the port
 //! [`crate::ports::Ledger`]; the order of the writes is the consumer's.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::body::Pointer;
 use crate::dedup::DedupKey;
@@ -107,6 +107,8 @@ pub struct Snapshot {
     pub records: HashMap<RecordKey, RecordHead>,
     /// States by their entities; absent ones are not in it.
     pub states: HashMap<Entity, StateItem>,
+    /// Entities with an item that cannot be read: their events cannot be handled, all others can.
+    pub damaged: HashSet<Entity>,
 }
 
 /// What the ledger holds already of an event.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::content;
 use crate::data::{self, Data};
 use crate::envelope::Envelope;
-use crate::json::Object;
+use crate::json::{self, Object};
 use crate::kind::Kind;
 use crate::providers::{self, Element, Meaning};
 use crate::request::Headers;
@@ -101,7 +101,7 @@ fn interpret(envelope: &Envelope, raw: &[u8]) -> Result<Meaning, UnknownProvider
 fn unknown(envelope: &Envelope, element: &Element<'_>) -> Meaning {
     let fields = element.object.iter();
     let extra = fields
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .map(|(name, value)| (name.to_owned(), json::compact(value)))
         .collect();
     let data = data::Unknown {
         reason: envelope.reason.clone(),

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The longest text that is read as a number: 15 digits, a prefix, and what people put between.
+const MAX_WRITTEN_BYTES: usize = 40;
+
 /// A country as two capital letters (ISO 3166-1), which says how to read national numbers.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(transparent)]
@@ -47,6 +50,9 @@ fn international(number: &str) -> Option<String> {
 }
 
 fn national(number: &str, country: &Country) -> Option<String> {
+    if number.len() > MAX_WRITTEN_BYTES {
+        return None;
+    }
     if !number
         .chars()
         .all(|c| c.is_ascii_digit() || " -.()\u{a0}".contains(c))

@@ -4,20 +4,35 @@
 //! by the events' own times, and what one event does not say leaves what another said.
 
 use switchhook_core::data;
+use switchhook_core::kind::Kind;
 use switchhook_core::states::{Call, Outcome};
 
 use crate::router::Event;
 
+/// How far a call is: what a later step says of it is not undone by an earlier one that is told
+/// late, whatever its time.
+const fn step(kind: Kind) -> u8 {
+    match kind {
+        Kind::CallEnded => 4,
+        Kind::CallTransferred => 3,
+        Kind::CallAnswered => 2,
+        _ => 1,
+    }
+}
+
 /// A call was answered.
 pub fn answered(call: &mut Call, event: &Event<'_, data::Call>) {
-    call.outcome.set(Some(Outcome::Answered), event.by_time());
+    call.outcome
+        .set(Some(Outcome::Answered), event.by_rank(step(event.kind())));
     told(call, event);
 }
 
 /// A call was handed on.
 pub fn transferred(call: &mut Call, event: &Event<'_, data::Call>) {
-    call.outcome
-        .set(Some(Outcome::Transferred), event.by_time());
+    call.outcome.set(
+        Some(Outcome::Transferred),
+        event.by_rank(step(event.kind())),
+    );
     told(call, event);
 }
 
@@ -28,7 +43,8 @@ pub fn told(call: &mut Call, event: &Event<'_, data::Call>) {
     call.from.offer(data.from.as_ref(), at);
     call.to.offer(data.to.as_ref(), at);
     call.agent.offer(data.agent.as_ref(), at);
-    call.status.offer(data.status.as_ref(), at);
+    call.status
+        .offer(data.status.as_ref(), event.by_rank(step(event.kind())));
     call.started_at.offer(data.started_at.as_ref(), at);
     call.answered_at.offer(data.answered_at.as_ref(), at);
     call.ended_at.offer(data.ended_at.as_ref(), at);

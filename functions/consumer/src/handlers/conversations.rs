@@ -4,6 +4,7 @@ use switchhook_core::data;
 use switchhook_core::states::Conversation;
 
 use super::keywords::{Wish, wish};
+use super::opt_outs;
 use crate::router::Event;
 
 /// A text came in.
@@ -18,6 +19,7 @@ pub fn received(conversation: &mut Conversation, event: &Event<'_, data::Message
         .set(data.in_reply_to_text.clone(), at);
     conversation.last_inbound_at.set(Some(event.time()), at);
     if let Some(wish) = wish(data.text.as_deref().unwrap_or_default(), event.reading()) {
+        let at = opt_outs::position(wish, event);
         conversation.opted_out.set(Some(wish == Wish::OptOut), at);
     }
     event.mark(

@@ -35,6 +35,9 @@ pub enum Wish {
 #[must_use]
 pub fn wish(text: &str, reading: &Reading) -> Option<Wish> {
     let word = plain(text);
+    if word.is_empty() {
+        return None;
+    }
     let among = |own: &Option<Vec<String>>, defaults: &[&str]| match own {
         Some(own) => own.iter().any(|w| plain(w) == word),
         None => defaults.contains(&word.as_str()),

@@ -12,10 +12,32 @@ use switchhook_core::states::{OptOut, Position};
 use super::keywords::{Wish, wish};
 use crate::router::Event;
 
-/// The accepted order with one bit above it, so that an opt-out is the later one of a tie.
-fn opt_out_first(opted_out: bool, sequence: Sequence) -> Sequence {
+/// The longest name of a channel.
+const MAX_CHANNEL_CHARS: usize = 32;
+
+/// Returns the channel's name as the list has it: one spelling for each, and SMS where the sender's
+/// word is none.
+fn channel(data: &data::MessageReceived) -> String {
+    let word = data
+        .channel
+        .as_deref()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if (1..=MAX_CHANNEL_CHARS).contains(&word.len()) && word.chars().all(plain) {
+        word
+    } else {
+        "sms".to_owned()
+    }
+}
+
+/// Returns the position of a wish: by time, and an opt-out is the later one of a tie.
+pub(super) fn position(wish: Wish, event: &Event<'_, data::MessageReceived>) -> Position {
     const TOP: u32 = u128::BITS.saturating_sub(1);
-    Sequence((u128::from(opted_out) << TOP) | (sequence.0 & (u128::MAX >> 1)))
+    let opt_out_first = u128::from(wish == Wish::OptOut) << TOP;
+    let sequence = Sequence(opt_out_first | (event.sequence().0 & (u128::MAX >> 1)));
+    Position::by_time(event.time(), sequence)
 }
 
 /// Returns the number's place in the list, if the text asks for anything and the number is known.
@@ -29,7 +51,7 @@ pub fn entity(occurrence: &Occurrence) -> Option<Entity> {
         .from
         .as_deref()
         .filter(|number| phone::is_e164(number))?;
-    Some(Entity::opt_out(number, data.channel.as_deref()?))
+    Some(Entity::opt_out(number, &channel(data)))
 }
 
 /// A text that asks to be left alone, or to be texted again.
@@ -38,11 +60,10 @@ pub fn received(item: &mut OptOut, event: &Event<'_, data::MessageReceived>) {
     let Some(wish) = wish(data.text.as_deref().unwrap_or_default(), event.reading()) else {
         return;
     };
-    let opted_out = wish == Wish::OptOut;
-    let at = Position::by_time(event.time(), opt_out_first(opted_out, event.sequence()));
+    let at = position(wish, event);
     item.phone.set(data.from.clone(), at);
-    item.channel.set(data.channel.clone(), at);
-    item.opted_out.set(Some(opted_out), at);
+    item.channel.set(Some(channel(data)), at);
+    item.opted_out.set(Some(wish == Wish::OptOut), at);
     item.since.set(Some(event.time()), at);
     item.source.set(Some(event.source().to_owned()), at);
     event.mark(&mut item.updated_at, &mut item.updated_by, at);

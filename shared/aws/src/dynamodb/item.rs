@@ -194,21 +194,21 @@ pub fn read_record_key(item: &Item) -> Result<RecordKey, ItemError> {
     })
 }
 
-/// Adds a state or the head of a record to a snapshot.
-///
-/// # Errors
-///
-/// When an attribute is missing or of another type.
-pub fn add_to_snapshot(item: &Item, snapshot: &mut Snapshot) -> Result<(), ItemError> {
-    if string(item, "sk")? == STATE {
-        let entity = Entity::from_name(string(item, "pk")?);
-        snapshot.states.insert(entity, read_state(item)?);
+/// Adds a state or the head of a record to a snapshot, or its entity to those that are damaged.
+pub fn add_to_snapshot(item: &Item, snapshot: &mut Snapshot) {
+    let entity = Entity::from_name(string(item, "pk").unwrap_or_default());
+    let is_state = string(item, "sk").is_ok_and(|sort| sort == STATE);
+    let read = if is_state {
+        read_state(item).map(|state| drop(snapshot.states.insert(entity.clone(), state)))
     } else {
-        snapshot
-            .records
-            .insert(read_record_key(item)?, read_head(item)?);
+        read_record_key(item)
+            .and_then(|key| Ok((key, read_head(item)?)))
+            .map(|(key, head)| drop(snapshot.records.insert(key, head)))
+    };
+    if let Err(error) = read {
+        tracing::error!(source = entity.source(), error = %error, "item damaged");
+        snapshot.damaged.insert(entity);
     }
-    Ok(())
 }
 
 fn raw(item: &Item) -> Result<RawBody, ItemError> {

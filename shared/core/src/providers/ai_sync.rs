@@ -240,10 +240,11 @@ fn numbers_key(data: &Object<'_>, element: &Element<'_>) -> Option<String> {
 
 /// The key of what may rightly happen again with the same data.
 fn repeatable(event: &Event, timestamp: &[u8], element: &Element<'_>) -> DedupKey {
-    let mut canonical = String::new();
-    if let Some(data) = element.object.get("data") {
-        json::write_canonical(data, &mut canonical);
-    }
+    let canonical = element
+        .object
+        .get("data")
+        .map(json::canonical)
+        .unwrap_or_default();
     let parts = [event.name.as_bytes(), timestamp, canonical.as_bytes()];
     DedupKey::new(&parts, Window::Secs(RETRY_HORIZON_SECS))
 }
@@ -269,7 +270,19 @@ fn contact_object<'a>(element: &Element<'a>) -> Object<'a> {
     data_object(flat).unwrap_or_else(|| flat.clone())
 }
 
-fn contact(mut top: Fields<'_>, element: &Element<'_>) -> Data {
+/// The contact's own names: where they have another type than they should, they are no custom fields.
+const CONTACT_NAMES: &[&str] = &[
+    "name",
+    "phone_number",
+    "phone",
+    "email",
+    "powelist_id",
+    "powerlist_id",
+];
+/// Names of the envelope, where it is flat.
+const ENVELOPE_NAMES: &[&str] = &["event", "timestamp", "webhook_id", "metadata", "signature"];
+
+fn contact(top: Fields<'_>, element: &Element<'_>) -> Data {
     let object = contact_object(element);
     let nested = object.get("data").is_none() && element.object.get("data").is_some();
     let mut fields = Fields::new(object, element.reading);
@@ -290,25 +303,17 @@ fn contact(mut top: Fields<'_>, element: &Element<'_>) -> Data {
         }),
         ..data::Contact::default()
     };
-    let envelope = if nested {
-        data.fields = custom(fields.rest());
-        top.object(&["data"]);
-        top.rest()
-    } else {
-        let mut own = Fields::new(Object::default(), element.reading).rest();
-        let mut rest = fields.rest();
-        for name in ["event", "timestamp", "webhook_id", "metadata", "signature"] {
-            own.extend(rest.remove_entry(name));
-        }
-        data.fields = custom(rest);
-        own
-    };
-    data.extra = envelope;
+    let mut custom = fields.rest();
+    let own_envelope = if nested { &[][..] } else { ENVELOPE_NAMES };
+    for name in CONTACT_NAMES.iter().chain(own_envelope) {
+        data.extra.extend(custom.remove_entry(*name));
+    }
+    if nested {
+        data.extra
+            .extend(top.rest().into_iter().filter(|(name, _)| name != "data"));
+    }
+    data.fields = (!custom.is_empty()).then_some(custom);
     data.into()
-}
-
-fn custom(fields: data::Extra) -> Option<data::Extra> {
-    (!fields.is_empty()).then_some(fields)
 }
 
 /// Several texts as one line; the parts stay where they are, since the line does not tell them apart.

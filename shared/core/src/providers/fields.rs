@@ -85,7 +85,7 @@ impl<'a> Fields<'a> {
     /// An object, kept as it was sent.
     pub(super) fn object(&mut self, names: &[&str]) -> Option<Box<RawValue>> {
         self.take(names, |raw| {
-            raw.get().starts_with('{').then(|| raw.to_owned())
+            raw.get().starts_with('{').then(|| json::compact(raw))
         })
     }
 
@@ -119,7 +119,7 @@ impl<'a> Fields<'a> {
     pub(super) fn rest(self) -> Extra {
         self.left
             .iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .map(|(name, value)| (name.to_owned(), json::compact(value)))
             .collect()
     }
 }
