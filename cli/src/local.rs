@@ -130,7 +130,14 @@ pub async fn run(options: Options) -> Result<(), LocalError> {
         .as_ref()
         .map(|l| format!("http://{}", address(l, 0)));
     welcome::print(&sources, &url, config.as_deref(), aws_url.as_deref());
-    serve(stack, listener, aws_listener, signal).await;
+    serve(
+        stack,
+        sources.retention_days,
+        listener,
+        aws_listener,
+        signal,
+    )
+    .await;
     welcome::goodbye();
     Ok(())
 }
@@ -164,6 +171,7 @@ fn signalled() -> io::Result<impl Future<Output = ()>> {
 /// Serves until the signal: first no new requests, then no new batches, then the end.
 async fn serve(
     stack: Arc<Stack>,
+    retention_days: u16,
     listener: TcpListener,
     aws_listener: Option<TcpListener>,
     signal: impl Future<Output = ()>,
@@ -173,7 +181,7 @@ async fn serve(
     for _ in 0..POLLERS {
         tasks.spawn(poll(Arc::clone(&stack), stopped.clone()));
     }
-    tasks.spawn(sweep(Arc::clone(&stack), stopped.clone()));
+    tasks.spawn(sweep(Arc::clone(&stack), retention_days, stopped.clone()));
     if let Some(listener) = aws_listener {
         let (queues, database) = (stack.queues().clone(), stack.database().clone());
         let stop = wait_for(stopped.clone());
@@ -211,13 +219,11 @@ async fn poll(stack: Arc<Stack>, stopped: watch::Receiver<bool>) {
     }
 }
 
-/// `DynamoDB` forgets by itself what is past its time; the laptop's has to be told.
-async fn sweep(stack: Arc<Stack>, stopped: watch::Receiver<bool>) {
+/// `DynamoDB` and S3 forget by themselves what is past its time; the laptop's have to be told.
+async fn sweep(stack: Arc<Stack>, retention_days: u16, stopped: watch::Receiver<bool>) {
     loop {
-        let database = stack.database().clone();
-        let swept = tokio::task::spawn_blocking(move || database.sweep_ttl()).await;
-        if let Ok(Err(error)) = swept {
-            tracing::warn!(error = %error, "expired records not forgotten");
+        if let Err(error) = stack.sweep(retention_days).await {
+            tracing::warn!(error = %Report(&error), "expired data not forgotten");
         }
         tokio::select! {
             () = wait_for(stopped.clone()) => return,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use switchhook_core::ports::{BodyStore, PortError, PortFuture};
+use switchhook_core::time::Timestamp;
 
 /// A folder that keeps bodies.
 #[derive(Clone, Debug)]
@@ -18,6 +19,27 @@ impl FileBodies {
     #[must_use]
     pub const fn new(folder: PathBuf) -> Self {
         Self { folder }
+    }
+
+    /// Deletes the bodies that were put before a time: no record points to them any more.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be read or a file not be deleted.
+    pub fn forget_before(&self, time: Timestamp) -> io::Result<()> {
+        if !self.folder.exists() {
+            return Ok(());
+        }
+        for source in fs::read_dir(&self.folder)? {
+            for body in fs::read_dir(source?.path())? {
+                let body = body?;
+                let modified = Timestamp::try_from(body.metadata()?.modified()?);
+                if modified.is_ok_and(|modified| modified < time) {
+                    fs::remove_file(body.path())?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Keys are ours, `{source}/{event id}`: no part of one leads out of the folder.
@@ -87,6 +109,21 @@ fn write(path: &Path, body: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn only_bodies_from_before_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let bodies = FileBodies::new(folder.path().join("bodies"));
+        bodies.forget_before(Timestamp::UNIX_EPOCH).unwrap();
+        bodies
+            .put("voice/1.0", Bytes::from_static(b"x"))
+            .await
+            .unwrap();
+        bodies.forget_before(Timestamp::UNIX_EPOCH).unwrap();
+        assert!(bodies.get("voice/1.0").await.unwrap().is_some());
+        bodies.forget_before(Timestamp::MAX).unwrap();
+        assert!(bodies.get("voice/1.0").await.unwrap().is_none());
+    }
 
     #[tokio::test]
     async fn bodies_are_kept_and_keys_do_not_lead_out() {

@@ -15,11 +15,12 @@ use consumer::routes::routes;
 use dynoxide::Database;
 use ingress::service::Ingress;
 use ingress::sources::SourceCache;
+use jiff::SignedDuration;
 use switchhook_aws::connection::{Connection, Patience};
 use switchhook_aws::dynamodb::{DynamoDbLedger, TIME_INDEX};
 use switchhook_aws::sqs::SqsQueue;
 use switchhook_core::ports::SourceStore;
-use switchhook_core::time::Clock;
+use switchhook_core::time::{Clock, Timestamp};
 
 use super::bodies::FileBodies;
 use super::data_dir::DataDir;
@@ -46,6 +47,9 @@ pub enum StackError {
     /// The ledger's file.
     #[error("the ledger cannot be opened")]
     Ledger(#[from] dynoxide::DynoxideError),
+    /// The folder of large bodies.
+    #[error("large bodies cannot be forgotten")]
+    Bodies(#[source] std::io::Error),
     /// A queue or the table cannot be made.
     #[error("{making} cannot be made")]
     Make {
@@ -87,6 +91,8 @@ pub struct Stack {
     ingress: Ingress,
     poller: Poller,
     ledger: DynamoDbLedger,
+    bodies: FileBodies,
+    clock: Arc<dyn Clock>,
     queues: Queues,
     database: Database,
     sqs: aws_sdk_sqs::Client,
@@ -119,7 +125,8 @@ impl Stack {
             Connection::in_process(dynamodb::http_client(database.clone()), Patience::CONSUMER);
         create_table(&dynamodb.dynamodb()).await?;
         let ledger = DynamoDbLedger::new(dynamodb.dynamodb(), TABLE.to_owned());
-        let bodies = Arc::new(FileBodies::new(data.bodies()));
+        let files = FileBodies::new(data.bodies());
+        let bodies = Arc::new(files.clone());
 
         let sqs = Connection::in_process(sqs::http_client(queues.clone()), Patience::INGRESS).sqs();
         let (queue_url, dead_letter_url) = create_queues(&sqs).await?;
@@ -137,11 +144,18 @@ impl Stack {
         );
         let consumer = Consumer::new(committer, queue, dead_letters, Arc::clone(&parts.clock));
         let long_polls = Connection::in_process(sqs::http_client(queues.clone()), poller::PATIENCE);
-        let poller = Poller::new(long_polls.sqs(), queue_url, consumer, parts.clock);
+        let poller = Poller::new(
+            long_polls.sqs(),
+            queue_url,
+            consumer,
+            Arc::clone(&parts.clock),
+        );
         Ok(Self {
             ingress,
             poller,
             ledger,
+            bodies: files,
+            clock: parts.clock,
             queues,
             database,
             sqs,
@@ -177,6 +191,29 @@ impl Stack {
     #[must_use]
     pub const fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// Forgets records past their time, and large bodies that no record or message points to any
+    /// more: those outlive their records by as long as a message may wait in both queues.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read or deleted.
+    pub async fn sweep(&self, retention_days: u16) -> Result<(), StackError> {
+        let days = SignedDuration::from_hours(
+            i64::from(retention_days)
+                .saturating_add(28)
+                .saturating_mul(24),
+        );
+        let before = self.clock.now().checked_sub(days).unwrap_or(Timestamp::MIN);
+        let (database, bodies) = (self.database.clone(), self.bodies.clone());
+        let swept = tokio::task::spawn_blocking(move || {
+            database.sweep_ttl()?;
+            bodies.forget_before(before).map_err(StackError::Bodies)
+        });
+        swept
+            .await
+            .map_err(|error| StackError::Bodies(error.into()))?
     }
 
     /// Runs the consumer until no message is visible.
