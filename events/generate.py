@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes the known-answer cases below this folder; `--check` only tells whether they are as it would.
 
-Whatever a case expects was worked out by hand from the documents (the design, the provider's own page
-and `facts.md`), never by running our Rust code. Python 3.11 and its standard library are all it takes.
+Whatever a case expects was worked out by hand from the documents (the README and the provider's own
+pages), never by running our Rust code. Python 3.11 and its standard library are all it takes.
 """
 
 import sys

@@ -50,7 +50,7 @@ def signatures():
     let_in("secret-not-ascii", "A secret is its UTF-8.", sources=sources(f'secrets = ["{odd}"]'), secret=odd)
     long = "s" * 200
     let_in("secret-longer-than-a-block", "A secret longer than a block of SHA-256.", sources=sources(f'secrets = ["{long}"]'), secret=long)
-    # The vector of `facts.md`, also computed with openssl.
+    # Also computed with openssl.
     vector = '{"event":"call.ended","timestamp":"2026-02-03T04:05:06.007Z","data":{"call_id":"call_1"}}'
     at = "2026-02-03T04:05:06.007Z"
     known = "e35b000cec9cc1f78b34d31ea6c2a9275a5c908d3d8a15da6792c0a6f7416b94"

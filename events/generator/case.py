@@ -172,7 +172,7 @@ def unrecognised(body, reason, extra, **more) -> dict:
     return accepted(unknown("unrecognised", body, reason, extra, **more))
 
 
-# The shapes of `data`: every name of the design, null unless it is told.
+# The shapes of `data`: every name that there is, null unless it is told.
 
 
 def _shape(names: str):

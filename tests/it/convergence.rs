@@ -282,7 +282,7 @@ fn every_handler_converges() {
     }
 }
 
-/// Every status of the design, told at any times: the highest rank wins, and what is final stays so.
+/// Every status, told at any times: the highest rank wins, and what is final stays so.
 #[test]
 fn a_status_never_goes_back_from_a_final_one() {
     let sources = sources();

@@ -30,13 +30,11 @@ pub(super) fn print(sources: &Sources, url: &str, config: Option<&Path>, aws_url
     for source in sources.iter() {
         say!("\n  {}  ({})", source.name, source.provider.name());
         say!("  {url}{}", urls::shown_path(source));
-        match config {
-            Some(_) => say!(
-                "  try it: switchhook send {} {}",
-                source.name,
-                example(source)
-            ),
-            None => print_curl(source, url),
+        if let Some(example) = samples::of(source.provider.name()).first() {
+            match config {
+                Some(_) => say!("  try it: switchhook send {} {}", source.name, example.name),
+                None => print_curl(source, url),
+            }
         }
     }
     say!("\nSee what arrived: switchhook events. Stop with Ctrl-C.\n");
@@ -44,12 +42,6 @@ pub(super) fn print(sources: &Sources, url: &str, config: Option<&Path>, aws_url
 
 pub(super) fn goodbye() {
     say!("Stopped. What was in flight is kept for the next start.");
-}
-
-fn example(source: &Source) -> &'static str {
-    samples::of(source.provider.name())
-        .first()
-        .map_or("", |sample| sample.name)
 }
 
 fn print_curl(source: &Source, url: &str) {

@@ -202,7 +202,7 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// The providers that the design names and that are not built yet.
+/// The providers that are planned and not built yet.
 pub(crate) const NOT_BUILT_YET: &[&str] = &[
     "cellcast",
     "cloudcontactai",

@@ -39,7 +39,7 @@ pub enum DeliveryStatus {
 }
 
 impl DeliveryStatus {
-    /// The ranks of the design; those between [`Self::Sent`] and [`Self::Delivered`] leave room for
+    /// The rank; those between [`Self::Sent`] and [`Self::Delivered`] leave room for
     /// the other final ones.
     #[must_use]
     pub const fn rank(self) -> u8 {

@@ -12,7 +12,7 @@ macro_rules! kinds {
         pub enum Kind { $($(#[$doc])* #[serde(rename = $name)] $variant),* }
 
         impl Kind {
-            /// Every kind, in alphabetical order of the list in the design.
+            /// Every kind, in alphabetical order.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
             /// Returns the name that users see, such as `call.ended`.

@@ -73,9 +73,16 @@ fn all_providers_of_the_design_parse_and_those_to_come_say_so() {
             "line 2: source `a`: `provider`: this provider is not built yet",
         );
     }
+    let known: Vec<_> = providers::ALL
+        .iter()
+        .map(|p| format!("`{}`", p.name()))
+        .collect();
     refused(
         "[sources.a]\nprovider = \"twilio\"",
-        "line 2: source `a`: `provider`: no such provider; there is `ai-sync`",
+        &format!(
+            "line 2: source `a`: `provider`: no such provider; there is {}",
+            known.join(", ")
+        ),
     );
 }
 
