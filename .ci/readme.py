@@ -8,6 +8,7 @@ that cannot run here are marked ```text.
 import os
 import pathlib
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -34,8 +35,7 @@ def start(command: str, clone: pathlib.Path, env: dict[str, str]) -> subprocess.
     """Starts the receiver and waits until it listens."""
     log = clone / "local.log"
     process = subprocess.Popen(
-        command, shell=True, cwd=clone, env=env, stdout=log.open("w"), stderr=subprocess.STDOUT,
-        start_new_session=True,
+        shlex.split(command), cwd=clone, env=env, stdout=log.open("w"), stderr=subprocess.STDOUT
     )
     deadline = time.monotonic() + START_SECONDS
     while "Stop with Ctrl-C" not in log.read_text():
@@ -47,7 +47,7 @@ def start(command: str, clone: pathlib.Path, env: dict[str, str]) -> subprocess.
 
 
 def stop(process: subprocess.Popen) -> None:
-    os.killpg(process.pid, signal.SIGINT)
+    process.send_signal(signal.SIGINT)
     if process.wait(STOP_SECONDS) != 0:
         sys.exit(f"the receiver ended with {process.returncode}")
 
