@@ -31,6 +31,7 @@ pub struct Request {
     /// The path, without the query.
     pub path: String,
     /// The query, without its question mark.
+    #[serde(default)]
     pub query: String,
     /// The headers; a name may come more than once.
     pub headers: Vec<(String, String)>,
