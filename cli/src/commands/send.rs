@@ -207,11 +207,14 @@ type HttpClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// A client that trusts what this machine trusts.
 fn client() -> std::io::Result<HttpClient> {
+    let mut tcp = HttpConnector::new();
+    tcp.set_nodelay(true); // a small request must not wait for an acknowledgement
+    tcp.enforce_http(false);
     let connector = HttpsConnectorBuilder::new()
         .with_provider_and_native_roots(rustls::crypto::ring::default_provider())?
         .https_or_http()
         .enable_http1()
-        .build();
+        .wrap_connector(tcp);
     Ok(Client::builder(TokioExecutor::new()).build(connector))
 }
 

@@ -37,6 +37,8 @@ pub(super) async fn serve<A, F>(
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
+                    // A small answer must not wait for an acknowledgement.
+                    let _ = stream.set_nodelay(true);
                     connections.spawn(connection(stream, peer, answer.clone(), closed.clone()));
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
