@@ -87,6 +87,17 @@ mod tests {
     }
 
     #[test]
+    fn a_text_without_letters_is_no_wish_whatever_the_words_are() {
+        let own = Reading {
+            opt_out_words: Some(vec!["STOP".into(), "🛑".into()]),
+            ..Reading::default()
+        };
+        for text in ["👍", "", "?!", "🛑"] {
+            assert_eq!(wish(text, &own), None, "{text}");
+        }
+    }
+
+    #[test]
     fn own_words_replace_the_defaults() {
         let own = Reading {
             opt_out_words: Some(vec!["Arrêt".into()]),
