@@ -134,9 +134,9 @@ impl Consumer {
             let delay_secs = if self.is_late(deadline) {
                 Some(0)
             } else {
-                self.run(&message, envelope, &mut snapshot, deadline)
-                    .await
-                    .err()
+                let run = self.run(&message, envelope, &mut snapshot);
+                let ran = tokio::time::timeout(self.remaining(deadline), run).await;
+                ran.unwrap_or_else(|_| out_of_time(&message)).err()
             };
             if let Some(delay_secs) = delay_secs {
                 let rest = left.map(|entry| entry.message);
@@ -160,7 +160,6 @@ impl Consumer {
         message: &Message,
         envelope: Result<Envelope, Misplaced>,
         snapshot: &mut Snapshot,
-        deadline: Timestamp,
     ) -> Result<(), u32> {
         let about = About::of(message, envelope.as_ref().ok());
         let commit = async {
@@ -169,12 +168,7 @@ impl Consumer {
                 .commit(envelope, message.sequence, snapshot)
                 .await
         };
-        let commit = AssertUnwindSafe(commit).catch_unwind();
-        let Ok(committed) = tokio::time::timeout(self.remaining(deadline), commit).await else {
-            about.log_error("time", &OutOfTime);
-            return Err(backoff_secs(message));
-        };
-        match committed {
+        match AssertUnwindSafe(commit).catch_unwind().await {
             Ok(Ok(outcome)) => about.log(outcome),
             Ok(Err(HandleError::Terminal { reason, source })) => {
                 let error = HandleError::Terminal { reason, source };
@@ -235,9 +229,14 @@ impl Consumer {
 #[error("the handler panicked")]
 struct Panicked;
 
-#[derive(Debug, thiserror::Error)]
-#[error("the function's time is up: it is tried again")]
-struct OutOfTime;
+/// What a run that was broken off comes to: as after a crash, the event comes again.
+fn out_of_time(message: &Message) -> Result<(), u32> {
+    tracing::error!(
+        message_id = message.id,
+        "event not finished in the function's time"
+    );
+    Err(backoff_secs(message))
+}
 
 impl Entry {
     fn new(message: Message) -> Self {

@@ -137,6 +137,30 @@ async fn with_no_time_left_nothing_is_started_and_everything_comes_again() {
     }
 }
 
+/// A write that never answers takes the time of its own group, not the answer for the batch.
+#[tokio::test]
+async fn what_hangs_is_broken_off_in_time_and_the_other_groups_commit() {
+    let rig = Rig::open().await;
+    rig.post(&call("started", "call_1", 1)).await;
+    rig.post(&call("started", "call_2", 1)).await;
+    let messages = rig.receive().await;
+    rig.ledger.fail_at(1, Fault::Hang);
+    let failed = rig.run_until(batch(&messages), rig.deadline(3)).await;
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    let mut recorded = 0;
+    for id in ["call_1", "call_2"] {
+        recorded += rig.records(&format!("voice/call/{id}")).await.len();
+    }
+    assert_eq!(recorded, 1);
+    rig.delete_done(messages, &failed).await;
+    let delays = rig.redelivery.take_delays();
+    rig.test.clock.advance(delays[0].1.into());
+    rig.settle().await;
+    for id in ["call_1", "call_2"] {
+        assert_eq!(rig.records(&format!("voice/call/{id}")).await.len(), 1);
+    }
+}
+
 /// Whoever is asked for everything again deletes nothing.
 #[tokio::test]
 async fn a_ledger_that_cannot_be_read_fails_the_whole_batch() {
