@@ -18,15 +18,21 @@ from generator.case import CASES
 from generator.text import write
 
 HERE = Path(__file__).resolve().parent
+MODULES = (
+    ai_sync_access,
+    ai_sync_bodies,
+    ai_sync_events,
+    ai_sync_fields,
+)
 
 
 def files() -> dict[Path, bytes]:
     """Every file that belongs here, by its path."""
-    for module in (ai_sync_events, ai_sync_fields, ai_sync_bodies, ai_sync_access):
+    for module in MODULES:
         module.add_cases()
     written = {}
     for case in CASES:
-        folder = HERE / "ai-sync" / case.name
+        folder = HERE / case.provider / case.name
         written[folder / "request.json"] = write(case.request()).encode()
         written[folder / "sources.toml"] = case.sources.encode()
         written[folder / "expected.json"] = write(case.expected).encode()
@@ -37,8 +43,13 @@ def files() -> dict[Path, bytes]:
     return written
 
 
+def provider_folders() -> list[Path]:
+    others = ("generator", "lambda", "__pycache__")
+    return [path for path in sorted(HERE.iterdir()) if path.is_dir() and path.name not in others]
+
+
 def on_disk() -> set[Path]:
-    found = {path for path in (HERE / "ai-sync").rglob("*") if path.is_file()}
+    found = {path for folder in provider_folders() for path in folder.rglob("*") if path.is_file()}
     return found | set((HERE / "lambda").glob("*.json"))
 
 
@@ -64,7 +75,7 @@ def main() -> int:
     for path, content in wanted.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    for folder in (HERE / "ai-sync").iterdir():
+    for folder in (case for provider in provider_folders() for case in provider.iterdir()):
         if not any(folder.iterdir()):
             shutil.rmtree(folder)
     print(f"{len(CASES)} cases, {len(wanted)} files")

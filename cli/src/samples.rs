@@ -1,15 +1,18 @@
 //! Sample deliveries, built and signed as the provider would.
 //!
-//! Signing here is not the verifier's code: it uses another HMAC, so that the two check each other.
+//! Signing here is not the verifier's code: see [`signing`].
 
-use ring::hmac;
 use switchhook_core::config::Source;
+use switchhook_core::dedup;
 use switchhook_core::time::Timestamp;
 
 use crate::secrets::{self, NoRandomness};
 use crate::urls;
 
 mod ai_sync;
+pub(crate) mod signing;
+
+const JSON: &str = "application/json";
 
 /// One sample of a provider.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +22,7 @@ pub struct Sample {
     /// The slug of the URL, where it has one.
     slug: Option<&'static str>,
     content_type: &'static str,
-    /// The body, with `{id}`, `{at}` and `{number}` in it.
+    /// The body, with the placeholders of [`Variation::fill`] in it.
     template: &'static str,
 }
 
@@ -32,6 +35,22 @@ pub struct Variation {
     pub number: u32,
     /// The time of what happened.
     pub at: Timestamp,
+}
+
+impl Variation {
+    /// Puts what differs in the place of `{id}` (a text), `{serial}` (a whole number), `{hex}` (24 hex
+    /// digits), `{number}` (seven digits) and `{at}` (RFC 3339).
+    fn fill(&self, template: &str) -> String {
+        let mut hex = dedup::sha256_hex(self.id.as_bytes());
+        hex.truncate(24);
+        let serial = u64::from(self.number).saturating_add(10_000_000);
+        template
+            .replace("{id}", &self.id)
+            .replace("{serial}", &serial.to_string())
+            .replace("{hex}", &hex)
+            .replace("{number}", &format!("{:07}", self.number))
+            .replace("{at}", &self.at.to_string())
+    }
 }
 
 impl Default for Variation {
@@ -69,32 +88,18 @@ pub fn of(provider: &str) -> &'static [Sample] {
 /// Builds and signs a sample as a source would send it.
 #[must_use]
 pub fn build(sample: &Sample, source: &Source, variation: &Variation) -> Delivery {
-    let body = sample
-        .template
-        .replace("{id}", &variation.id)
-        .replace("{at}", &variation.at.to_string())
-        .replace("{number}", &format!("{:07}", variation.number));
+    let body = variation.fill(sample.template);
     let slug = sample
         .slug
         .map(|slug| format!("/{slug}"))
         .unwrap_or_default();
     let mut headers = vec![("content-type", sample.content_type.to_owned())];
-    if let Some(secret) = source.secrets.first() {
-        headers.push((
-            "x-webhook-signature",
-            hmac_sha256(secret.as_bytes(), body.as_bytes()),
-        ));
-    }
+    headers.extend(signing::headers(source, &body, variation));
     Delivery {
         path: format!("{}{slug}", urls::path(source)),
         headers,
         body: body.into_bytes(),
     }
-}
-
-fn hmac_sha256(secret: &[u8], body: &[u8]) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-    format!("sha256={}", hex::encode(hmac::sign(&key, body)))
 }
 
 /// Returns text that makes ids of this run differ from those of any other.
@@ -121,14 +126,48 @@ pub fn first_number() -> Result<u32, NoRandomness> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use switchhook_core::providers;
 
     #[test]
-    fn the_signature_is_the_known_one() {
-        // facts of the provider: computed by openssl
-        let body = r#"{"event":"call.ended","timestamp":"2026-02-03T04:05:06.007Z","data":{"call_id":"call_1"}}"#;
+    fn every_provider_has_samples_of_different_names_that_a_shell_can_quote() {
+        for provider in providers::ALL {
+            let samples = of(provider.name());
+            let mut names: Vec<_> = samples.iter().map(|sample| sample.name).collect();
+            names.sort_unstable();
+            names.dedup();
+            assert!(!names.is_empty(), "{}", provider.name());
+            assert_eq!(names.len(), samples.len(), "{}", provider.name());
+            for sample in samples {
+                assert!(!sample.template.contains('\''), "{}", sample.name);
+            }
+        }
+    }
+
+    #[test]
+    fn samples_that_say_json_are_json() {
+        for provider in providers::ALL {
+            for sample in of(provider.name()) {
+                let body = Variation::default().fill(sample.template);
+                let read: Result<serde_json::Value, _> = serde_json::from_str(&body);
+                assert_eq!(read.is_ok(), sample.content_type == JSON, "{}", sample.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_differs_differs_everywhere() {
+        let template = "{id} {serial} {hex} {number} {at}";
+        let one = Variation::default();
+        let other = Variation {
+            id: "x1".into(),
+            number: 7,
+            at: Timestamp::UNIX_EPOCH,
+        };
         assert_eq!(
-            hmac_sha256(b"example-secret", body.as_bytes()),
-            "sha256=e35b000cec9cc1f78b34d31ea6c2a9275a5c908d3d8a15da6792c0a6f7416b94"
+            other.fill(template),
+            "x1 10000007 ec31682fde561917952ff78a 0000007 1970-01-01T00:00:00Z"
         );
+        let (one, other) = (one.fill(template), other.fill(template));
+        assert!(one.split(' ').zip(other.split(' ')).all(|(a, b)| a != b));
     }
 }

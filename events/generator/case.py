@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from .digest import WINDOW_SECS, canonical, dedup_key, digest, slot
+from .digest import canonical, dedup_key, digest, slot
 from .text import Raw, parse
 
 RECEIVED_AT = "2026-02-03T04:05:06.789Z"
@@ -47,20 +47,32 @@ class Recipe:
 
 
 @dataclass
+class Credential:
+    """The header that lets a case in."""
+
+    header: str
+    foreign: str
+    """What would stand there if another source's secret had made it."""
+    covers_body: bool = True
+    """Whether it must not let in any other body."""
+
+
+@dataclass
 class Case:
     name: str
     about: str
     body: bytes
     expected: dict
     headers: list
+    provider: str = "ai-sync"
     path: str = "/webhooks/voice"
     query: str = ""
     method: str = "POST"
     peer: str | None = "192.0.2.10"
     sources: str = SOURCES
     recipe: Recipe | None = None
-    signed: bool = False
-    """Whether its signature is what lets it in: then it can be tampered with."""
+    credential: "Credential | None" = None
+    """The header that lets it in, if one does: then it can be tampered with."""
 
     def request(self) -> dict:
         request = {"method": self.method, "path": self.path, "query": self.query, "headers": self.headers}
@@ -69,32 +81,40 @@ class Case:
             request["peer"] = self.peer
         if self.recipe:
             request["body_recipe"] = self.recipe.json()
-        if self.signed:
-            request["foreign_signature"] = "sha256=" + sign(self.body, OTHER_SECRET)
+        if self.credential:
+            request["credential"] = vars(self.credential)
         return request
 
 
 CASES: list[Case] = []
 
 
-def add(name, about, body, expected, *, signature="", secret=SECRET, content_type=JSON, headers=(), **more):
-    """Adds a case. `signature` is a header's value, `None` for no such header; else it is made."""
+def add_case(provider, name, about, body, expected, headers, **more):
+    """Adds a case of any provider, with all of its headers."""
     recipe = body if isinstance(body, Recipe) else None
     body = recipe.body() if recipe else body.encode() if isinstance(body, str) else body
-    made = signature == ""
+    if any((case.provider, case.name) == (provider, name) for case in CASES):
+        raise ValueError(f"two cases of {provider} are called {name}")
+    expected = {"about": about, **expected}
+    lines = [list(header) for header in headers]
+    CASES.append(Case(name, about, body, expected, lines, provider=provider, recipe=recipe, **more))
+
+
+def add(name, about, body, expected, *, signature="", secret=SECRET, content_type=JSON, headers=(), **more):
+    """Adds a case of AI Sync. `signature` is a header's value, `None` for no such header; else it is made."""
+    bytes_ = body.body() if isinstance(body, Recipe) else body.encode() if isinstance(body, str) else body
     lines = [["Content-Type", content_type]] if content_type else []
     lines += [["User-Agent", "AISync-Webhooks/1.0"]]
-    if made:
-        lines.append(["X-Webhook-Signature", "sha256=" + sign(body, secret)])
+    if signature == "":
+        lines.append(["X-Webhook-Signature", "sha256=" + sign(bytes_, secret)])
     elif signature is not None:
         lines.append(["X-Webhook-Signature", signature])
     lines += [list(header) for header in headers]
-    if any(case.name == name for case in CASES):
-        raise ValueError(f"two cases are called {name}")
-    proven = any(line[0].lower() == "x-webhook-signature" for line in lines)
-    signed = expected["status"] == 200 and proven and "unsigned" not in more.get("sources", "")
-    case = Case(name, about, body, {"about": about, **expected}, lines, recipe=recipe, signed=signed, **more)
-    CASES.append(case)
+    proven = [line[0] for line in lines if line[0].lower() == "x-webhook-signature"]
+    if expected["status"] == 200 and proven and "unsigned" not in more.get("sources", ""):
+        foreign = "sha256=" + sign(bytes_, OTHER_SECRET)
+        more["credential"] = Credential(proven[0], foreign)
+    add_case("ai-sync", name, about, body, expected, lines, **more)
 
 
 def sign(body: bytes, secret: str = SECRET) -> str:
@@ -116,8 +136,17 @@ METHOD_NOT_ALLOWED = refused(405, "method_not_allowed", allow="POST")
 
 
 def accepted(event: dict, states: dict | None = None) -> dict:
-    expected = {"status": 200, "answer": {"received": True, "events": 1}, "events": [event]}
+    return accepted_all([event], states)
+
+
+def accepted_all(events: list[dict], states: dict | None = None) -> dict:
+    expected = {"status": 200, "answer": {"received": True, "events": len(events)}, "events": events}
     return expected | ({"states": states} if states is not None else {})
+
+
+def element(event: dict, index: int, raw: str) -> dict:
+    """An event that is one of several of its delivery: which one, and its exact text."""
+    return event | {"index": index, "raw": raw}
 
 
 def event(kind, entity, record, data, *, provider_event, occurred_at=None, cut=None) -> dict:
@@ -132,9 +161,9 @@ def once(*parts: str) -> str:
     return dedup_key(*parts)
 
 
-def within_window(*parts: str | bytes) -> str:
-    """The record of what may rightly happen again."""
-    return f"{dedup_key(*parts)}#{slot(ACCEPTED_AT_MS)}"
+def within_window(*parts: str | bytes, window_secs: int = 2 * 60 * 60) -> str:
+    """The record of what may rightly happen again; AI Sync's window is two hours."""
+    return f"{dedup_key(*parts)}#{slot(ACCEPTED_AT_MS, window_secs)}"
 
 
 def repeatable(name: str, body: str, *, timed: bool = True) -> str:
@@ -156,12 +185,15 @@ def contact_record(slug: str, body: bytes | str) -> str:
     return within_window(slug, hashlib.sha256(body).hexdigest())
 
 
-def unknown(kind, body, reason, extra=None, *, slug="", provider_event=None, source="voice") -> dict:
+def unknown(
+    kind, body, reason, extra=None, *, slug="", provider_event=None, source="voice", window_secs=2 * 60 * 60
+) -> dict:
     """`unrecognised` and `unreadable`: about a delivery, known by its slug and bytes."""
     body = body.encode() if isinstance(body, str) else body
     entity = f"{source}/delivery/{digest(slug.encode(), body)}"
     data = {"reason": reason, "extra": extra or {}}
-    return event(kind, entity, within_window(kind), data, provider_event=provider_event)
+    record = within_window(kind, window_secs=window_secs)
+    return event(kind, entity, record, data, provider_event=provider_event)
 
 
 def unreadable(body, reason, **more) -> dict:
@@ -191,6 +223,11 @@ call = _shape(
 )
 message_received = _shape("from to text in_reply_to_text channel")
 message_status = _shape("status status_raw final from to text segments price error_code reason")
+email_status = _shape("status to from subject reason")
+call_disposition = _shape("disposition note")
+call_recording = _shape("recordings")
+opted_out = _shape("phone email channel method")
+contact_list = _shape("name size")
 contact = _shape("name phone email address lists fields")
 agent = _shape("name status metrics")
 campaign = _shape("name totals")

@@ -10,8 +10,6 @@ import json
 
 from .text import Raw, parse
 
-WINDOW_SECS = 2 * 60 * 60
-
 
 def digest(*parts: bytes) -> str:
     hasher = hashlib.sha256()
@@ -25,8 +23,8 @@ def dedup_key(*parts: str | bytes) -> str:
     return digest(*(p.encode() if isinstance(p, str) else p for p in parts))[:32]
 
 
-def slot(accepted_at_ms: int) -> int:
-    return accepted_at_ms // 1000 // WINDOW_SECS
+def slot(accepted_at_ms: int, window_secs: int) -> int:
+    return accepted_at_ms // 1000 // window_secs
 
 
 def canonical(json_text: str) -> str:

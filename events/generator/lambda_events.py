@@ -6,7 +6,7 @@ import uuid
 
 from .ai_sync_bodies import stored_gzip
 from .ai_sync_fields import ended
-from .case import ACCEPTED_AT_MS, FORM, JSON, RECEIVED_AT, WINDOW_SECS, dedup_key, sign
+from .case import ACCEPTED_AT_MS, FORM, JSON, RECEIVED_AT, dedup_key, sign
 
 BODY = ended('{"call_id":"call_1"}').encode()
 QUEUE_ARN = "arn:aws:sqs:eu-central-1:123456789012:switchhook-events.fifo"
@@ -103,7 +103,7 @@ def agent_updated(delivery: str) -> str:
     body = '{"event":"agent.updated","timestamp":"2025-01-15T09:05:00Z","data":{"agent_id":"agent_9","name":"Night desk"}}'
     canonical = '{"agent_id":"agent_9","name":"Night desk",}'
     key = dedup_key("agent.updated", '"2025-01-15T09:05:00Z"', canonical)
-    dedup = {"key": key, "window": {"secs": WINDOW_SECS}}
+    dedup = {"key": key, "window": {"secs": 2 * 60 * 60}}
     return envelope(delivery, "agent.updated", "voice/agent/agent_9", dedup, body)
 
 

@@ -447,11 +447,12 @@ fn debug_shows_nothing_hidden() {
         body: CALL.into(),
         peer: None,
     };
-    let admitted = switchhook_core::admission::admit(&sources, &request).unwrap();
+    let admitted =
+        switchhook_core::admission::admit(&sources, &request, jiff::Timestamp::UNIX_EPOCH).unwrap();
     let source = sources.get("voice").unwrap();
     for shown in [
         format!("{sources:?} {sources:#?}"),
-        format!("{source:?} {:?} {:?}", source.secrets, source.tokens),
+        format!("{source:?} {:?} {:?}", source.credentials, source.tokens),
         format!("{:?}", sources.get("open").unwrap().tokens),
         format!("{request:?} {request:#?} {:?}", request.headers),
         format!("{admitted:?}"),

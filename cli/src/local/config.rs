@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use switchhook_core::config::{ConfigError, Sources};
 use switchhook_core::ports::{PortError, PortFuture, SourceStore};
-use switchhook_core::providers;
+use switchhook_core::providers::{self, Provider};
+use switchhook_core::schemes::Configured;
 
 use super::data_dir::{DataDir, DataDirError};
 use crate::secrets;
@@ -108,12 +109,30 @@ pub fn demo_file(data: &DataDir) -> Result<SourcesFile, SourcesError> {
             "# Demo sources, made by `switchhook local`. Delete this file for fresh secrets.\n"
                 .to_owned();
         for provider in providers::ALL {
-            let (name, secret) = (provider.name(), secrets::token()?);
+            let (name, credentials) = (provider.name(), demo_credentials(*provider)?);
             text.push_str(&format!(
-                "\n[sources.{name}]\nprovider = \"{name}\"\nsecrets = [\"{secret}\"]\n"
+                "\n[sources.{name}]\nprovider = \"{name}\"\n{credentials}"
             ));
         }
         data.write_private(&path, &text)?;
     }
     Ok(SourcesFile::new(path))
+}
+
+/// Returns the lines of a source that say how it proves itself, with fresh secrets.
+fn demo_credentials(provider: &dyn Provider) -> Result<String, secrets::NoRandomness> {
+    // Hex digits are good for every scheme, those that take base64 included.
+    let secret = || secrets::random::<32>().map(hex::encode);
+    let token = secrets::token()?;
+    Ok(match provider.scheme().map(|scheme| scheme.configured()) {
+        None => format!("tokens = [\"{token}\"]\n"),
+        Some(Configured::Secrets) => format!("secrets = [\"{}\"]\n", secret()?),
+        Some(Configured::ClientIdAndSecrets) => format!(
+            "client_id = \"1231\"\nsecrets = [\"{}\"]\ntokens = [\"{token}\"]\n",
+            secret()?
+        ),
+        Some(Configured::Users) => {
+            format!("users = [{{ username = \"switchhook\", password = \"{token}\" }}]\n")
+        }
+    })
 }

@@ -63,6 +63,12 @@ impl<D> Event<'_, D> {
         Position::by_sequence(self.sequence())
     }
 
+    /// Returns the event's position by rank, ties by the accepted order.
+    #[must_use]
+    pub const fn by_rank_and_sequence(&self, rank: u8) -> Position {
+        Position::by_rank_and_sequence(rank, self.sequence())
+    }
+
     /// Marks a state as changed by this event.
     pub fn mark(
         &self,

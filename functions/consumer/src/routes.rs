@@ -6,7 +6,8 @@
 use switchhook_core::kind::Kind;
 
 use crate::handlers::{
-    agents, bookings, calls, campaigns, contacts, conversations, messages, opt_outs,
+    agents, bookings, calls, campaigns, contact_lists, contacts, conversations, emails, messages,
+    opt_outs,
 };
 use crate::router::Router;
 
@@ -19,14 +20,28 @@ pub fn routes() -> Router {
         .on(Kind::AgentStatus, agents::changed)
         .on(Kind::AgentUpdated, agents::changed)
         .on(Kind::AppointmentScheduled, bookings::scheduled)
+        .on(Kind::CallAbandoned, calls::abandoned)
         .on(Kind::CallAnswered, calls::answered)
-        .on(Kind::CallEnded, calls::told)
+        .on(Kind::CallDisposition, calls::disposed)
+        .on(Kind::CallEnded, calls::ended)
+        .on(Kind::CallRecording, calls::recorded)
         .on(Kind::CallStarted, calls::told)
         .on(Kind::CallTransferred, calls::transferred)
+        .on(Kind::CallVoicemail, calls::sent_to_voicemail)
         .on(Kind::CampaignCompleted, campaigns::completed)
         .on(Kind::CampaignStarted, campaigns::started)
+        .on(Kind::ContactCreated, contacts::modified)
         .on(Kind::ContactDeleted, contacts::deleted)
         .on(Kind::ContactModified, contacts::modified)
+        .on(Kind::ContactOptedOut, contacts::opted_out)
+        .also(
+            Kind::ContactOptedOut,
+            opt_outs::unsubscribed_entity,
+            opt_outs::unsubscribed,
+        )
+        .on(Kind::ContactListCreated, contact_lists::told)
+        .on(Kind::ContactListModified, contact_lists::told)
+        .on(Kind::EmailStatus, emails::status)
         .on(Kind::LeadGenerated, bookings::generated)
         .on(Kind::MessageReceived, conversations::received)
         .also(Kind::MessageReceived, opt_outs::entity, opt_outs::received)

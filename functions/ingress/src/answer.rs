@@ -46,7 +46,8 @@ impl Answer {
     pub fn refused(refusal: &Refusal) -> Self {
         let header = match refusal {
             Refusal::MethodNotAllowed { allow, .. } => Some(("allow", *allow)),
-            Refusal::NotFound | Refusal::TooLarge { .. } | Refusal::Unauthorized { .. } => None,
+            Refusal::Unauthorized { challenge, .. } => challenge.map(|c| ("www-authenticate", c)),
+            Refusal::NotFound | Refusal::TooLarge { .. } => None,
         };
         Self {
             status: refusal.status(),

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, TryStreamExt, stream};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use serde_json::value::RawValue;
 use switchhook_core::admission::{self, Admitted, Refusal};
@@ -24,6 +24,9 @@ use crate::sources::SourceCache;
 /// When an answer leaves at the latest, counted from the event's arrival. Nectar Desk retries for
 /// about seven seconds in all, and a cold start comes before.
 const PATIENCE: Duration = Duration::from_millis(1_800);
+
+/// How many large bodies of one delivery are stored side by side.
+const MAX_PUTS: usize = 16;
 
 const HEALTH: &str = "/healthz";
 
@@ -131,8 +134,8 @@ impl Ingress {
     }
 
     async fn deliver(&self, sources: &Sources, request: &Request) -> Result<Answer, Refusal> {
-        let admitted = admission::admit(sources, request)?;
         let received_at = self.clock.now();
+        let admitted = admission::admit(sources, request, received_at)?;
         let id = delivery_id(received_at);
         let events = intake::events(&admitted, id, received_at);
         Ok(match self.make_durable(&events).await {
@@ -152,9 +155,10 @@ impl Ingress {
     ///
     /// INVARIANT: a 2xx is sent only after this returned `Ok`.
     async fn make_durable(&self, events: &[Ready]) -> Result<(), PortError> {
-        for (key, body) in events.iter().filter_map(Ready::oversized) {
-            self.bodies.put(key, body.clone()).await?;
-        }
+        let oversized = events.iter().filter_map(Ready::oversized);
+        stream::iter(oversized.map(Ok::<_, PortError>))
+            .try_for_each_concurrent(MAX_PUTS, |(key, body)| self.bodies.put(key, body.clone()))
+            .await?;
         self.queue.send(events).await
     }
 

@@ -1,6 +1,7 @@
 //! Amazon SQS: the FIFO queue between the functions, and its dead-letter queue.
 
 use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
@@ -21,6 +22,9 @@ const MAX_BATCH_BYTES: usize = 1 << 20;
 pub const SEQUENCE_ATTRIBUTE: &str = "sequence_number";
 /// The message attribute that says why a message is a dead letter.
 pub const REASON_ATTRIBUTE: &str = "reason";
+
+/// How many batches of one delivery are sent side by side.
+const MAX_LANES: usize = 8;
 
 const SENDING: &str = "sending to the queue";
 
@@ -50,6 +54,14 @@ impl SqsQueue {
         send.await
             .map(drop)
             .map_err(|error| PortError::new(SENDING, error))
+    }
+
+    /// Sends messages one batch after the other.
+    async fn send_lane(&self, messages: &[Message]) -> Result<(), PortError> {
+        for batch in batches(messages) {
+            self.send_batch(batch).await?;
+        }
+        Ok(())
     }
 
     /// Sends up to ten messages; what fails of them is tried once more.
@@ -121,6 +133,24 @@ fn refused(failed: &[BatchResultErrorEntry]) -> String {
     )
 }
 
+/// Splits messages into lists that are sent side by side. Those of one message group stay in one list
+/// and in their order, so that the order of an entity's events is that of the delivery.
+fn lanes(messages: Vec<Message>) -> Vec<Vec<Message>> {
+    let count = messages.len().div_ceil(MAX_BATCH_ENTRIES).min(MAX_LANES);
+    let mut lanes: Vec<Vec<Message>> = std::iter::repeat_with(Vec::new).take(count).collect();
+    for message in messages {
+        let mut hasher = DefaultHasher::new();
+        message.group.hash(&mut hasher);
+        let lanes_count = u64::try_from(lanes.len()).unwrap_or(1);
+        let lane = hasher.finish().checked_rem(lanes_count).unwrap_or_default();
+        let lane = usize::try_from(lane).unwrap_or_default();
+        if let Some(lane) = lanes.get_mut(lane) {
+            lane.push(message);
+        }
+    }
+    lanes
+}
+
 /// Splits messages, in their order, into batches that one request takes.
 fn batches(messages: &[Message]) -> Vec<&[Message]> {
     let mut batches = Vec::new();
@@ -150,10 +180,9 @@ impl EventQueue for SqsQueue {
             {
                 return self.send_one(only).await;
             }
-            for batch in batches(&messages) {
-                self.send_batch(batch).await?;
-            }
-            Ok(())
+            let lanes = lanes(messages);
+            let sent = lanes.iter().map(|lane| self.send_lane(lane));
+            futures_util::future::try_join_all(sent).await.map(drop)
         })
     }
 }
@@ -235,6 +264,35 @@ mod tests {
             dedup_id: "d".into(),
             body: "x".repeat(bytes),
         }
+    }
+
+    #[test]
+    fn lanes_keep_every_message_and_the_order_within_a_group() {
+        let messages: Vec<_> = (0..100)
+            .map(|n| Message {
+                group: format!("group {}", n % 7),
+                dedup_id: n.to_string(),
+                body: String::new(),
+            })
+            .collect();
+        let lanes = lanes(messages);
+        assert!(lanes.len() > 1 && lanes.len() <= MAX_LANES);
+        let ids = |lane: &[Message], group: &str| -> Vec<u32> {
+            let of_group = lane.iter().filter(|message| message.group == group);
+            of_group.map(|m| m.dedup_id.parse().unwrap()).collect()
+        };
+        for n in 0..7 {
+            let group = format!("group {n}");
+            let found: Vec<_> = lanes
+                .iter()
+                .map(|lane| ids(lane, &group))
+                .filter(|ids| !ids.is_empty())
+                .collect();
+            let expected: Vec<u32> = (0..100).filter(|m| m % 7 == n).collect();
+            assert_eq!(found, [expected]);
+        }
+        let few = (0..10).map(|_| message(1)).collect();
+        assert_eq!(super::lanes(few).len(), 1, "one request takes ten");
     }
 
     #[test]

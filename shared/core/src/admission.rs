@@ -9,6 +9,7 @@ use crate::config::{Source, Sources};
 use crate::request::Request;
 use crate::schemes::VerifyError;
 use crate::schemes::url_token::{self, UrlToken};
+use crate::time::Timestamp;
 
 /// The start of every webhook's path.
 const PREFIX: &str = "/webhooks/";
@@ -75,6 +76,8 @@ pub enum Refusal {
     Unauthorized {
         /// The source.
         source_name: String,
+        /// What the answer asks for in `WWW-Authenticate`, if anything.
+        challenge: Option<&'static str>,
         /// What is missing.
         source: VerifyError,
     },
@@ -129,7 +132,11 @@ impl Refusal {
 /// # Errors
 ///
 /// The first check that fails.
-pub fn admit<'a>(sources: &'a Sources, request: &'a Request) -> Result<Admitted<'a>, Refusal> {
+pub fn admit<'a>(
+    sources: &'a Sources,
+    request: &'a Request,
+    now: Timestamp,
+) -> Result<Admitted<'a>, Refusal> {
     let (source, slug) = route(sources, &request.path).ok_or(Refusal::NotFound)?;
     let source_name = || source.name.clone();
     let methods = source.provider.methods();
@@ -145,8 +152,9 @@ pub fn admit<'a>(sources: &'a Sources, request: &'a Request) -> Result<Admitted<
             bytes: request.body.len(),
         });
     }
-    verify(source, request).map_err(|error| Refusal::Unauthorized {
+    verify(source, request, now).map_err(|error| Refusal::Unauthorized {
         source_name: source_name(),
+        challenge: source.verification().and_then(|scheme| scheme.challenge()),
         source: error,
     })?;
     Ok(Admitted {
@@ -157,7 +165,7 @@ pub fn admit<'a>(sources: &'a Sources, request: &'a Request) -> Result<Admitted<
     })
 }
 
-fn verify(source: &Source, request: &Request) -> Result<(), VerifyError> {
+fn verify(source: &Source, request: &Request, now: Timestamp) -> Result<(), VerifyError> {
     let inside = |peer: IpAddr| {
         source
             .networks
@@ -167,10 +175,10 @@ fn verify(source: &Source, request: &Request) -> Result<(), VerifyError> {
     if !source.networks.is_empty() && !request.peer.is_some_and(inside) {
         return Err(VerifyError::OutsideNetworks);
     }
-    if source.secrets.is_empty() {
-        return Ok(()); // unsigned: its token was compared with the path
+    match source.verification() {
+        Some(scheme) => scheme.verify(request, &source.credentials, now),
+        None => Ok(()), // its token was compared with the path
     }
-    source.provider.scheme().verify(request, &source.secrets)
 }
 
 /// Finds the source of a path and the slug behind it.
@@ -244,7 +252,7 @@ networks = ["203.0.113.0/24"]
         expected: Result<Option<&str>, u16>,
     ) {
         let (sources, request) = (sources(), request(method, path, body, peer));
-        let admitted = admit(&sources, &request);
+        let admitted = admit(&sources, &request, Timestamp::UNIX_EPOCH);
         let found = admitted
             .as_ref()
             .map(Admitted::slug)

@@ -11,8 +11,8 @@ use ipnet::IpNet;
 
 use crate::phone::Country;
 use crate::providers::{self, Provider};
-use crate::schemes::SigningSecret;
 use crate::schemes::url_token::UrlToken;
+use crate::schemes::{Credentials, Scheme};
 
 mod node;
 mod source;
@@ -47,8 +47,8 @@ pub struct Source {
     pub title: Option<String>,
     /// The kind of sender.
     pub provider: &'static dyn Provider,
-    /// The current signing secrets; empty where the source is unsigned.
-    pub secrets: Vec<SigningSecret>,
+    /// What its deliveries are verified with; empty where the URL's token is all.
+    pub credentials: Credentials,
     /// The current URL tokens; empty where the URL has none.
     pub tokens: Vec<UrlToken>,
     /// The networks that may send; empty where all may.
@@ -69,10 +69,17 @@ impl fmt::Debug for Source {
 }
 
 impl Source {
+    /// Returns the scheme that its deliveries are verified by; `None` where the URL's token is all.
+    #[must_use]
+    pub fn verification(&self) -> Option<&'static dyn Scheme> {
+        let scheme = self.provider.scheme()?;
+        (!self.credentials.is_empty()).then_some(scheme)
+    }
+
     /// Returns what proves who is calling, as `switchhook sources` shows it.
     #[must_use]
     pub fn scheme(&self) -> String {
-        let signature = (!self.secrets.is_empty()).then(|| self.provider.scheme().name());
+        let signature = self.verification().map(Scheme::name);
         let token = (!self.tokens.is_empty()).then_some("url-token");
         signature
             .into_iter()
@@ -202,26 +209,14 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// The providers that are planned and not built yet.
-pub(crate) const NOT_BUILT_YET: &[&str] = &[
-    "cellcast",
-    "cloudcontactai",
-    "nectar-desk",
-    "standard-webhooks",
-];
-
 fn provider(name: &str) -> Result<&'static dyn Provider, String> {
-    if let Some(provider) = providers::find(name) {
-        return Ok(provider);
-    }
-    if NOT_BUILT_YET.contains(&name) {
-        return Err("this provider is not built yet".to_owned());
-    }
-    let known: Vec<_> = providers::ALL
-        .iter()
-        .map(|p| format!("`{}`", p.name()))
-        .collect();
-    Err(format!("no such provider; there is {}", known.join(", ")))
+    providers::find(name).ok_or_else(|| {
+        let known: Vec<_> = providers::ALL
+            .iter()
+            .map(|p| format!("`{}`", p.name()))
+            .collect();
+        format!("no such provider; there is {}", known.join(", "))
+    })
 }
 
 #[cfg(test)]

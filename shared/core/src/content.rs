@@ -7,13 +7,18 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use serde_json::value::RawValue;
 
 use crate::body::read_to_limit;
 use crate::json::JsonError;
+use crate::providers::Provider;
 use crate::request::Headers;
 
 /// The most bytes that a compressed body is inflated to.
 pub const MAX_INFLATED_BYTES: usize = 16 << 20;
+
+/// The most events that a body is split into.
+pub const MAX_EVENTS: usize = 1_000;
 
 /// Why a body says nothing. The texts are what the ledger shows as `reason`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -33,6 +38,12 @@ pub enum Unreadable {
     /// The body is no JSON that can be read.
     #[error("the body is {0}")]
     Json(#[from] JsonError),
+    /// The body is a list of events without any.
+    #[error("the list of events is empty")]
+    NoEvents,
+    /// The body is a list of more events than are taken.
+    #[error("the list holds more than {MAX_EVENTS} events")]
+    TooManyEvents,
 }
 
 /// Returns the JSON text of a body: forms become an object of texts, a repeated key a list.
@@ -46,7 +57,7 @@ pub fn json_text<'a>(headers: &Headers, body: &'a [u8]) -> Result<Cow<'a, str>, 
         return Err(Unreadable::Empty);
     }
     let content_type = headers.get("content-type").unwrap_or_default();
-    let looks_like_json = bytes.trim_ascii_start().first() == Some(&b'{');
+    let looks_like_json = matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'['));
     if is_form(content_type) && !looks_like_json {
         return Ok(Cow::Owned(form_to_json(&bytes)));
     }
@@ -57,6 +68,22 @@ pub fn json_text<'a>(headers: &Headers, body: &'a [u8]) -> Result<Cow<'a, str>, 
         Cow::Owned(bytes) => String::from_utf8(bytes)
             .map(Cow::Owned)
             .map_err(|_| Unreadable::Utf8),
+    }
+}
+
+/// Returns the JSON texts of a body's events: one for each, and at least one.
+///
+/// # Errors
+///
+/// When it is no JSON that can be read, or its list of events cannot be taken.
+pub fn events<'a>(provider: &dyn Provider, text: &'a str) -> Result<Vec<&'a str>, Unreadable> {
+    let Some(parts) = provider.parts(text)? else {
+        return Ok(vec![text]);
+    };
+    match parts.len() {
+        0 => Err(Unreadable::NoEvents),
+        1..=MAX_EVENTS => Ok(parts.into_iter().map(RawValue::get).collect()),
+        _ => Err(Unreadable::TooManyEvents),
     }
 }
 

@@ -32,21 +32,32 @@ pub enum DeliveryStatus {
     Accepted,
     /// It went out.
     Sent,
+    /// It was filtered out before it was sent.
+    Excluded,
+    /// It was not delivered in time.
+    Expired,
     /// It failed on the way.
     Failed,
+    /// The carrier refused it.
+    Rejected,
+    /// It was deleted before it was delivered.
+    Deleted,
     /// It reached the handset.
     Delivered,
 }
 
 impl DeliveryStatus {
-    /// The rank; those between [`Self::Sent`] and [`Self::Delivered`] leave room for
-    /// the other final ones.
+    /// The rank: a higher one wins.
     #[must_use]
     pub const fn rank(self) -> u8 {
         match self {
             Self::Accepted => 1,
             Self::Sent => 2,
+            Self::Excluded => 3,
+            Self::Expired => 4,
             Self::Failed => 5,
+            Self::Rejected => 6,
+            Self::Deleted => 7,
             Self::Delivered => 8,
         }
     }
@@ -56,7 +67,36 @@ impl DeliveryStatus {
     pub const fn is_final(self) -> bool {
         match self {
             Self::Accepted | Self::Sent => false,
-            Self::Failed | Self::Delivered => true,
+            Self::Excluded
+            | Self::Expired
+            | Self::Failed
+            | Self::Rejected
+            | Self::Deleted
+            | Self::Delivered => true,
+        }
+    }
+}
+
+/// What became of an outbound e-mail.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailStatus {
+    /// It could not be delivered.
+    Bounced,
+    /// It reached the mailbox.
+    Delivered,
+    /// Its reader called it spam.
+    Complaint,
+}
+
+impl MailStatus {
+    /// The rank: a higher one wins, whatever the times. A complaint follows a delivery; a mail can
+    /// bounce after it was delivered, and be delivered after it bounced.
+    #[must_use]
+    pub const fn rank(self) -> u8 {
+        match self {
+            Self::Bounced | Self::Delivered => 1,
+            Self::Complaint => 2,
         }
     }
 }
@@ -150,7 +190,50 @@ shapes! {
         /// Why it failed.
         reason: String,
     }
-    /// Data of all `call.*` kinds.
+    /// Data of `email.status`.
+    EmailStatus {
+        /// What became of it.
+        status: MailStatus,
+        /// The recipient's address.
+        to: String,
+        /// Our address.
+        from: String,
+        /// The subject.
+        subject: String,
+        /// Why it bounced or what was complained about.
+        reason: String,
+    }
+    /// Data of `call.disposition`.
+    CallDisposition {
+        /// What the agent made of it.
+        disposition: String,
+        /// What the agent wrote about it.
+        note: String,
+    }
+    /// Data of `call.recording`.
+    CallRecording {
+        /// Addresses of recordings, https only.
+        recordings: Vec<String>,
+    }
+    /// Data of `contact.opted_out`.
+    OptedOut {
+        /// The person's number.
+        phone: String,
+        /// The person's e-mail address.
+        email: String,
+        /// `sms` or `email`.
+        channel: String,
+        /// How it was asked for.
+        method: String,
+    }
+    /// Data of both `contact_list.*` kinds.
+    ContactList {
+        /// The list's name.
+        name: String,
+        /// How many contacts are on it.
+        size: u64,
+    }
+    /// Data of the other `call.*` kinds.
     Call {
         /// Which way it went.
         direction: Direction,
@@ -185,7 +268,7 @@ shapes! {
         /// Labels.
         tags: Vec<String>,
     }
-    /// Data of `contact.modified` and `contact.deleted`.
+    /// Data of `contact.created`, `contact.modified` and `contact.deleted`.
     Contact {
         /// The full name.
         name: String,

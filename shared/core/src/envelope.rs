@@ -19,7 +19,16 @@ use crate::time::Timestamp;
 
 /// The headers that a record keeps: those that say how to read the body, and who says it sent it.
 /// Never credentials.
-pub const KEPT_HEADERS: &[&str] = &["content-encoding", "content-type", "user-agent"];
+pub const KEPT_HEADERS: &[&str] = &[
+    CONTENT_ENCODING,
+    "content-type",
+    "user-agent",
+    "webhook-id",
+    "webhook-timestamp",
+];
+
+/// The header that says how the body is compressed.
+pub const CONTENT_ENCODING: &str = "content-encoding";
 
 /// One event on its way from the ingress to the consumer.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

@@ -10,7 +10,7 @@ use crate::config::Source;
 use crate::content::{self, Unreadable};
 use crate::dedup::{self, DedupKey, Window};
 use crate::entity::{Entity, MAX_KEY_BYTES};
-use crate::envelope::{self, Envelope, Version};
+use crate::envelope::{self, CONTENT_ENCODING, Envelope, Version};
 use crate::ids::{DeliveryId, EventId};
 use crate::json::Object;
 use crate::kind::Kind;
@@ -19,6 +19,9 @@ use crate::time::{self, Timestamp};
 
 /// The longest sender's own name of an event that is kept, in bytes.
 const MAX_EVENT_NAME_BYTES: usize = 256;
+
+/// Why an event is unrecognised whose sender names its own types of events.
+const OWN_EVENT: &str = "the sender's own type of event";
 
 /// An event ready for the queue, and what must be stored before it is sent.
 ///
@@ -51,46 +54,156 @@ impl Ready {
 /// Makes the events of a delivery. An authentic delivery always has at least one.
 #[must_use]
 pub fn events(admitted: &Admitted<'_>, id: DeliveryId, received_at: Timestamp) -> Vec<Ready> {
-    let source = admitted.source();
-    let request = admitted.request();
-    let found = identify(admitted);
-    let id = EventId {
-        delivery: id,
-        index: 0,
-    };
-    let (body, oversized) = carry(source, id, &request.body);
-    let envelope = Envelope {
-        version: Version,
+    let delivery = Delivery {
+        admitted,
         id,
-        provider: source.provider.name().to_owned(),
-        slug: admitted.slug().map(str::to_owned),
         received_at: time::to_millis(received_at),
-        retention_days: admitted.retention_days(),
-        kind: found.identity.kind,
-        provider_event: found.event_name.map(shortened),
-        reason: found.reason.map(Cow::into_owned),
-        entity: Entity::new(
-            &source.name,
-            found.identity.kind.entity_type(),
-            &found.identity.key,
-        ),
-        dedup: found.identity.dedup,
-        reading: source.reading.clone(),
-        headers: envelope::kept_headers(&request.headers),
-        body,
     };
-    vec![Ready {
-        envelope,
-        oversized,
-    }]
+    let request = admitted.request();
+    let text = match content::json_text(&request.headers, &request.body) {
+        Ok(text) => text,
+        Err(error) => return vec![delivery.unreadable(&error)],
+    };
+    match content::events(admitted.source().provider, &text) {
+        Err(error) => vec![delivery.unreadable(&error)],
+        Ok(texts) => match texts.as_slice() {
+            [only] => vec![delivery.event(0, only, &Part::Whole(&request.body))],
+            several => (0..)
+                .zip(several)
+                .map(|(index, text)| delivery.event(index, text, &Part::Element(text)))
+                .collect(),
+        },
+    }
 }
 
-fn carry(source: &Source, id: EventId, bytes: &Bytes) -> (Carried, Option<Bytes>) {
-    match Carried::inline(bytes) {
+/// Which bytes of a delivery are those of an event.
+enum Part<'a> {
+    /// All of them, as they were sent.
+    Whole(&'a Bytes),
+    /// Those of one of several elements, their delivery's content encoding undone.
+    Element(&'a str),
+}
+
+impl Part<'_> {
+    fn bytes(&self) -> Bytes {
+        match self {
+            Self::Whole(bytes) => Bytes::clone(bytes),
+            Self::Element(text) => Bytes::copy_from_slice(text.as_bytes()),
+        }
+    }
+}
+
+/// What the events of a delivery have in common.
+struct Delivery<'a> {
+    admitted: &'a Admitted<'a>,
+    id: DeliveryId,
+    received_at: Timestamp,
+}
+
+impl Delivery<'_> {
+    fn unreadable(&self, error: &Unreadable) -> Ready {
+        let body = &self.admitted.request().body;
+        let found = self.unknown(Kind::Unreadable, body, None, error.to_string().into());
+        self.ready(0, found, &Part::Whole(body))
+    }
+
+    /// Makes the event of one JSON text.
+    fn event(&self, index: u16, text: &str, part: &Part<'_>) -> Ready {
+        let found = match Object::parse(text) {
+            Ok(object) => self.identify(object, text, part),
+            Err(error) => {
+                let reason = Unreadable::from(error).to_string();
+                self.unknown(Kind::Unreadable, &part.bytes(), None, reason.into())
+            }
+        };
+        self.ready(index, found, part)
+    }
+
+    fn identify(&self, object: Object<'_>, text: &str, part: &Part<'_>) -> Found {
+        let source = self.admitted.source();
+        let element = Element {
+            object,
+            raw: match part {
+                Part::Whole(bytes) => bytes,
+                Part::Element(_) => text.as_bytes(),
+            },
+            slug: self.admitted.slug(),
+            headers: &self.admitted.request().headers,
+            reading: &source.reading,
+        };
+        let event_name = source.provider.event_name(&element);
+        match source.provider.identify(&element).and_then(with_usable_key) {
+            Ok(identity) => Found {
+                reason: (identity.kind == Kind::Unrecognised).then_some(OWN_EVENT.into()),
+                identity,
+                event_name,
+            },
+            Err(reason) => self.unknown(Kind::Unrecognised, element.raw, event_name, reason),
+        }
+    }
+
+    /// What is not known is itself by its slug and bytes, for as long as the provider may repeat it.
+    fn unknown(
+        &self,
+        kind: Kind,
+        bytes: &[u8],
+        event_name: Option<String>,
+        reason: Cow<'static, str>,
+    ) -> Found {
+        let slug = self.admitted.slug().unwrap_or_default();
+        let window = Window::Secs(self.admitted.source().provider.retry_horizon_secs());
+        Found {
+            identity: Identity {
+                kind,
+                key: dedup::digest(&[slug.as_bytes(), bytes]),
+                dedup: DedupKey::new(&[kind.as_str().as_bytes()], window),
+            },
+            event_name,
+            reason: Some(reason),
+        }
+    }
+
+    fn ready(&self, index: u16, found: Found, part: &Part<'_>) -> Ready {
+        let source = self.admitted.source();
+        let id = EventId {
+            delivery: self.id,
+            index,
+        };
+        let mut headers = envelope::kept_headers(&self.admitted.request().headers);
+        if let Part::Element(_) = part {
+            headers.remove(CONTENT_ENCODING);
+        }
+        let (body, oversized) = carry(source, id, part.bytes());
+        let Identity { kind, key, dedup } = found.identity;
+        let envelope = Envelope {
+            version: Version,
+            id,
+            provider: source.provider.name().to_owned(),
+            slug: self.admitted.slug().map(str::to_owned),
+            received_at: self.received_at,
+            retention_days: self.admitted.retention_days(),
+            kind,
+            provider_event: found.event_name.map(shortened),
+            reason: found.reason.map(Cow::into_owned),
+            entity: Entity::new(&source.name, kind.entity_type(), &key),
+            dedup,
+            reading: source.reading.clone(),
+            headers,
+            body,
+        };
+        Ready {
+            envelope,
+            oversized,
+        }
+    }
+}
+
+fn carry(source: &Source, id: EventId, bytes: Bytes) -> (Carried, Option<Bytes>) {
+    match Carried::inline(&bytes) {
         Some(inline) => (inline, None),
         None => (
-            Carried::stored(format!("{}/{id}", source.name), bytes),
-            Some(bytes.clone()),
+            Carried::stored(format!("{}/{id}", source.name), &bytes),
+            Some(bytes),
         ),
     }
 }
@@ -100,45 +213,11 @@ fn shortened(mut name: String) -> String {
     name
 }
 
+/// Who an event was found to be.
 struct Found {
     identity: Identity,
     event_name: Option<String>,
     reason: Option<Cow<'static, str>>,
-}
-
-fn identify(admitted: &Admitted<'_>) -> Found {
-    let request = admitted.request();
-    let readable = content::json_text(&request.headers, &request.body);
-    let unknown = |kind, event_name, reason| Found {
-        identity: whole_delivery(admitted, kind),
-        event_name,
-        reason: Some(reason),
-    };
-    let unreadable = |error: Unreadable| unknown(Kind::Unreadable, None, error.to_string().into());
-    let text = match readable {
-        Ok(text) => text,
-        Err(error) => return unreadable(error),
-    };
-    let object = match Object::parse(&text) {
-        Ok(object) => object,
-        Err(error) => return unreadable(error.into()),
-    };
-    let source = admitted.source();
-    let element = Element {
-        object,
-        raw: &request.body,
-        slug: admitted.slug(),
-        reading: &source.reading,
-    };
-    let event_name = source.provider.event_name(&element);
-    match source.provider.identify(&element).and_then(with_usable_key) {
-        Ok(identity) => Found {
-            identity,
-            event_name,
-            reason: None,
-        },
-        Err(reason) => unknown(Kind::Unrecognised, event_name, reason),
-    }
 }
 
 fn with_usable_key(identity: Identity) -> Result<Identity, Cow<'static, str>> {
@@ -146,16 +225,5 @@ fn with_usable_key(identity: Identity) -> Result<Identity, Cow<'static, str>> {
         Ok(identity)
     } else {
         Err(format!("the key is longer than {MAX_KEY_BYTES} bytes").into())
-    }
-}
-
-/// What is not known is itself by its slug and bytes, for as long as the provider may repeat it.
-fn whole_delivery(admitted: &Admitted<'_>, kind: Kind) -> Identity {
-    let slug = admitted.slug().unwrap_or_default();
-    let window = Window::Secs(admitted.source().provider.retry_horizon_secs());
-    Identity {
-        kind,
-        key: dedup::digest(&[slug.as_bytes(), &admitted.request().body]),
-        dedup: DedupKey::new(&[kind.as_str().as_bytes()], window),
     }
 }

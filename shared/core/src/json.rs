@@ -61,11 +61,7 @@ impl<'a> Object<'a> {
     ///
     /// When `text` is not a JSON object or is nested too deeply.
     pub fn parse(text: &'a str) -> Result<Self, JsonError> {
-        if depth(text) > MAX_DEPTH {
-            return Err(JsonError::TooDeep);
-        }
-        let raw: &RawValue = serde_json::from_str(text).map_err(|_| JsonError::Invalid)?;
-        Self::from_raw(raw)
+        Self::from_raw(value(text)?)
     }
 
     /// Reads the first level of a value that was read before.
@@ -105,6 +101,27 @@ impl<'a> Object<'a> {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
         self.0.iter().map(|(key, value)| (key.as_ref(), *value))
     }
+}
+
+/// Reads a text as one JSON value without looking into it.
+///
+/// # Errors
+///
+/// When it is no JSON or is nested too deeply.
+pub fn value(text: &str) -> Result<&RawValue, JsonError> {
+    if depth(text) > MAX_DEPTH {
+        return Err(JsonError::TooDeep);
+    }
+    serde_json::from_str(text).map_err(|_| JsonError::Invalid)
+}
+
+/// Returns the elements of a list, each as it was written; `None` for any other value.
+#[must_use]
+pub fn elements(raw: &RawValue) -> Option<Vec<&RawValue>> {
+    if !raw.get().starts_with('[') {
+        return None;
+    }
+    serde_json::from_str(raw.get()).ok()
 }
 
 /// Returns a JSON string's text; `None` for any other value and for half a surrogate pair.

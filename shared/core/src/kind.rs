@@ -41,22 +41,40 @@ kinds! {
     AgentUpdated = "agent.updated" on Agent,
     /// An appointment was booked.
     AppointmentScheduled = "appointment.scheduled" on Appointment,
+    /// The caller hung up before anybody answered.
+    CallAbandoned = "call.abandoned" on Call,
     /// A call was answered.
     CallAnswered = "call.answered" on Call,
+    /// What the agent made of a call was saved or changed.
+    CallDisposition = "call.disposition" on Call,
     /// A call ended.
     CallEnded = "call.ended" on Call,
+    /// The recordings of a call are there.
+    CallRecording = "call.recording" on Call,
     /// A call began.
     CallStarted = "call.started" on Call,
     /// A call was handed on.
     CallTransferred = "call.transferred" on Call,
+    /// A call was sent to voicemail.
+    CallVoicemail = "call.voicemail" on Call,
     /// A campaign finished.
     CampaignCompleted = "campaign.completed" on Campaign,
     /// A campaign began.
     CampaignStarted = "campaign.started" on Campaign,
+    /// A contact was made.
+    ContactCreated = "contact.created" on Contact,
     /// A contact was deleted.
     ContactDeleted = "contact.deleted" on Contact,
     /// A contact was changed, or made without the provider saying so.
     ContactModified = "contact.modified" on Contact,
+    /// A person asked the provider to be left alone.
+    ContactOptedOut = "contact.opted_out" on Contact,
+    /// A contact list was made, or became non-empty.
+    ContactListCreated = "contact_list.created" on ContactList,
+    /// A contact list was changed.
+    ContactListModified = "contact_list.modified" on ContactList,
+    /// What became of an e-mail that went out.
+    EmailStatus = "email.status" on Email,
     /// A lead was won.
     LeadGenerated = "lead.generated" on Lead,
     /// A text came in from a customer.
@@ -105,10 +123,14 @@ pub enum EntityType {
     Campaign,
     /// A person in the provider's address book.
     Contact,
+    /// A list of contacts.
+    ContactList,
     /// The texts between a customer's number and ours.
     Conversation,
     /// A delivery that says nothing about anything known.
     Delivery,
+    /// One outbound e-mail.
+    Email,
     /// A lead.
     Lead,
     /// One outbound text.
@@ -125,8 +147,10 @@ impl EntityType {
             Self::Call => "call",
             Self::Campaign => "campaign",
             Self::Contact => "contact",
+            Self::ContactList => "contact_list",
             Self::Conversation => "conversation",
             Self::Delivery => "delivery",
+            Self::Email => "email",
             Self::Lead => "lead",
             Self::Message => "message",
         }

@@ -85,20 +85,25 @@ fn interpret(envelope: &Envelope, raw: &[u8]) -> Result<Meaning, UnknownProvider
     let provider = providers::find(&envelope.provider).ok_or(UnknownProvider)?;
     let headers: Headers = envelope.headers.clone().into_iter().collect();
     let text = content::json_text(&headers, raw).unwrap_or_default();
-    let object = Object::parse(&text).unwrap_or_default();
+    let only = match content::events(provider, &text).as_deref() {
+        Ok([only]) => only, // the one event of a list of one
+        _ => text.as_ref(),
+    };
     let element = Element {
-        object,
+        object: Object::parse(only).unwrap_or_default(),
         raw,
         slug: envelope.slug.as_deref(),
+        headers: &headers,
         reading: &envelope.reading,
     };
     Ok(match envelope.kind {
-        Kind::Unreadable | Kind::Unrecognised => unknown(envelope, &element),
+        Kind::Unreadable => unknown(envelope, &element, None),
+        Kind::Unrecognised => unknown(envelope, &element, provider.occurred_at(&element)),
         kind => provider.interpret(kind, &element),
     })
 }
 
-fn unknown(envelope: &Envelope, element: &Element<'_>) -> Meaning {
+fn unknown(envelope: &Envelope, element: &Element<'_>, occurred_at: Option<Timestamp>) -> Meaning {
     let fields = element.object.iter();
     let extra = fields
         .map(|(name, value)| (name.to_owned(), json::compact(value)))
@@ -108,7 +113,7 @@ fn unknown(envelope: &Envelope, element: &Element<'_>) -> Meaning {
         extra,
     };
     Meaning {
-        occurred_at: None,
+        occurred_at,
         data: data.into(),
     }
 }

@@ -2,11 +2,14 @@
 
 use std::borrow::Cow;
 
+use serde_json::value::RawValue;
+
 use crate::config::Reading;
 use crate::data::Data;
 use crate::dedup::DedupKey;
-use crate::json::Object;
+use crate::json::{JsonError, Object};
 use crate::kind::Kind;
+use crate::request::Headers;
 use crate::schemes::Scheme;
 use crate::time::Timestamp;
 
@@ -31,6 +34,8 @@ pub struct Element<'a> {
     pub raw: &'a [u8],
     /// The slug of the URL.
     pub slug: Option<&'a str>,
+    /// The headers of its delivery; after the queue, those that a record keeps.
+    pub headers: &'a Headers,
     /// How to read numbers.
     pub reading: &'a Reading,
 }
@@ -67,11 +72,26 @@ pub trait Provider: Sync {
         "POST"
     }
 
-    /// Returns the scheme of its signature or credentials.
-    fn scheme(&self) -> &'static dyn Scheme;
+    /// Returns the scheme of its signature or credentials; `None` where a token of the URL is all
+    /// that it offers.
+    fn scheme(&self) -> Option<&'static dyn Scheme>;
+
+    /// Returns the country that its national numbers are of, where the source names none.
+    fn default_country(&self) -> Option<&'static str> {
+        None
+    }
 
     /// Returns how long, in seconds, it may repeat a delivery that has no identity of its own.
     fn retry_horizon_secs(&self) -> u32;
+
+    /// Returns the events of a body that can hold several; `None` where the body is one event.
+    ///
+    /// # Errors
+    ///
+    /// When the body is no JSON that can be read.
+    fn parts<'a>(&self, _body: &'a str) -> Result<Option<Vec<&'a RawValue>>, JsonError> {
+        Ok(None)
+    }
 
     /// Returns the sender's own name for an event, where it has one.
     fn event_name(&self, element: &Element<'_>) -> Option<String>;
@@ -82,6 +102,11 @@ pub trait Provider: Sync {
     ///
     /// Why it is none of the known events: it becomes `unrecognised` with this reason.
     fn identify(&self, element: &Element<'_>) -> Result<Identity, Cow<'static, str>>;
+
+    /// Returns when an event happened that [`Self::identify`] does not know, where it says so.
+    fn occurred_at(&self, _element: &Element<'_>) -> Option<Timestamp> {
+        None
+    }
 
     /// Finds out what an event of the kind that [`Self::identify`] told says.
     fn interpret(&self, kind: Kind, element: &Element<'_>) -> Meaning;

@@ -1,11 +1,12 @@
 //! Verification schemes: how a sender proves who it is. A scheme is one file of this folder.
 //!
 //! A scheme sees the exact bytes that were sent, compares in constant time and tries every current
-//! secret. It reads no clock: callers pass the time where a scheme needs one.
+//! secret. It reads no clock: the accepted time comes in as a value.
 
 use std::fmt;
 
 use crate::request::Request;
+use crate::time::Timestamp;
 
 pub mod hmac_sha256;
 pub mod url_token;
@@ -19,9 +20,20 @@ pub enum VerifyError {
     /// The credential has not the form that the scheme asks for, or came more than once.
     #[error("the `{0}` header is malformed")]
     MalformedHeader(&'static str),
+    /// The body lacks what the signature is over.
+    #[error("the body has no `{0}`, which the signature is over")]
+    MissingField(&'static str),
     /// No current secret makes this signature.
     #[error("the signature does not match: check that the secret is the provider's current one")]
     SignatureMismatch,
+    /// The signature's own time is too far from ours.
+    #[error(
+        "the signature's time is more than {0} seconds away from ours: it was sent again later, or a clock is wrong"
+    )]
+    OutsideTolerance(u32),
+    /// No current user has this name and password.
+    #[error("no current user has this name and password")]
+    WrongPassword,
     /// The sender's address is outside the source's `networks`.
     #[error("the sender's address is outside the `networks` of the source")]
     OutsideNetworks,
@@ -29,19 +41,19 @@ pub enum VerifyError {
 
 /// A secret that verifies signatures. Its `Debug` shows nothing.
 #[derive(Clone, Eq, PartialEq)]
-pub struct SigningSecret(String);
+pub struct SigningSecret(Vec<u8>);
 
 impl SigningSecret {
-    /// Wraps a secret as it is configured.
+    /// Wraps a secret's bytes.
     #[must_use]
-    pub const fn new(secret: String) -> Self {
-        Self(secret)
+    pub fn new(secret: impl Into<Vec<u8>>) -> Self {
+        Self(secret.into())
     }
 
     /// Returns the secret's bytes: for schemes, and for a tool that signs samples.
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -51,17 +63,87 @@ impl fmt::Debug for SigningSecret {
     }
 }
 
+/// A user who may send. Its `Debug` shows nothing.
+#[derive(Clone, Eq, PartialEq)]
+pub struct User {
+    /// The name, without a colon.
+    pub username: String,
+    /// The password.
+    pub password: String,
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("User(…)")
+    }
+}
+
+/// What a source proves its deliveries with, besides the token of its URL. Every entry is current:
+/// during a rotation there are several.
+#[derive(Clone, Debug, Default)]
+pub struct Credentials {
+    /// Signing secrets.
+    pub secrets: Vec<SigningSecret>,
+    /// Users with their passwords.
+    pub users: Vec<User>,
+    /// The account's id at the provider.
+    pub client_id: Option<String>,
+}
+
+impl Credentials {
+    /// Tells whether there is nothing to verify with: the source has a token only.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.secrets.is_empty() && self.users.is_empty()
+    }
+}
+
+/// What a scheme is configured by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Configured {
+    /// The field `secrets`.
+    Secrets,
+    /// The fields `client_id` and `secrets`.
+    ClientIdAndSecrets,
+    /// The field `users`.
+    Users,
+}
+
 /// A way to prove who sent a request.
 pub trait Scheme: Sync {
     /// Returns the scheme's name, as `switchhook sources` shows it.
     fn name(&self) -> &'static str;
 
-    /// Checks a request against all current secrets of its source.
+    /// Returns which fields of a source configure it.
+    fn configured(&self) -> Configured {
+        Configured::Secrets
+    }
+
+    /// Reads a secret as it is configured.
     ///
     /// # Errors
     ///
-    /// When the request does not prove that its sender holds one of the secrets.
-    fn verify(&self, request: &Request, secrets: &[SigningSecret]) -> Result<(), VerifyError>;
+    /// What is wrong with its form, without the secret.
+    fn read_secret(&self, text: String) -> Result<SigningSecret, String> {
+        Ok(SigningSecret::new(text))
+    }
+
+    /// Returns what a refusal asks for in `WWW-Authenticate`, if anything.
+    fn challenge(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Checks a request against all current credentials of its source.
+    ///
+    /// # Errors
+    ///
+    /// When the request does not prove that its sender holds one of the credentials.
+    fn verify(
+        &self,
+        request: &Request,
+        credentials: &Credentials,
+        now: Timestamp,
+    ) -> Result<(), VerifyError>;
 }
 
 #[cfg(test)]
@@ -69,10 +151,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_never_shown() {
-        assert_eq!(
-            format!("{:?}", SigningSecret::new("hunter2".into())),
-            "SigningSecret(…)"
-        );
+    fn a_credential_is_never_shown() {
+        let credentials = Credentials {
+            secrets: vec![SigningSecret::new("hunter2")],
+            users: vec![User {
+                username: "hunter".into(),
+                password: "hunter3".into(),
+            }],
+            client_id: None,
+        };
+        assert!(!format!("{credentials:?}").contains("hunter"));
     }
 }

@@ -10,7 +10,7 @@ mod stored;
 pub use register::{MAX_TEXT_BYTES, NoPosition, Position, Register, Value};
 pub use stored::{State, StateError, Stored};
 
-use crate::data::{DeliveryStatus, Direction, Extra};
+use crate::data::{DeliveryStatus, Direction, Extra, MailStatus};
 use crate::ids::EventId;
 use crate::time::Timestamp;
 use serde_json::value::RawValue;
@@ -45,6 +45,8 @@ states! {
         wait_secs: u64,
         /// What the agent made of it.
         disposition: String,
+        /// What the agent wrote about it.
+        note: String,
         /// Addresses of recordings.
         recordings: Vec<String>,
         /// How it felt.
@@ -99,13 +101,32 @@ states! {
         opted_out: bool,
     }
 
-    /// Whether a number may be texted: one item for each number and channel, of the whole stack.
+    /// One outbound e-mail.
+    Email {
+        /// What became of it: the highest rank, then the latest.
+        status: MailStatus,
+        /// Why it bounced or what was complained about.
+        reason: String,
+        /// When the status was reached.
+        status_at: Timestamp,
+        /// The recipient's address.
+        to: String,
+        /// Our address.
+        from: String,
+        /// The subject.
+        subject: String,
+    }
+
+    /// Whether a number or address may be written to: one item for each and its channel, of the
+    /// whole stack.
     OptOut {
         /// The number, in E.164.
         phone: String,
+        /// The e-mail address.
+        email: String,
         /// The channel.
         channel: String,
-        /// Whether it must not be texted.
+        /// Whether it must be left alone.
         opted_out: bool,
         /// Since when.
         since: Timestamp,
@@ -129,6 +150,22 @@ states! {
         fields: Extra,
         /// Whether it was deleted: what stays is this mark and when.
         deleted: bool,
+        /// Whether the person asked the provider to be left alone; a deletion leaves it.
+        opted_out: bool,
+        /// The channel that this is about.
+        channel: String,
+        /// How it was asked for.
+        method: String,
+        /// When it was asked for.
+        opted_out_at: Timestamp,
+    }
+
+    /// A list of contacts.
+    ContactList {
+        /// The list's name.
+        name: String,
+        /// How many contacts are on it.
+        size: u64,
     }
 
     /// A person or program that takes calls.
@@ -192,6 +229,10 @@ words! {
         Answered,
         /// It was handed on.
         Transferred,
+        /// The caller hung up before anybody answered.
+        Abandoned,
+        /// The caller was sent to voicemail.
+        Voicemail,
     }
 
     /// How far a campaign is.
@@ -214,6 +255,7 @@ words! {
 impl Value for DeliveryStatus {}
 impl Value for Direction {}
 impl Value for EventId {}
+impl Value for MailStatus {}
 impl Value for Timestamp {}
 impl Value for bool {}
 impl Value for u64 {}

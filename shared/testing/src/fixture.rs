@@ -39,10 +39,22 @@ pub struct Request {
     pub received_at: String,
     /// The sender's address.
     pub peer: Option<String>,
-    /// The signature of the same body by another source's secret, where a signature lets it in.
-    pub foreign_signature: Option<String>,
+    /// The header that lets it in, where one does.
+    pub credential: Option<Credential>,
     #[serde(default)]
     body_recipe: Vec<Piece>,
+}
+
+/// The header that lets a request in.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credential {
+    /// Its name.
+    pub header: String,
+    /// What would stand there if another source's secret had made it.
+    pub foreign: String,
+    /// Whether it must not let in any other body.
+    pub covers_body: bool,
 }
 
 /// A text that comes several times.
@@ -92,6 +104,11 @@ pub struct ExpectedEvent {
     pub provider_event: Option<String>,
     /// What it is about.
     pub entity: String,
+    /// Its place among the events of its delivery.
+    #[serde(default)]
+    pub index: u16,
+    /// Its exact text, where it is one of several events; else its bytes are the whole body.
+    pub raw: Option<String>,
     /// When it happened.
     pub occurred_at: Option<String>,
     /// The record's name.

@@ -12,4 +12,4 @@ mod fixture;
 mod gateway;
 pub mod json;
 
-pub use fixture::{Case, Expected, ExpectedEvent, Piece, Request, cases, lambda_event};
+pub use fixture::{Case, Credential, Expected, ExpectedEvent, Piece, Request, cases, lambda_event};

@@ -93,7 +93,7 @@ fn ready(id: &str) -> Ready {
         peer: None,
     };
     let sources = Sources::from_toml(SOURCES).unwrap();
-    let admitted = admit(&sources, &request).unwrap();
+    let admitted = admit(&sources, &request, Timestamp::UNIX_EPOCH).unwrap();
     let mut events = intake::events(
         &admitted,
         DeliveryId::new(Uuid::now_v7()),

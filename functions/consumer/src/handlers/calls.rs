@@ -13,27 +13,77 @@ use crate::router::Event;
 /// late, whatever its time.
 const fn step(kind: Kind) -> u8 {
     match kind {
-        Kind::CallEnded => 4,
+        Kind::CallAbandoned | Kind::CallEnded | Kind::CallVoicemail => 4,
         Kind::CallTransferred => 3,
         Kind::CallAnswered => 2,
         _ => 1,
     }
 }
 
+/// What a disposition or a recording event says outranks what other events of the call mention: it is
+/// what became of the call afterwards.
+const AFTERWARDS: u8 = 1;
+
+const fn rank(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Answered => 1,
+        Outcome::Transferred => 2,
+        Outcome::Abandoned => 3,
+        Outcome::Voicemail => 4,
+    }
+}
+
 /// A call was answered.
 pub fn answered(call: &mut Call, event: &Event<'_, data::Call>) {
-    call.outcome
-        .set(Some(Outcome::Answered), event.by_rank(step(event.kind())));
+    came_to(call, event, Outcome::Answered);
     told(call, event);
 }
 
 /// A call was handed on.
 pub fn transferred(call: &mut Call, event: &Event<'_, data::Call>) {
-    call.outcome.set(
-        Some(Outcome::Transferred),
-        event.by_rank(step(event.kind())),
-    );
+    came_to(call, event, Outcome::Transferred);
     told(call, event);
+}
+
+/// The caller hung up before anybody answered.
+pub fn abandoned(call: &mut Call, event: &Event<'_, data::Call>) {
+    came_to(call, event, Outcome::Abandoned);
+    told(call, event);
+}
+
+/// A call was sent to voicemail.
+pub fn sent_to_voicemail(call: &mut Call, event: &Event<'_, data::Call>) {
+    came_to(call, event, Outcome::Voicemail);
+    told(call, event);
+}
+
+/// A call ended. Where people talked, somebody had answered.
+pub fn ended(call: &mut Call, event: &Event<'_, data::Call>) {
+    if event.data.talk_secs.is_some_and(|secs| secs > 0) {
+        came_to(call, event, Outcome::Answered);
+    }
+    told(call, event);
+}
+
+fn came_to(call: &mut Call, event: &Event<'_, data::Call>, outcome: Outcome) {
+    call.outcome
+        .set(Some(outcome), event.by_rank(rank(outcome)));
+}
+
+/// What the agent made of a call was saved or changed. No provider tells when: the accepted order
+/// decides.
+pub fn disposed(call: &mut Call, event: &Event<'_, data::CallDisposition>) {
+    let at = event.by_rank_and_sequence(AFTERWARDS);
+    call.disposition.set(event.data.disposition.clone(), at);
+    call.note.set(event.data.note.clone(), at);
+    event.mark(&mut call.updated_at, &mut call.updated_by, event.by_time());
+}
+
+/// The recordings of a call are there.
+pub fn recorded(call: &mut Call, event: &Event<'_, data::CallRecording>) {
+    let at = event.by_rank_and_sequence(AFTERWARDS);
+    call.recordings.offer(event.data.recordings.as_ref(), at);
+    event.mark(&mut call.updated_at, &mut call.updated_by, event.by_time());
 }
 
 /// Something was said about a call.

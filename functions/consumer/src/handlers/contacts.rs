@@ -1,11 +1,12 @@
-//! Contacts: the current values, in the accepted order, since no provider tells a contact's time.
+//! Contacts: the current values, in the accepted order, since no provider tells a contact's time; and
+//! whether the person asked the provider to be left alone, by the time of that.
 
 use switchhook_core::data;
 use switchhook_core::states::Contact;
 
 use crate::router::Event;
 
-/// A contact was changed or made.
+/// A contact was made or changed.
 pub fn modified(contact: &mut Contact, event: &Event<'_, data::Contact>) {
     let (data, at) = (event.data, event.by_sequence());
     contact.deleted.set(Some(false), at);
@@ -30,4 +31,17 @@ pub fn deleted(contact: &mut Contact, event: &Event<'_, data::Contact>) {
     contact.lists.set(None, at);
     contact.fields.set(None, at);
     event.mark(&mut contact.updated_at, &mut contact.updated_by, at);
+}
+
+/// A person asked the provider to be left alone. The provider has no event that takes it back.
+pub fn opted_out(contact: &mut Contact, event: &Event<'_, data::OptedOut>) {
+    let (data, at) = (event.data, event.by_time());
+    contact.opted_out.set(Some(true), at);
+    contact.channel.set(data.channel.clone(), at);
+    contact.method.set(data.method.clone(), at);
+    contact.opted_out_at.set(Some(event.time()), at);
+    let order = event.by_sequence();
+    contact.phone.offer(data.phone.as_ref(), order);
+    contact.email.offer(data.email.as_ref(), order);
+    event.mark(&mut contact.updated_at, &mut contact.updated_by, order);
 }

@@ -171,6 +171,11 @@ impl Fields {
         }
     }
 
+    /// Drops a field, and tells the line that it stood on if it was there.
+    pub(super) fn drop(&mut self, field: &str) -> Option<Option<usize>> {
+        self.left.remove(field).map(|node| node.line)
+    }
+
     pub(super) fn text(&mut self, field: &str) -> Result<Taken<String>, ConfigError> {
         self.take(field, "a text", |value| match value {
             Value::Text(text) => Ok(text),

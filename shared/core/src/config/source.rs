@@ -9,8 +9,8 @@ use super::node::{Fields, Node, Value};
 use super::{ConfigError, Reading, Source, provider};
 use crate::phone::Country;
 use crate::providers::Provider;
-use crate::schemes::SigningSecret;
 use crate::schemes::url_token::UrlToken;
+use crate::schemes::{Configured, Credentials, User};
 
 const FIELDS: &[&str] = &[
     "client_id",
@@ -36,15 +36,14 @@ pub(super) fn read(name: String, node: Node) -> Result<Source, ConfigError> {
     let mut fields = Fields::of(node, Some(&name))?;
     check_name(&name).map_err(|reason| fields.error(None, "", reason))?;
     let provider = read_provider(&mut fields)?;
-    refuse_foreign_fields(&mut fields, provider)?;
     let unsigned = fields.boolean("unsigned")?;
     let source = Source {
         title: fields.text("title")?.map(|(title, _)| title),
-        secrets: fields.texts("secrets", |text| Ok(SigningSecret::new(text)))?,
+        credentials: read_credentials(&mut fields, provider)?,
         tokens: fields.texts("tokens", read_token)?,
         networks: fields.texts("networks", |text| read_network(&text))?,
         max_body: read_max_body(&mut fields)?,
-        reading: read_reading(&mut fields)?,
+        reading: read_reading(&mut fields, provider)?,
         provider,
         name,
     };
@@ -72,48 +71,101 @@ fn read_provider(fields: &mut Fields) -> Result<&'static dyn Provider, ConfigErr
     provider(&name).map_err(|reason| fields.error(line, "provider", reason))
 }
 
-/// Fields that belong to other providers' schemes.
-fn refuse_foreign_fields(fields: &mut Fields, provider: &dyn Provider) -> Result<(), ConfigError> {
-    if let Some((_, line)) = fields.text("client_id")? {
-        let reason = format!("is no field of provider `{}`", provider.name());
-        return Err(fields.error(line, "client_id", reason));
-    }
-    if let Some((users, line)) = fields.list("users")? {
-        for user in users {
-            check_user(user, fields)?;
-        }
-        let reason = format!("is no field of provider `{}`", provider.name());
-        return Err(fields.error(line, "users", reason));
-    }
-    Ok(())
+/// Reads the fields of the provider's scheme, and refuses those of other schemes.
+fn read_credentials(
+    fields: &mut Fields,
+    provider: &dyn Provider,
+) -> Result<Credentials, ConfigError> {
+    let configured = provider.scheme().map(|scheme| scheme.configured());
+    let by_secrets = matches!(
+        configured,
+        Some(Configured::Secrets | Configured::ClientIdAndSecrets)
+    );
+    let secrets = match provider.scheme() {
+        Some(scheme) if by_secrets => fields.texts("secrets", |text| scheme.read_secret(text))?,
+        _ => refuse(fields, "secrets", provider)?,
+    };
+    let users = match configured {
+        Some(Configured::Users) => read_users(fields)?,
+        _ => refuse(fields, "users", provider)?,
+    };
+    let client_id = match configured {
+        Some(Configured::ClientIdAndSecrets) => read_client_id(fields, secrets.is_empty())?,
+        _ => refuse(fields, "client_id", provider)?,
+    };
+    Ok(Credentials {
+        secrets,
+        users,
+        client_id,
+    })
 }
 
-fn check_user(user: Node, fields: &Fields) -> Result<(), ConfigError> {
-    let line = user.line;
-    let well_formed = match user.value {
-        Value::Table(table) => {
-            table.len() == 2
-                && ["username", "password"].iter().all(|key| {
-                    matches!(
-                        table.get(*key),
-                        Some(Node {
-                            value: Value::Text(_),
-                            ..
-                        })
-                    )
-                })
+/// Refuses a field that belongs to another provider's scheme.
+fn refuse<T: Default>(
+    fields: &mut Fields,
+    field: &str,
+    provider: &dyn Provider,
+) -> Result<T, ConfigError> {
+    match fields.drop(field) {
+        None => Ok(T::default()),
+        Some(line) => {
+            let reason = format!("is no field of provider `{}`", provider.name());
+            Err(fields.error(line, field, reason))
         }
-        _ => false,
-    };
-    if well_formed {
-        Ok(())
-    } else {
-        Err(fields.error(
-            line,
-            "users",
-            "must be tables of a `username` and a `password`",
-        ))
     }
+}
+
+fn read_client_id(fields: &mut Fields, unsigned: bool) -> Result<Option<String>, ConfigError> {
+    match fields.text("client_id")? {
+        Some((id, line)) if id.trim().is_empty() => {
+            Err(fields.error(line, "client_id", "must not be empty"))
+        }
+        Some((id, _)) => Ok(Some(id)),
+        None if unsigned => Ok(None),
+        None => Err(fields.error(
+            None,
+            "client_id",
+            "is missing: the signature is over your account's id, which the provider's settings show",
+        )),
+    }
+}
+
+fn read_users(fields: &mut Fields) -> Result<Vec<User>, ConfigError> {
+    let Some((nodes, _)) = fields.list("users")? else {
+        return Ok(Vec::new());
+    };
+    nodes
+        .into_iter()
+        .map(|node| read_user(node, fields))
+        .collect()
+}
+
+fn read_user(node: Node, fields: &Fields) -> Result<User, ConfigError> {
+    let line = node.line;
+    let refused = |reason: &str| fields.error(line, "users", reason);
+    let malformed = || refused("must be tables of a `username` and a `password`");
+    let Value::Table(mut table) = node.value else {
+        return Err(malformed());
+    };
+    let mut text = |key| match table.remove(key)?.value {
+        Value::Text(text) => Some(text),
+        _ => None,
+    };
+    let (Some(username), Some(password)) = (text("username"), text("password")) else {
+        return Err(malformed());
+    };
+    if !table.is_empty() {
+        return Err(malformed());
+    }
+    if username.contains(':') {
+        return Err(refused(
+            "a `username` cannot hold a colon: HTTP splits name and password there",
+        ));
+    }
+    if password.is_empty() {
+        return Err(refused("a `password` must not be empty"));
+    }
+    Ok(User { username, password })
 }
 
 fn read_token(text: String) -> Result<UrlToken, String> {
@@ -146,9 +198,9 @@ fn read_max_body(fields: &mut Fields) -> Result<usize, ConfigError> {
         })
 }
 
-fn read_reading(fields: &mut Fields) -> Result<Reading, ConfigError> {
+fn read_reading(fields: &mut Fields, provider: &dyn Provider) -> Result<Reading, ConfigError> {
     let country = match fields.text("country")? {
-        None => None,
+        None => provider.default_country().and_then(Country::new),
         Some((code, line)) => Some(Country::new(&code).ok_or_else(|| {
             fields.error(
                 line,
@@ -174,12 +226,25 @@ fn check_credentials(
     unsigned: Option<(bool, Option<usize>)>,
     fields: &Fields,
 ) -> Result<(), ConfigError> {
-    let (signed, opened) = (!source.secrets.is_empty(), !source.tokens.is_empty());
+    let (verified, opened) = (!source.credentials.is_empty(), !source.tokens.is_empty());
+    let Some(scheme) = source.provider.scheme() else {
+        return if opened {
+            Ok(())
+        } else {
+            let reason = "is missing: this provider signs nothing, so that its URL must be secret; \
+                          `switchhook sources token` makes one";
+            Err(fields.error(None, "tokens", reason))
+        };
+    };
+    let field = match scheme.configured() {
+        Configured::Secrets | Configured::ClientIdAndSecrets => "secrets",
+        Configured::Users => "users",
+    };
     match unsigned {
-        Some((true, line)) if signed => Err(fields.error(
+        Some((true, line)) if verified => Err(fields.error(
             line,
             "unsigned",
-            "contradicts `secrets`: leave one of them out",
+            format!("contradicts `{field}`: leave one of them out"),
         )),
         Some((true, line)) if !opened => Err(fields.error(
             line,
@@ -187,10 +252,10 @@ fn check_credentials(
             "needs `tokens`, or anybody could send; `switchhook sources token` makes one",
         )),
         Some((true, _)) => Ok(()),
-        _ if signed => Ok(()),
+        _ if verified => Ok(()),
         _ => Err(fields.error(
             None,
-            "secrets",
+            field,
             "is missing; for an account that signs nothing set `unsigned = true` and `tokens`",
         )),
     }

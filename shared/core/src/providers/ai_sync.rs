@@ -95,8 +95,8 @@ impl Provider for AiSync {
         "ai-sync"
     }
 
-    fn scheme(&self) -> &'static dyn Scheme {
-        &HmacSha256
+    fn scheme(&self) -> Option<&'static dyn Scheme> {
+        Some(&HmacSha256)
     }
 
     fn retry_horizon_secs(&self) -> u32 {
@@ -218,14 +218,7 @@ fn entity_key(
         Kind::CampaignStarted | Kind::CampaignCompleted => id(&["campaign_id"], "no `campaign_id`"),
         Kind::LeadGenerated => id(&["lead_id"], "no `lead_id`"),
         Kind::AppointmentScheduled => id(&["appointment_id"], "no `appointment_id`"),
-        Kind::CallAnswered
-        | Kind::CallEnded
-        | Kind::CallStarted
-        | Kind::CallTransferred
-        | Kind::ContactDeleted
-        | Kind::ContactModified
-        | Kind::Unreadable
-        | Kind::Unrecognised => id(&["call_id"], "no `call_id`"),
+        _ => id(&["call_id"], "no `call_id`"),
     }
 }
 
@@ -334,14 +327,7 @@ fn read(kind: Kind, name: &str, at: Option<Timestamp>, fields: Fields<'_>) -> Da
         }
         Kind::CampaignStarted | Kind::CampaignCompleted => campaign(fields),
         Kind::LeadGenerated | Kind::AppointmentScheduled => booking(fields),
-        Kind::CallAnswered
-        | Kind::CallEnded
-        | Kind::CallStarted
-        | Kind::CallTransferred
-        | Kind::ContactDeleted
-        | Kind::ContactModified
-        | Kind::Unreadable
-        | Kind::Unrecognised => call(kind, at, fields),
+        _ => call(kind, at, fields),
     }
 }
 

@@ -7,8 +7,9 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::{Scheme, SigningSecret, VerifyError};
+use super::{Credentials, Scheme, SigningSecret, VerifyError};
 use crate::request::Request;
+use crate::time::Timestamp;
 
 /// The header that holds the signature.
 pub const HEADER: &str = "x-webhook-signature";
@@ -24,13 +25,19 @@ impl Scheme for HmacSha256 {
         "hmac-sha256"
     }
 
-    fn verify(&self, request: &Request, secrets: &[SigningSecret]) -> Result<(), VerifyError> {
+    fn verify(
+        &self,
+        request: &Request,
+        credentials: &Credentials,
+        _now: Timestamp,
+    ) -> Result<(), VerifyError> {
         let signature = request
             .headers
             .get(HEADER)
             .ok_or(VerifyError::MissingHeader(HEADER))?;
         let tag = decode(signature).ok_or(VerifyError::MalformedHeader(HEADER))?;
-        if secrets
+        if credentials
+            .secrets
             .iter()
             .any(|secret| matches(secret, &request.body, &tag))
         {
@@ -79,11 +86,11 @@ mod tests {
             body: Bytes::copy_from_slice(body.as_bytes()),
             peer: None,
         };
-        let secrets: Vec<_> = secrets
-            .iter()
-            .map(|s| SigningSecret::new((*s).to_owned()))
-            .collect();
-        HmacSha256.verify(&request, &secrets)
+        let credentials = Credentials {
+            secrets: secrets.iter().map(|s| SigningSecret::new(*s)).collect(),
+            ..Credentials::default()
+        };
+        HmacSha256.verify(&request, &credentials, Timestamp::UNIX_EPOCH)
     }
 
     #[test]

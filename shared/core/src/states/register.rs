@@ -48,8 +48,14 @@ impl Position {
     /// By the accepted order: for events of providers that tell no time.
     #[must_use]
     pub const fn by_sequence(sequence: Sequence) -> Self {
+        Self::by_rank_and_sequence(0, sequence)
+    }
+
+    /// By rank; within a rank, by the accepted order.
+    #[must_use]
+    pub const fn by_rank_and_sequence(rank: u8, sequence: Sequence) -> Self {
         Self {
-            rank: 0,
+            rank,
             time_micros: 0,
             sequence,
         }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::Reading;
+use crate::request::Headers;
 
 #[track_caller]
 fn identify(slug: Option<&str>, json: &str) -> Result<(Kind, String), String> {
@@ -11,6 +12,7 @@ fn identify(slug: Option<&str>, json: &str) -> Result<(Kind, String), String> {
         object,
         raw: json.as_bytes(),
         slug,
+        headers: &Headers::default(),
         reading: &reading,
     };
     AiSync
@@ -26,6 +28,7 @@ fn dedup(slug: Option<&str>, json: &str) -> DedupKey {
         object,
         raw: json.as_bytes(),
         slug,
+        headers: &Headers::default(),
         reading: &reading,
     };
     AiSync.identify(&element).unwrap().dedup
