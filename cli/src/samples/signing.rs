@@ -115,7 +115,7 @@ mod tests {
         );
         assert_eq!(
             headers.last().unwrap().1,
-            "v1,g0hM9SsE+OTPJTGt/tmKtSyz49pPGnS9Ggh5pyQ9yzU="
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
         );
     }
 }
