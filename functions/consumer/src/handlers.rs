@@ -4,7 +4,7 @@
 //! order. They do no I/O and cannot fail.
 
 pub mod agents;
-pub mod bookings;
+pub mod appointments;
 pub mod calls;
 pub mod campaigns;
 pub mod contact_lists;
@@ -12,5 +12,6 @@ pub mod contacts;
 pub mod conversations;
 pub mod emails;
 pub mod keywords;
+pub mod leads;
 pub mod messages;
 pub mod opt_outs;

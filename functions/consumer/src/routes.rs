@@ -6,8 +6,8 @@
 use switchhook_core::kind::Kind;
 
 use crate::handlers::{
-    agents, bookings, calls, campaigns, contact_lists, contacts, conversations, emails, messages,
-    opt_outs,
+    agents, appointments, calls, campaigns, contact_lists, contacts, conversations, emails, leads,
+    messages, opt_outs,
 };
 use crate::router::Router;
 
@@ -19,7 +19,7 @@ pub fn routes() -> Router {
         .on(Kind::AgentPerformance, agents::changed)
         .on(Kind::AgentStatus, agents::changed)
         .on(Kind::AgentUpdated, agents::changed)
-        .on(Kind::AppointmentScheduled, bookings::scheduled)
+        .on(Kind::AppointmentScheduled, appointments::scheduled)
         .on(Kind::CallAbandoned, calls::abandoned)
         .on(Kind::CallAnswered, calls::answered)
         .on(Kind::CallDisposition, calls::disposed)
@@ -42,7 +42,7 @@ pub fn routes() -> Router {
         .on(Kind::ContactListCreated, contact_lists::told)
         .on(Kind::ContactListModified, contact_lists::told)
         .on(Kind::EmailStatus, emails::status)
-        .on(Kind::LeadGenerated, bookings::generated)
+        .on(Kind::LeadGenerated, leads::generated)
         .on(Kind::MessageReceived, conversations::received)
         .also(Kind::MessageReceived, opt_outs::entity, opt_outs::received)
         .on(Kind::MessageStatus, messages::status)

@@ -194,20 +194,40 @@ states! {
         completed_at: Timestamp,
     }
 
-    /// A lead or an appointment.
-    Booking {
+    /// A lead that was won.
+    Lead {
         /// The person's name.
         name: String,
         /// The person's number.
         phone: String,
         /// The person's e-mail address.
         email: String,
-        /// When the appointment begins.
+        /// When an appointment with the person begins.
         starts_at: Timestamp,
         /// Who won it.
         agent: String,
-        /// `generated` or `scheduled`.
-        status: BookingStatus,
+        /// `generated`.
+        status: LeadStatus,
+        /// When it was won, as first told.
+        generated_at: Timestamp,
+    }
+
+    /// A booked appointment.
+    Appointment {
+        /// The person's name.
+        name: String,
+        /// The person's number.
+        phone: String,
+        /// The person's e-mail address.
+        email: String,
+        /// When it begins.
+        starts_at: Timestamp,
+        /// Who booked it.
+        agent: String,
+        /// `scheduled`.
+        status: AppointmentStatus,
+        /// When it was last booked.
+        scheduled_at: Timestamp,
     }
 }
 
@@ -235,20 +255,24 @@ words! {
         Voicemail,
     }
 
+    /// What became of a lead.
+    LeadStatus {
+        /// It was won.
+        Generated,
+    }
+
+    /// What became of an appointment.
+    AppointmentStatus {
+        /// It was booked.
+        Scheduled,
+    }
+
     /// How far a campaign is.
     CampaignStatus {
         /// It runs.
         Started,
         /// It is over.
         Completed,
-    }
-
-    /// What a booking is.
-    BookingStatus {
-        /// A lead that was won.
-        Generated,
-        /// An appointment that was booked.
-        Scheduled,
     }
 }
 

@@ -45,6 +45,16 @@ impl Position {
         Self::by_rank(0, time, sequence)
     }
 
+    /// By time, the earlier one winning: for what happens once and may be told again.
+    #[must_use]
+    pub fn earliest(time: Timestamp) -> Self {
+        Self {
+            rank: 0,
+            time_micros: time.as_microsecond().saturating_neg(),
+            sequence: Sequence::default(),
+        }
+    }
+
     /// By the accepted order: for events of providers that tell no time.
     #[must_use]
     pub const fn by_sequence(sequence: Sequence) -> Self {
