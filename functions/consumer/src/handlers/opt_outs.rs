@@ -62,7 +62,7 @@ pub fn received(item: &mut OptOut, event: &Event<'_, data::MessageReceived>) {
     let at = position(wish, event);
     item.phone.set(data.from.clone(), at);
     item.channel.set(Some(channel(data.channel.as_deref())), at);
-    wished(item, wish, event);
+    wished(item, wish, event, at);
 }
 
 /// Whom an unsubscribe event is about: a number where it tells one, else an address.
@@ -110,11 +110,10 @@ pub fn unsubscribed(item: &mut OptOut, event: &Event<'_, data::OptedOut>) {
         }
         None => return,
     }
-    wished(item, Wish::OptOut, event);
+    wished(item, Wish::OptOut, event, at);
 }
 
-fn wished<D>(item: &mut OptOut, wish: Wish, event: &Event<'_, D>) {
-    let at = position(wish, event);
+fn wished<D>(item: &mut OptOut, wish: Wish, event: &Event<'_, D>, at: Position) {
     item.opted_out.set(Some(wish == Wish::OptOut), at);
     item.since.set(Some(event.time()), at);
     item.source.set(Some(event.source().to_owned()), at);
