@@ -13,7 +13,16 @@ import argparse
 import shutil
 from pathlib import Path
 
-from generator import ai_sync_access, ai_sync_bodies, ai_sync_events, ai_sync_fields, lambda_events
+from generator import (
+    ai_sync_access,
+    ai_sync_bodies,
+    ai_sync_events,
+    ai_sync_fields,
+    cloudcontactai_access,
+    cloudcontactai_events,
+    cloudcontactai_fields,
+    lambda_events,
+)
 from generator.case import CASES
 from generator.text import write
 
@@ -23,6 +32,9 @@ MODULES = (
     ai_sync_bodies,
     ai_sync_events,
     ai_sync_fields,
+    cloudcontactai_access,
+    cloudcontactai_events,
+    cloudcontactai_fields,
 )
 
 

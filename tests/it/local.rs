@@ -260,3 +260,23 @@ fn check_tells_line_source_and_field() {
     }
     assert_eq!(home.run(&["events", "--data", "none"]).code, Some(1));
 }
+
+#[test]
+fn check_warns_of_a_signature_that_lets_in_any_body() {
+    let home = Home::new();
+    let source = |rest: &str| {
+        let text = "[sources.sms]\nprovider = \"cloudcontactai\"\nclient_id = \"1231\"\n";
+        home.write("sources.toml", &format!("{text}{rest}"));
+        let said = home.run(&["check", "--config", "sources.toml"]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        said.out
+    };
+    let token = "tokens = [\"abcdefghijklmnopqrstuv\"]\n";
+    let warned = source("secrets = [\"hush-hush\"]\n");
+    assert!(warned.contains("warning: source `sms`"), "{warned}");
+    assert!(!warned.contains("hush"), "{warned}");
+    for safe in ["secrets = [\"hush-hush\"]\n", "unsigned = true\n"] {
+        let said = source(&format!("{safe}{token}"));
+        assert!(!said.contains("warning"), "{said}");
+    }
+}

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use switchhook_core::config::Source;
+
 use super::{CommandError, Context, output};
 use crate::local::config::{SourcesFile, chosen_file};
 
@@ -29,5 +31,19 @@ pub(super) fn run(context: &Context) -> Result<ExitCode, CommandError> {
         ]
     });
     output::table(&["NAME", "PROVIDER", "SCHEME"], rows)?;
+    for source in sources.iter().filter(|source| lacks_token(source)) {
+        output::line(&format!(
+            "warning: source `{}` has no `tokens`: scheme `{}` does not sign the body, so whoever \
+             sees one delivery can send others; `switchhook sources token` makes one",
+            source.name,
+            source.scheme(),
+        ))?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Tells whether a source's scheme asks for a URL token that it has not got.
+fn lacks_token(source: &Source) -> bool {
+    let scheme = source.verification();
+    source.tokens.is_empty() && scheme.is_some_and(|scheme| scheme.needs_token())
 }

@@ -14,10 +14,11 @@ use crate::schemes::Scheme;
 use crate::time::Timestamp;
 
 pub mod ai_sync;
+pub mod cloudcontactai;
 mod fields;
 
 /// Every provider, in alphabetical order.
-pub const ALL: &[&dyn Provider] = &[&ai_sync::AiSync];
+pub const ALL: &[&dyn Provider] = &[&ai_sync::AiSync, &cloudcontactai::CloudContactAi];
 
 /// Returns the provider of this name.
 #[must_use]

@@ -8,6 +8,7 @@ use std::fmt;
 use crate::request::Request;
 use crate::time::Timestamp;
 
+pub mod ccai;
 pub mod hmac_sha256;
 pub mod url_token;
 
@@ -126,6 +127,11 @@ pub trait Scheme: Sync {
     /// What is wrong with its form, without the secret.
     fn read_secret(&self, text: String) -> Result<SigningSecret, String> {
         Ok(SigningSecret::new(text))
+    }
+
+    /// Tells whether a URL token belongs with it: what signs one body lets in any other.
+    fn needs_token(&self) -> bool {
+        false
     }
 
     /// Returns what a refusal asks for in `WWW-Authenticate`, if anything.

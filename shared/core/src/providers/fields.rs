@@ -26,6 +26,10 @@ impl<'a> Fields<'a> {
         }
     }
 
+    pub(super) const fn reading(&self) -> &'a Reading {
+        self.reading
+    }
+
     /// Takes the first of `names` that `read` can read.
     pub(super) fn take<T>(
         &mut self,
@@ -121,6 +125,31 @@ impl<'a> Fields<'a> {
             .iter()
             .map(|(name, value)| (name.to_owned(), json::compact(value)))
             .collect()
+    }
+}
+
+/// Returns the first of `names` that is an identifier, without taking it.
+pub(super) fn first_id(object: &Object<'_>, names: &[&str]) -> Option<String> {
+    names
+        .iter()
+        .find_map(|name| json::identifier(object.get(name)?))
+}
+
+/// Returns `{customer},{ours}`, both normalised: the one key that is not as the provider wrote it.
+pub(super) fn conversation_key(customer: &str, ours: &str, reading: &Reading) -> String {
+    let number = |written| phone::normalise(written, reading.country.as_ref());
+    format!("{},{}", number(customer), number(ours))
+}
+
+/// Puts what nobody took of an envelope beside what nobody took of the data in it.
+pub(super) fn add_envelope(extra: &mut Extra, rest: Extra) {
+    for (name, value) in rest {
+        let name = if extra.contains_key(&name) {
+            format!("envelope.{name}")
+        } else {
+            name
+        };
+        extra.insert(name, value);
     }
 }
 
