@@ -10,6 +10,7 @@ use crate::secrets::{self, NoRandomness};
 use crate::urls;
 
 mod ai_sync;
+mod cellcast;
 pub(crate) mod signing;
 
 const JSON: &str = "application/json";
@@ -81,6 +82,7 @@ pub struct Delivery {
 pub fn of(provider: &str) -> &'static [Sample] {
     match provider {
         "ai-sync" => ai_sync::SAMPLES,
+        "cellcast" => cellcast::SAMPLES,
         _ => &[],
     }
 }

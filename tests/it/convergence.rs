@@ -135,7 +135,9 @@ fn leaves(value: &Value, place: String, found: &mut Vec<String>) {
 }
 
 fn vary(body: &mut Value, place: &str, choice: u8) {
-    let (parent, name) = place.rsplit_once('/').unwrap();
+    let Some((parent, name)) = place.rsplit_once('/') else {
+        return; // a list of events
+    };
     let Some(Value::Object(parent)) = body.pointer_mut(parent) else {
         return;
     };

@@ -14,10 +14,11 @@ use crate::schemes::Scheme;
 use crate::time::Timestamp;
 
 pub mod ai_sync;
+pub mod cellcast;
 mod fields;
 
 /// Every provider, in alphabetical order.
-pub const ALL: &[&dyn Provider] = &[&ai_sync::AiSync];
+pub const ALL: &[&dyn Provider] = &[&ai_sync::AiSync, &cellcast::Cellcast];
 
 /// Returns the provider of this name.
 #[must_use]

@@ -9,13 +9,12 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::fields::Fields;
+use super::fields::{Fields, conversation_key, first_id};
 use super::{Element, Identity, Meaning, Provider};
 use crate::data::{self, Data};
 use crate::dedup::{self, DedupKey, Window};
 use crate::json::{self, Object};
 use crate::kind::Kind;
-use crate::phone;
 use crate::schemes::Scheme;
 use crate::schemes::hmac_sha256::HmacSha256;
 use crate::time::Timestamp;
@@ -171,12 +170,6 @@ fn data_object<'a>(object: &Object<'a>) -> Option<Object<'a>> {
     Object::from_raw(object.get("data")?).ok()
 }
 
-fn first_id(object: &Object<'_>, names: &[&str]) -> Option<String> {
-    names
-        .iter()
-        .find_map(|name| json::identifier(object.get(name)?))
-}
-
 fn identify_event(event: &Event, element: &Element<'_>) -> Result<Identity, Cow<'static, str>> {
     let data = data_object(&element.object).ok_or("no `data` object")?;
     let key = entity_key(event.kind, &data, element)?;
@@ -222,13 +215,9 @@ fn entity_key(
     }
 }
 
-/// `{customer},{ours}`, both normalised: the one key that is not as the provider wrote it.
 fn numbers_key(data: &Object<'_>, element: &Element<'_>) -> Option<String> {
-    let number = |names| {
-        let written = first_id(data, names)?;
-        Some(phone::normalise(&written, element.reading.country.as_ref()))
-    };
-    Some(format!("{},{}", number(CALLER)?, number(CALLED)?))
+    let (customer, ours) = (first_id(data, CALLER)?, first_id(data, CALLED)?);
+    Some(conversation_key(&customer, &ours, element.reading))
 }
 
 /// The key of what may rightly happen again with the same data.

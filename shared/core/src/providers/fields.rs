@@ -124,6 +124,19 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Returns the first of `names` that holds an identifier.
+pub(super) fn first_id(object: &Object<'_>, names: &[&str]) -> Option<String> {
+    names
+        .iter()
+        .find_map(|name| json::identifier(object.get(name)?))
+}
+
+/// Returns `{customer},{ours}`, both normalised: the one key that is not as the provider wrote it.
+pub(super) fn conversation_key(customer: &str, ours: &str, reading: &Reading) -> String {
+    let number = |written| phone::normalise(written, reading.country.as_ref());
+    format!("{},{}", number(customer), number(ours))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
