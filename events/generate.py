@@ -14,6 +14,7 @@ import shutil
 from pathlib import Path
 
 from generator import ai_sync_access, ai_sync_bodies, ai_sync_events, ai_sync_fields, lambda_events
+from generator import cellcast_access, cellcast_events, cellcast_lists
 from generator.case import CASES
 from generator.text import write
 
@@ -23,6 +24,9 @@ MODULES = (
     ai_sync_bodies,
     ai_sync_events,
     ai_sync_fields,
+    cellcast_access,
+    cellcast_events,
+    cellcast_lists,
 )
 
 
