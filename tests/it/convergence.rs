@@ -4,6 +4,8 @@
 //! Handlers, kinds and samples are found by themselves: a new route needs no line here, only a sample
 //! of its kind among those of `switchhook send`.
 
+mod cellcast;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use consumer::router::Router;
