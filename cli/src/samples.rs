@@ -10,6 +10,7 @@ use crate::secrets::{self, NoRandomness};
 use crate::urls;
 
 mod ai_sync;
+mod cellcast;
 mod cloudcontactai;
 pub(crate) mod signing;
 
@@ -82,6 +83,7 @@ pub struct Delivery {
 pub fn of(provider: &str) -> &'static [Sample] {
     match provider {
         "ai-sync" => ai_sync::SAMPLES,
+        "cellcast" => cellcast::SAMPLES,
         "cloudcontactai" => cloudcontactai::SAMPLES,
         _ => &[],
     }

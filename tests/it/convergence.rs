@@ -5,6 +5,7 @@
 //! of its kind among those of `switchhook send`.
 
 mod ccai;
+mod cellcast;
 mod states;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -138,7 +139,9 @@ fn leaves(value: &Value, place: String, found: &mut Vec<String>) {
 }
 
 fn vary(body: &mut Value, place: &str, choice: u8) {
-    let (parent, name) = place.rsplit_once('/').unwrap();
+    let Some((parent, name)) = place.rsplit_once('/') else {
+        return; // a list of events
+    };
     let Some(Value::Object(parent)) = body.pointer_mut(parent) else {
         return;
     };

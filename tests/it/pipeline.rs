@@ -1,5 +1,7 @@
 //! From the wire to the ledger, on the laptop's stack.
 
+mod cellcast;
+
 use switchhook::local::dynamodb;
 use switchhook_core::entity::Entity;
 use tests::TestStack;

@@ -6,6 +6,7 @@ mod authenticity;
 mod crashes;
 mod dead_letters;
 mod groups;
+mod lists;
 mod order;
 mod requests;
 pub(crate) mod rig;

@@ -15,7 +15,9 @@ impl Country {
     #[must_use]
     pub fn new(code: &str) -> Option<Self> {
         let id: Result<phonenumber::country::Id, _> = code.parse();
-        id.ok().map(|_| Self(code.to_owned()))
+        // Reads the numbering plans, once a process: no delivery has to wait for them later.
+        let plan = phonenumber::metadata::DATABASE.by_id(code);
+        (id.is_ok() && plan.is_some()).then(|| Self(code.to_owned()))
     }
 }
 

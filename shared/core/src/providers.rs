@@ -14,11 +14,16 @@ use crate::schemes::Scheme;
 use crate::time::Timestamp;
 
 pub mod ai_sync;
+pub mod cellcast;
 pub mod cloudcontactai;
 mod fields;
 
 /// Every provider, in alphabetical order.
-pub const ALL: &[&dyn Provider] = &[&ai_sync::AiSync, &cloudcontactai::CloudContactAi];
+pub const ALL: &[&dyn Provider] = &[
+    &ai_sync::AiSync,
+    &cellcast::Cellcast,
+    &cloudcontactai::CloudContactAi,
+];
 
 /// Returns the provider of this name.
 #[must_use]

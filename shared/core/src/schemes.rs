@@ -8,6 +8,7 @@ use std::fmt;
 use crate::request::Request;
 use crate::time::Timestamp;
 
+pub mod basic;
 pub mod ccai;
 pub mod hmac_sha256;
 pub mod url_token;

@@ -1,0 +1,211 @@
+//! Invariant 5 for deliveries of several events: all of them are durable or none is confirmed, and
+//! whatever a provider sends again counts once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use aws_sdk_sqs::config::interceptors::BeforeTransmitInterceptorContextMut;
+use aws_sdk_sqs::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_sqs::error::BoxError;
+use consumer::routes::routes;
+use ingress::service::Ingress;
+use ingress::sources::SourceCache;
+use lambda_http::Body;
+use serde_json::{Value, json};
+use switchhook_aws::sqs::SqsQueue;
+use switchhook_core::kind::Kind;
+use switchhook_core::ledger::Record;
+use switchhook_core::time::Clock;
+use tests::{FixedSources, TestClock, TestStack, event};
+
+use super::rig::Rig;
+use crate::doubles::BodiesDouble;
+
+const SOURCES: &str = r#"
+[sources.texts]
+provider = "cellcast"
+users = [{ username = "hooks", password = "s3cret:with colons" }]
+"#;
+// printf 'hooks:s3cret:with colons' | openssl base64
+const LOGIN: (&str, &str) = ("authorization", "Basic aG9va3M6czNjcmV0OndpdGggY29sb25z");
+const PATH: &str = "/webhooks/texts/status";
+
+/// Has the queue refuse the entry about one message, as often as is said; the other entries of its
+/// batch are taken. SQS takes no message without a body.
+#[derive(Debug)]
+struct Refusal {
+    about: String,
+    left: AtomicU32,
+}
+
+impl Intercept for Refusal {
+    fn name(&self) -> &'static str {
+        "refusal"
+    }
+
+    fn modify_before_transmit(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request_mut();
+        let mut sent: Value = serde_json::from_slice(request.body().bytes().unwrap())?;
+        let entries = sent["Entries"].as_array_mut().into_iter().flatten();
+        let is_about = |entry: &&mut Value| entry["MessageGroupId"] == json!(self.about);
+        let Some(entry) = entries.into_iter().find(is_about) else {
+            return Ok(());
+        };
+        let (set, fetch) = (Ordering::SeqCst, Ordering::SeqCst);
+        let one_less = |left: u32| left.checked_sub(1);
+        if self.left.fetch_update(set, fetch, one_less).is_ok() {
+            entry["MessageBody"] = json!("");
+            let body = sent.to_string();
+            let length = body.len().to_string();
+            request.headers_mut().insert("content-length", length);
+            *request.body_mut() = body.into();
+        }
+        Ok(())
+    }
+}
+
+async fn open() -> Rig {
+    Rig::with_sources(SOURCES, routes(), TestClock::at("2026-03-04T05:06:07.089Z")).await
+}
+
+/// An ingress over the queue of a stack that refuses a message's entry so many times.
+fn refusing(rig: &Rig, message: &str, times: u32) -> Ingress {
+    let refusal = Refusal {
+        about: format!("texts/message/{message}"),
+        left: AtomicU32::new(times),
+    };
+    let config = rig
+        .client
+        .config()
+        .to_builder()
+        .interceptor(refusal)
+        .build();
+    let queue = SqsQueue::new(aws_sdk_sqs::Client::from_conf(config), rig.url.clone());
+    let clock = || -> Arc<dyn Clock> { Arc::<TestClock>::clone(&rig.test.clock) };
+    let sources = SourceCache::new(Arc::new(FixedSources(SOURCES.to_owned())), clock());
+    let bodies = Arc::new(BodiesDouble::default());
+    Ingress::new(sources, Arc::new(queue), bodies, clock())
+}
+
+/// Posts to an ingress of our own and returns status and answer.
+async fn post(ingress: &Ingress, body: &str) -> (i64, String) {
+    let event = event("POST", PATH, &[LOGIN], body.as_bytes());
+    let response = ingress.serve(&event).await;
+    let Some(Body::Text(answer)) = response.body else {
+        panic!("no answer")
+    };
+    (response.status_code, answer)
+}
+
+fn status(message: usize) -> String {
+    format!(r#"{{"message_id":"m{message}","status":"Delivered","recipient":"+6140{message:07}"}}"#)
+}
+
+fn list(count: usize) -> String {
+    let events: Vec<_> = (0..count).map(status).collect();
+    format!("[{}]", events.join(","))
+}
+
+/// Returns every record of the present hour.
+async fn all_records(test: &TestStack) -> Vec<Record> {
+    let ledger = test.stack.ledger();
+    let listed = ledger.hour(test.clock.now()).await.unwrap();
+    let keys: Vec<_> = listed.into_iter().map(|listed| listed.key).collect();
+    ledger.records(&keys).await.unwrap()
+}
+
+/// Returns how many records there are of each entity.
+fn by_entity(records: &[Record]) -> BTreeMap<&str, usize> {
+    let mut counts = BTreeMap::new();
+    for record in records {
+        *counts.entry(record.key.entity.as_str()).or_default() += 1;
+    }
+    counts
+}
+
+#[track_caller]
+fn assert_each_once(records: &[Record], count: usize) {
+    let entities: Vec<_> = (0..count).map(|n| format!("texts/message/m{n}")).collect();
+    let wanted: BTreeMap<_, _> = entities.iter().map(|e| (e.as_str(), 1)).collect();
+    assert_eq!(by_entity(records), wanted);
+}
+
+#[tokio::test]
+async fn a_list_of_which_one_event_is_refused_is_not_received_until_all_are_and_counts_once() {
+    let rig = open().await;
+    let ingress = refusing(&rig, "m7", 2);
+    let (status, answer) = post(&ingress, &list(25)).await;
+    assert_eq!(
+        (status, answer.as_str()),
+        (503, r#"{"error":"unavailable"}"#)
+    );
+    rig.settle().await;
+    let refused = "texts/message/m7";
+    assert!(rig.records(refused).await.is_empty(), "it was refused");
+    let taken = all_records(&rig.test).await.len();
+    assert!(taken > 0, "what was taken is recorded");
+
+    let (status, answer) = post(&ingress, &list(25)).await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer.contains(r#""events":25"#), "{answer}");
+    rig.settle().await;
+    let records = all_records(&rig.test).await;
+    assert_each_once(&records, 25);
+    let twice = records.iter().filter(|record| record.deliveries.len() == 2);
+    assert_eq!(twice.count(), taken, "what came twice was counted once");
+    let late = rig.records(refused).await;
+    assert_eq!((late.len(), late[0].deliveries.len()), (1, 1));
+    assert_eq!(rig.state(refused).await["status"], "delivered");
+}
+
+#[tokio::test]
+async fn an_event_of_a_list_that_is_refused_once_is_sent_again_by_ourselves() {
+    let rig = open().await;
+    let ingress = refusing(&rig, "m7", 1);
+    let (status, answer) = post(&ingress, &list(25)).await;
+    assert_eq!(status, 200, "{answer}");
+    rig.settle().await;
+    let records = all_records(&rig.test).await;
+    assert_each_once(&records, 25);
+    assert!(records.iter().all(|record| record.deliveries.len() == 1));
+}
+
+/// Time is the runtime's own here: it stands still while the disk works.
+#[tokio::test(start_paused = true)]
+async fn a_list_of_a_thousand_events_is_received_and_recorded() {
+    let test = TestStack::with(SOURCES, TestClock::at("2026-03-04T05:06:07.089Z")).await;
+    let (status, answer) = test.post_to(PATH, &[LOGIN], list(1_000).as_bytes()).await;
+    assert_eq!(
+        (status, &answer["events"]),
+        (200, &json!(1_000)),
+        "{answer}"
+    );
+    test.stack.drain().await.unwrap();
+    assert!(test.stack.dead_letters().await.unwrap().is_empty());
+    let records = all_records(&test).await;
+    assert_each_once(&records, 1_000);
+    let ids: BTreeMap<_, _> = records
+        .iter()
+        .map(|record| (record.id.index, record.key.entity.as_str()))
+        .collect();
+    assert_eq!(ids.len(), 1_000, "each has an index of its own");
+    assert_eq!(ids[&999], "texts/message/m999");
+}
+
+#[tokio::test]
+async fn a_list_of_one_more_is_kept_whole_as_unreadable() {
+    let test = TestStack::with(SOURCES, TestClock::at("2026-03-04T05:06:07.089Z")).await;
+    let body = list(1_001);
+    let (status, answer) = test.post_to(PATH, &[LOGIN], body.as_bytes()).await;
+    assert_eq!((status, &answer["events"]), (200, &json!(1)), "{answer}");
+    test.stack.drain().await.unwrap();
+    let records = all_records(&test).await;
+    assert_eq!((records.len(), records[0].kind), (1, Kind::Unreadable));
+    assert!(records[0].data.contains("more than 1000 events"));
+}
