@@ -9,13 +9,12 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::fields::Fields;
+use super::fields::{self, Fields};
 use super::{Element, Identity, Meaning, Provider};
 use crate::data::{self, Data};
 use crate::dedup::{self, DedupKey, Window};
 use crate::json::{self, Object};
 use crate::kind::Kind;
-use crate::phone;
 use crate::schemes::Scheme;
 use crate::schemes::hmac_sha256::HmacSha256;
 use crate::time::Timestamp;
@@ -137,15 +136,7 @@ impl Provider for AiSync {
         }
         let fields = Fields::new(inner.unwrap_or_default(), element.reading);
         let mut data = read(kind, &name, occurred_at, fields);
-        for (name, value) in top.rest() {
-            let taken = data.extra_mut().contains_key(&name);
-            let name = if taken {
-                format!("envelope.{name}")
-            } else {
-                name
-            };
-            data.extra_mut().insert(name, value);
-        }
+        fields::add_envelope(&mut data, top.rest());
         Meaning { occurred_at, data }
     }
 }
@@ -222,13 +213,9 @@ fn entity_key(
     }
 }
 
-/// `{customer},{ours}`, both normalised: the one key that is not as the provider wrote it.
 fn numbers_key(data: &Object<'_>, element: &Element<'_>) -> Option<String> {
-    let number = |names| {
-        let written = first_id(data, names)?;
-        Some(phone::normalise(&written, element.reading.country.as_ref()))
-    };
-    Some(format!("{},{}", number(CALLER)?, number(CALLED)?))
+    let (customer, ours) = (first_id(data, CALLER)?, first_id(data, CALLED)?);
+    Some(fields::conversation_key(&customer, &ours, element.reading))
 }
 
 /// The key of what may rightly happen again with the same data.
