@@ -15,9 +15,15 @@ use crate::time::Timestamp;
 
 pub mod ai_sync;
 mod fields;
+pub mod nectar_desk;
+pub mod standard_webhooks;
 
 /// Every provider, in alphabetical order.
-pub const ALL: &[&dyn Provider] = &[&ai_sync::AiSync];
+pub const ALL: &[&dyn Provider] = &[
+    &ai_sync::AiSync,
+    &nectar_desk::NectarDesk,
+    &standard_webhooks::StandardWebhooks,
+];
 
 /// Returns the provider of this name.
 #[must_use]

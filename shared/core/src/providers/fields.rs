@@ -136,6 +136,11 @@ impl<'a> Fields<'a> {
         Object::from_raw(self.left.get(name)?).ok()
     }
 
+    /// Looks at a time without taking it.
+    pub(super) fn peek_time(&self, name: &str) -> Option<Timestamp> {
+        time::parse_rfc3339(&self.left.text(name)?)
+    }
+
     /// Looks at a text without taking it.
     pub(super) fn peek_text(&self, name: &str) -> Option<String> {
         self.left.text(name).filter(|text| !text.trim().is_empty())
@@ -230,7 +235,10 @@ mod tests {
         for (written, address) in [
             ("https://a.example/1", Some("https://a.example/1")),
             ("HTTPS://a.example/1", Some("HTTPS://a.example/1")),
-            ("a.example/api/1?b=c:d", Some("https://a.example/api/1?b=c:d")),
+            (
+                "a.example/api/1?b=c:d",
+                Some("https://a.example/api/1?b=c:d"),
+            ),
             ("//a.example/1", Some("https://a.example/1")),
             ("a.example:8443/1", Some("https://a.example:8443/1")),
             ("a.example", Some("https://a.example")),
@@ -261,7 +269,10 @@ mod tests {
         let two = ["https://a.example/1", "https://a.example/2"].map(str::to_owned);
         assert_eq!(fields.recordings(&["all"]), Some(two.to_vec()));
         assert_eq!(fields.recordings(&["some"]), Some(vec![two[1].clone()]));
-        assert_eq!(fields.recordings(&["none", "empty", "text", "missing"]), None);
+        assert_eq!(
+            fields.recordings(&["none", "empty", "text", "missing"]),
+            None
+        );
         let rest = fields.rest();
         let left: Vec<_> = rest.keys().map(String::as_str).collect();
         assert_eq!(left, ["empty", "none", "some", "text"]);
