@@ -10,7 +10,9 @@ use crate::secrets::{self, NoRandomness};
 use crate::urls;
 
 mod ai_sync;
+mod nectar_desk;
 pub(crate) mod signing;
+mod standard_webhooks;
 
 const JSON: &str = "application/json";
 
@@ -81,6 +83,8 @@ pub struct Delivery {
 pub fn of(provider: &str) -> &'static [Sample] {
     match provider {
         "ai-sync" => ai_sync::SAMPLES,
+        "nectar-desk" => nectar_desk::SAMPLES,
+        "standard-webhooks" => standard_webhooks::SAMPLES,
         _ => &[],
     }
 }
