@@ -14,6 +14,7 @@ import shutil
 from pathlib import Path
 
 from generator import ai_sync_access, ai_sync_bodies, ai_sync_events, ai_sync_fields, lambda_events
+from generator import nectar_desk, nectar_desk_access, nectar_desk_people
 from generator.case import CASES
 from generator.text import write
 
@@ -23,6 +24,9 @@ MODULES = (
     ai_sync_bodies,
     ai_sync_events,
     ai_sync_fields,
+    nectar_desk,
+    nectar_desk_access,
+    nectar_desk_people,
 )
 
 
