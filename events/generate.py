@@ -15,6 +15,7 @@ from pathlib import Path
 
 from generator import ai_sync_access, ai_sync_bodies, ai_sync_events, ai_sync_fields, lambda_events
 from generator import nectar_desk, nectar_desk_access, nectar_desk_people
+from generator import standard_webhooks
 from generator.case import CASES
 from generator.text import write
 
@@ -27,6 +28,7 @@ MODULES = (
     nectar_desk,
     nectar_desk_access,
     nectar_desk_people,
+    standard_webhooks,
 )
 
 

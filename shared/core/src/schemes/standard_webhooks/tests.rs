@@ -194,6 +194,8 @@ fn what_is_no_signature_is_malformed() {
         &KNOWN.replace('=', ""),
         &KNOWN.replace('+', "-").replace('/', "_"),
         &format!("{KNOWN},{KNOWN}"),
+        &format!("{KNOWN}, {KNOWN}"),
+        &format!("v1a,AAAA {KNOWN},v1a,AAAA {KNOWN}"),
         &format!("{KNOWN}A"),
         &format!("v1,{}", STANDARD.encode([0; 31])),
         &format!("v1,{}", STANDARD.encode([0; 33])),
