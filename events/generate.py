@@ -25,6 +25,10 @@ from generator import (
     cloudcontactai_events,
     cloudcontactai_fields,
     lambda_events,
+    nectar_desk,
+    nectar_desk_access,
+    nectar_desk_people,
+    standard_webhooks,
 )
 from generator.case import CASES
 from generator.text import write
@@ -41,6 +45,10 @@ MODULES = (
     cloudcontactai_access,
     cloudcontactai_events,
     cloudcontactai_fields,
+    nectar_desk,
+    nectar_desk_access,
+    nectar_desk_people,
+    standard_webhooks,
 )
 
 

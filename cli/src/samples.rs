@@ -12,7 +12,9 @@ use crate::urls;
 mod ai_sync;
 mod cellcast;
 mod cloudcontactai;
+mod nectar_desk;
 pub(crate) mod signing;
+mod standard_webhooks;
 
 const JSON: &str = "application/json";
 
@@ -85,6 +87,8 @@ pub fn of(provider: &str) -> &'static [Sample] {
         "ai-sync" => ai_sync::SAMPLES,
         "cellcast" => cellcast::SAMPLES,
         "cloudcontactai" => cloudcontactai::SAMPLES,
+        "nectar-desk" => nectar_desk::SAMPLES,
+        "standard-webhooks" => standard_webhooks::SAMPLES,
         _ => &[],
     }
 }

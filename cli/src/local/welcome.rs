@@ -7,7 +7,7 @@ use std::path::Path;
 
 use switchhook_core::config::{Source, Sources};
 
-use crate::samples;
+use crate::samples::{self, signing};
 use crate::urls;
 
 macro_rules! say {
@@ -54,7 +54,10 @@ fn print_curl(source: &Source, url: &str) {
     say!("  try it:");
     say!("  curl -X POST '{url}{}' \\", delivery.path);
     for (name, value) in &delivery.headers {
-        say!("    -H '{name}: {value}' \\");
+        match signing::made_by_shell(source, &delivery, name) {
+            Some(made) => say!("    -H \"{name}: {made}\" \\"),
+            None => say!("    -H '{name}: {value}' \\"),
+        }
     }
     say!("    -d '{}'", String::from_utf8_lossy(&delivery.body));
 }

@@ -5,8 +5,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 use switchhook_core::config::Source;
+use switchhook_core::dedup;
 
-use super::Variation;
+use super::{Delivery, Variation};
 
 type Headers = Vec<(&'static str, String)>;
 
@@ -18,7 +19,7 @@ pub(super) fn headers(source: &Source, body: &str, variation: &Variation) -> Hea
         Some("hmac-sha256") => hmac_sha256(source, body),
         Some("standard-webhooks") => standard_webhooks(
             secret(source),
-            &format!("msg_{}", variation.id),
+            &message_id(body, variation),
             variation.at.as_second(),
             body,
         ),
@@ -68,6 +69,34 @@ fn hmac_sha256(source: &Source, body: &str) -> Headers {
         .map(|secret| ("x-webhook-signature", sign(secret)))
         .into_iter()
         .collect()
+}
+
+/// The id of a message: the same for the same body of a run, so that two samples are two messages.
+fn message_id(body: &str, variation: &Variation) -> String {
+    let mut digest = dedup::sha256_hex(body.as_bytes());
+    digest.truncate(8);
+    format!("msg_{}{digest}", variation.id)
+}
+
+/// Returns how a shell makes a header's value at the time it runs, to stand in double quotes; `None`
+/// for a header that does not grow old.
+///
+/// The time is that of the minute, since both headers have to hold the same.
+pub(crate) fn made_by_shell(source: &Source, delivery: &Delivery, name: &str) -> Option<String> {
+    const MINUTE: &str = "$(($(date +%s) / 60 * 60))";
+    match name {
+        "webhook-timestamp" => Some(MINUTE.to_owned()),
+        "webhook-signature" => {
+            let (_, id) = delivery.headers.iter().find(|h| h.0 == "webhook-id")?;
+            let (body, key) = (String::from_utf8_lossy(&delivery.body), secret(source)?);
+            Some(format!(
+                "v1,$(printf '%s.%s.%s' '{id}' \"{MINUTE}\" '{body}' \
+                 | openssl dgst -sha256 -mac HMAC -macopt hexkey:{} -binary | base64)",
+                hex::encode(key)
+            ))
+        }
+        _ => None,
+    }
 }
 
 /// Standard Webhooks: over the id, the time in seconds since 1970 and the body.

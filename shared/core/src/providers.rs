@@ -17,12 +17,16 @@ pub mod ai_sync;
 pub mod cellcast;
 pub mod cloudcontactai;
 mod fields;
+pub mod nectar_desk;
+pub mod standard_webhooks;
 
 /// Every provider, in alphabetical order.
 pub const ALL: &[&dyn Provider] = &[
     &ai_sync::AiSync,
     &cellcast::Cellcast,
     &cloudcontactai::CloudContactAi,
+    &nectar_desk::NectarDesk,
+    &standard_webhooks::StandardWebhooks,
 ];
 
 /// Returns the provider of this name.

@@ -11,6 +11,7 @@ use crate::time::Timestamp;
 pub mod basic;
 pub mod ccai;
 pub mod hmac_sha256;
+pub mod standard_webhooks;
 pub mod url_token;
 
 /// Why a request is not authentic. No variant holds anything that was sent.

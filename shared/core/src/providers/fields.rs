@@ -114,6 +114,37 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// The https addresses of a list, those without a scheme made so. A list of which not all could
+    /// be taken stays where it is.
+    pub(super) fn recordings(&mut self, names: &[&str]) -> Option<Vec<String>> {
+        names.iter().find_map(|name| {
+            let written = json::elements(self.left.get(name)?)?;
+            let addresses: Vec<_> = written
+                .iter()
+                .filter_map(|raw| https_address(&json::text(raw)?))
+                .collect();
+            if addresses.len() == written.len() && !addresses.is_empty() {
+                self.left.remove(name);
+            }
+            (!addresses.is_empty()).then_some(addresses)
+        })
+    }
+
+    /// Looks at a value without taking it.
+    pub(super) fn peek(&self, name: &str) -> Option<&'a RawValue> {
+        self.left.get(name)
+    }
+
+    /// Looks at an object without taking it.
+    pub(super) fn peek_object(&self, name: &str) -> Option<Object<'a>> {
+        Object::from_raw(self.left.get(name)?).ok()
+    }
+
+    /// Looks at a time without taking it.
+    pub(super) fn peek_time(&self, name: &str) -> Option<Timestamp> {
+        time::parse_rfc3339(&self.left.text(name)?)
+    }
+
     /// Looks at a text without taking it.
     pub(super) fn peek_text(&self, name: &str) -> Option<String> {
         self.left.text(name).filter(|text| !text.trim().is_empty())
@@ -153,6 +184,26 @@ pub(super) fn add_envelope(extra: &mut Extra, rest: Extra) {
     }
 }
 
+/// Returns an https address as it is written, and one without a scheme as https; `None` for one of
+/// another scheme, and for what is no address.
+fn https_address(written: &str) -> Option<String> {
+    const HTTPS: &str = "https://";
+    let (scheme, rest) = match written.split_at_checked(HTTPS.len()) {
+        Some((start, rest)) if start.eq_ignore_ascii_case(HTTPS) => (start, rest),
+        _ => (HTTPS, written.strip_prefix("//").unwrap_or(written)),
+    };
+    let (authority, _) = rest.split_once(['/', '?', '#']).unwrap_or((rest, ""));
+    let (host, port) = authority.split_once(':').unwrap_or((authority, "0"));
+    let is_host = host.contains('.')
+        && host
+            .chars()
+            .all(|c| c.is_alphanumeric() || c == '.' || c == '-');
+    let is_address = is_host
+        && port.parse::<u16>().is_ok()
+        && !rest.contains(|c: char| c.is_whitespace() || c.is_control());
+    is_address.then(|| format!("{scheme}{rest}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,6 +236,54 @@ mod tests {
                 ("h", "\"2025-01-15T14:30:25\"")
             ]
         );
+    }
+
+    #[test]
+    fn addresses_are_https_or_become_so() {
+        for (written, address) in [
+            ("https://a.example/1", Some("https://a.example/1")),
+            ("HTTPS://a.example/1", Some("HTTPS://a.example/1")),
+            (
+                "a.example/api/1?b=c:d",
+                Some("https://a.example/api/1?b=c:d"),
+            ),
+            ("//a.example/1", Some("https://a.example/1")),
+            ("a.example:8443/1", Some("https://a.example:8443/1")),
+            ("a.example", Some("https://a.example")),
+            ("http://a.example/1", None),
+            ("ftp://a.example/1", None),
+            ("javascript:alert(1)", None),
+            ("data:text/html,x.y", None),
+            ("javascript.x:alert", None),
+            ("me@a.example/1", None),
+            ("https://me@a.example/1", None),
+            ("https://", None),
+            ("/api/1", None),
+            ("pending", None),
+            ("", None),
+            ("not there yet.", None),
+            ("a.example/1 2", None),
+            ("a.example/1\n2", None),
+        ] {
+            assert_eq!(https_address(written).as_deref(), address, "{written}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_recordings_stays_where_not_all_of_it_is_taken() {
+        let reading = Reading::default();
+        let text = r#"{"all":["a.example/1","https://a.example/2"],"some":["http://a.example/1",7,"a.example/2"],"none":["http://a.example/1"],"empty":[],"text":"a.example/1"}"#;
+        let mut fields = Fields::new(Object::parse(text).unwrap(), &reading);
+        let two = ["https://a.example/1", "https://a.example/2"].map(str::to_owned);
+        assert_eq!(fields.recordings(&["all"]), Some(two.to_vec()));
+        assert_eq!(fields.recordings(&["some"]), Some(vec![two[1].clone()]));
+        assert_eq!(
+            fields.recordings(&["none", "empty", "text", "missing"]),
+            None
+        );
+        let rest = fields.rest();
+        let left: Vec<_> = rest.keys().map(String::as_str).collect();
+        assert_eq!(left, ["empty", "none", "some", "text"]);
     }
 
     #[test]

@@ -1,0 +1,143 @@
+//! `standard-webhooks`: HMAC-SHA256 over the event's id, the attempt's time and the raw body.
+//!
+//! By the specification 1.0.0 of www.standardwebhooks.com. `webhook-signature` is a list, since a
+//! sender that changes its secret signs with the old and the new one. Its asymmetric signatures
+//! (`v1a`) are passed over. The time keeps old deliveries from being sent again by somebody else.
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::{Choice, ConstantTimeEq};
+
+use super::{Credentials, Scheme, SigningSecret, VerifyError};
+use crate::request::Request;
+use crate::time::Timestamp;
+
+/// The header that holds the event's id, the same for every attempt.
+pub const ID: &str = "webhook-id";
+/// The header that holds the attempt's time, in seconds since 1970.
+pub const TIMESTAMP: &str = "webhook-timestamp";
+/// The header that holds the signatures.
+pub const SIGNATURE: &str = "webhook-signature";
+
+/// How far the attempt's time may be from ours, in seconds, before or after: that of the reference
+/// libraries.
+const TOLERANCE_SECS: u32 = 5 * 60;
+
+/// The most signatures that are looked at: a sender has one for each of its current secrets.
+const MAX_SIGNATURES: usize = 16;
+
+const SECRET_PREFIX: &str = "whsec_";
+const SIGNATURE_PREFIX: &str = "v1,";
+
+/// Base64 of either habit of padding: secrets are pasted by people.
+const SECRET_BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The scheme of this module.
+#[derive(Debug)]
+pub struct StandardWebhooks;
+
+impl Scheme for StandardWebhooks {
+    fn name(&self) -> &'static str {
+        "standard-webhooks"
+    }
+
+    fn read_secret(&self, text: String) -> Result<SigningSecret, String> {
+        let text = text.trim();
+        if ["whpk_", "whsk_"].iter().any(|key| text.starts_with(key)) {
+            return Err(
+                "must hold symmetric secrets (`whsec_…`): this is an asymmetric key".into(),
+            );
+        }
+        let encoded = text.strip_prefix(SECRET_PREFIX).unwrap_or(text);
+        match SECRET_BASE64.decode(encoded) {
+            Ok(secret) if !secret.is_empty() => Ok(SigningSecret::new(secret)),
+            _ => Err("must hold secrets in base64, `whsec_` before them or not".into()),
+        }
+    }
+
+    fn verify(
+        &self,
+        request: &Request,
+        credentials: &Credentials,
+        now: Timestamp,
+    ) -> Result<(), VerifyError> {
+        let id = header(request, ID)?;
+        let timestamp = header(request, TIMESTAMP)?;
+        let tags = tags(header(request, SIGNATURE)?);
+        if id.is_empty() {
+            return Err(VerifyError::MalformedHeader(ID));
+        }
+        if tags.is_empty() {
+            return Err(VerifyError::MalformedHeader(SIGNATURE));
+        }
+        let signed_at = seconds(timestamp).ok_or(VerifyError::MalformedHeader(TIMESTAMP))?;
+        if now.as_second().abs_diff(signed_at) > u64::from(TOLERANCE_SECS) {
+            return Err(VerifyError::OutsideTolerance(TOLERANCE_SECS));
+        }
+        let parts: [&[u8]; 5] = [
+            id.as_bytes(),
+            b".",
+            timestamp.as_bytes(),
+            b".",
+            &request.body,
+        ];
+        let mut found = Choice::from(0);
+        for secret in &credentials.secrets {
+            let made = sign(secret, &parts).ok_or(VerifyError::SignatureMismatch)?;
+            for tag in &tags {
+                found |= made.ct_eq(tag);
+            }
+        }
+        if found.into() {
+            Ok(())
+        } else {
+            Err(VerifyError::SignatureMismatch)
+        }
+    }
+}
+
+fn header<'a>(request: &'a Request, name: &'static str) -> Result<&'a str, VerifyError> {
+    let header = request.headers.get(name);
+    header.ok_or(VerifyError::MissingHeader(name))
+}
+
+/// Reads whole seconds: digits and nothing else.
+fn seconds(text: &str) -> Option<i64> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}
+
+/// Returns the tags of the signatures that can be checked with a secret; what is none is passed over.
+///
+/// A header that came more than once is joined by commas, of which a signature has only one: there
+/// is none to check in it.
+fn tags(signatures: &str) -> Vec<[u8; 32]> {
+    let signatures = signatures.split(' ');
+    let is_joined = |signature: &str| signature.matches(',').count() > 1;
+    if signatures.clone().any(is_joined) {
+        return Vec::new();
+    }
+    signatures
+        .filter_map(|signature| signature.strip_prefix(SIGNATURE_PREFIX))
+        .take(MAX_SIGNATURES)
+        .filter_map(|encoded| STANDARD.decode(encoded).ok()?.try_into().ok())
+        .collect()
+}
+
+fn sign(secret: &SigningSecret, parts: &[&[u8]]) -> Option<[u8; 32]> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
+    for part in parts {
+        mac.update(part);
+    }
+    Some(mac.finalize().into_bytes().into())
+}
+
+#[cfg(test)]
+mod tests;
