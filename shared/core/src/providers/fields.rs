@@ -11,6 +11,18 @@ use crate::json::{self, Object};
 use crate::phone;
 use crate::time::{self, Timestamp};
 
+/// Puts what nobody took of an envelope beside what nobody took of the data in it.
+pub(super) fn add_envelope(extra: &mut Extra, rest: Extra) {
+    for (name, value) in rest {
+        let name = if extra.contains_key(&name) {
+            format!("envelope.{name}")
+        } else {
+            name
+        };
+        extra.insert(name, value);
+    }
+}
+
 /// The fields of an object that nobody took yet.
 #[derive(Clone, Debug)]
 pub(super) struct Fields<'a> {
@@ -128,7 +140,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Returns the first of `names` that is an identifier, without taking it.
+/// Returns the first of `names` that holds an identifier.
 pub(super) fn first_id(object: &Object<'_>, names: &[&str]) -> Option<String> {
     names
         .iter()
@@ -139,18 +151,6 @@ pub(super) fn first_id(object: &Object<'_>, names: &[&str]) -> Option<String> {
 pub(super) fn conversation_key(customer: &str, ours: &str, reading: &Reading) -> String {
     let number = |written| phone::normalise(written, reading.country.as_ref());
     format!("{},{}", number(customer), number(ours))
-}
-
-/// Puts what nobody took of an envelope beside what nobody took of the data in it.
-pub(super) fn add_envelope(extra: &mut Extra, rest: Extra) {
-    for (name, value) in rest {
-        let name = if extra.contains_key(&name) {
-            format!("envelope.{name}")
-        } else {
-            name
-        };
-        extra.insert(name, value);
-    }
 }
 
 #[cfg(test)]
