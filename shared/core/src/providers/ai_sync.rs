@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::fields::{self, Fields, first_id};
+use super::fields::{Fields, conversation_key, first_id};
 use super::{Element, Identity, Meaning, Provider};
 use crate::data::{self, Data};
 use crate::dedup::{self, DedupKey, Window};
@@ -136,7 +136,7 @@ impl Provider for AiSync {
         }
         let fields = Fields::new(inner.unwrap_or_default(), element.reading);
         let mut data = read(kind, &name, occurred_at, fields);
-        fields::add_envelope(data.extra_mut(), top.rest());
+        super::fields::add_envelope(data.extra_mut(), top.rest());
         Meaning { occurred_at, data }
     }
 }
@@ -209,7 +209,7 @@ fn entity_key(
 
 fn numbers_key(data: &Object<'_>, element: &Element<'_>) -> Option<String> {
     let (customer, ours) = (first_id(data, CALLER)?, first_id(data, CALLED)?);
-    Some(fields::conversation_key(&customer, &ours, element.reading))
+    Some(conversation_key(&customer, &ours, element.reading))
 }
 
 /// The key of what may rightly happen again with the same data.

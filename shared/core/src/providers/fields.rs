@@ -11,6 +11,18 @@ use crate::json::{self, Object};
 use crate::phone;
 use crate::time::{self, Timestamp};
 
+/// Puts what nobody took of an envelope beside what nobody took of the data in it.
+pub(super) fn add_envelope(extra: &mut Extra, rest: Extra) {
+    for (name, value) in rest {
+        let name = if extra.contains_key(&name) {
+            format!("envelope.{name}")
+        } else {
+            name
+        };
+        extra.insert(name, value);
+    }
+}
+
 /// The fields of an object that nobody took yet.
 #[derive(Clone, Debug)]
 pub(super) struct Fields<'a> {
@@ -159,7 +171,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Returns the first of `names` that is an identifier, without taking it.
+/// Returns the first of `names` that holds an identifier.
 pub(super) fn first_id(object: &Object<'_>, names: &[&str]) -> Option<String> {
     names
         .iter()
