@@ -1,5 +1,7 @@
 //! Invariant 5 for deliveries of several events: all of them are durable or none is confirmed, and
 //! whatever a provider sends again counts once.
+//!
+//! Time is the runtime's own here: it stands still while the disk works.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -136,7 +138,7 @@ fn assert_each_once(records: &[Record], count: usize) {
     assert_eq!(by_entity(records), wanted);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_list_of_which_one_event_is_refused_is_not_received_until_all_are_and_counts_once() {
     let rig = open().await;
     let ingress = refusing(&rig, "m7", 2);
@@ -164,7 +166,7 @@ async fn a_list_of_which_one_event_is_refused_is_not_received_until_all_are_and_
     assert_eq!(rig.state(refused).await["status"], "delivered");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_event_of_a_list_that_is_refused_once_is_sent_again_by_ourselves() {
     let rig = open().await;
     let ingress = refusing(&rig, "m7", 1);
@@ -176,7 +178,6 @@ async fn an_event_of_a_list_that_is_refused_once_is_sent_again_by_ourselves() {
     assert!(records.iter().all(|record| record.deliveries.len() == 1));
 }
 
-/// Time is the runtime's own here: it stands still while the disk works.
 #[tokio::test(start_paused = true)]
 async fn a_list_of_a_thousand_events_is_received_and_recorded() {
     let test = TestStack::with(SOURCES, TestClock::at("2026-03-04T05:06:07.089Z")).await;
@@ -198,7 +199,7 @@ async fn a_list_of_a_thousand_events_is_received_and_recorded() {
     assert_eq!(ids[&999], "texts/message/m999");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_list_of_one_more_is_kept_whole_as_unreadable() {
     let test = TestStack::with(SOURCES, TestClock::at("2026-03-04T05:06:07.089Z")).await;
     let body = list(1_001);

@@ -131,13 +131,13 @@ impl Provider for Cellcast {
 /// Finds out what an event is: by its type, else by the URL, else by the legacy generation's fields.
 fn find(element: &Element<'_>) -> Result<Event, &'static str> {
     let object = &element.object;
-    match own_type(object) {
-        Some(word) => match event_of(&word) {
-            Some(event) => return Ok(event),
-            None if is_channel(&word) => {}
-            None => return Err("unknown `type`"),
-        },
-        None => {}
+    if let Some(word) = own_type(object) {
+        if let Some(event) = event_of(&word) {
+            return Ok(event);
+        }
+        if !is_channel(&word) {
+            return Err("unknown `type`");
+        }
     }
     let has = |name| object.get(name).is_some();
     match element.slug {
