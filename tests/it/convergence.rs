@@ -29,6 +29,8 @@ use uuid::Uuid;
 
 use crate::reliability::many;
 
+mod nectar_desk;
+
 /// The states after some events.
 type States = BTreeMap<Entity, Stored>;
 
@@ -105,6 +107,9 @@ impl Delivery {
         };
         let mut places = Vec::new();
         leaves(&body, String::new(), &mut places);
+        if places.is_empty() {
+            return self.clone(); // nothing is left to be varied
+        }
         vary(&mut body, &places[place % places.len()], choice);
         let varied = Self {
             body: body.to_string().into_bytes(),
