@@ -34,6 +34,8 @@ use uuid::Uuid;
 
 use crate::reliability::many;
 
+mod nectar_desk;
+
 /// The states after some events.
 type States = BTreeMap<Entity, Stored>;
 

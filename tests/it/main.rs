@@ -17,5 +17,6 @@ mod local;
 mod pipeline;
 mod programs;
 mod reliability;
+mod retries;
 mod secrecy;
 mod tidy;
