@@ -106,7 +106,7 @@ pub enum LocalError {
 /// When it cannot start.
 pub async fn run(options: Options) -> Result<(), LocalError> {
     lines::init();
-    let signal = signalled().map_err(LocalError::Signals)?;
+    let mut signal = Box::pin(signalled().map_err(LocalError::Signals)?);
     let data = DataDir::new(options.data.clone());
     let _owner = data.own()?;
     let config = config::chosen_file(options.config);
@@ -132,8 +132,10 @@ pub async fn run(options: Options) -> Result<(), LocalError> {
     });
     let stack = Arc::new(stack.await?);
     if let Some(forwarder) = &forwarder {
-        let retention = days(sources.retention_days);
-        forwarder.begin(stack.ledger(), retention).await?;
+        tokio::select! {
+            begun = forwarder.begin(stack.ledger(), days(sources.retention_days)) => begun?,
+            () = &mut signal => return Ok(()),
+        }
     }
     stack.ingress().warm().await?;
     stack

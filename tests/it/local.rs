@@ -1,7 +1,12 @@
 //! `switchhook local` and the commands beside it, as a stranger uses them: the real program, run in
 //! a folder of its own.
 
+mod application;
+mod forward;
 mod listings;
+mod opt_outs;
+mod replay;
+mod show;
 mod wire;
 
 use std::collections::BTreeSet;

@@ -99,6 +99,8 @@ impl List {
             return Err(ListError::Format(format));
         }
         connection.execute_batch(SCHEMA)?;
+        // A start is a good moment to try everything again, whatever the clock said before.
+        connection.execute("UPDATE events SET due = 0 WHERE due > 0", [])?;
         if format == BEGUN {
             connection.pragma_update(None, "synchronous", "NORMAL")?;
         }
@@ -293,7 +295,7 @@ mod tests {
         assert!(list.has_begun().await.unwrap());
         let left = list.first(10).await.unwrap();
         assert_eq!(left.len(), 1);
-        assert_eq!((left[0].at, left[0].tries, left[0].refusals), (9, 2, 1));
+        assert_eq!((left[0].at, left[0].tries, left[0].refusals), (0, 2, 1));
 
         let absent = Settled::Absent(EARLY.parse().unwrap());
         list.settle(vec![absent]).await.unwrap();
