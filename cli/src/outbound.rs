@@ -29,6 +29,8 @@ use crate::commands::event_json::EventJson;
 
 /// How long a request may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a connection may take, of that: who is not reached by then is not there.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// Answers are read, so that their connection can be used again, but not without end.
 const MAX_ANSWER_BYTES: usize = 64 << 10;
 
@@ -46,6 +48,7 @@ pub(crate) type HttpClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 pub(crate) fn client() -> std::io::Result<HttpClient> {
     let mut tcp = HttpConnector::new();
     tcp.set_nodelay(true); // a small request must not wait for an acknowledgement
+    tcp.set_connect_timeout(Some(CONNECT_PATIENCE));
     tcp.enforce_http(false);
     let connector = HttpsConnectorBuilder::new()
         .with_provider_and_native_roots(rustls::crypto::ring::default_provider())?

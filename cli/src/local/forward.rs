@@ -7,6 +7,8 @@
 
 mod feed;
 mod list;
+mod pages;
+mod verdict;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,11 +18,9 @@ use http::StatusCode;
 use jiff::SignedDuration;
 use switchhook_aws::clock::SystemClock;
 use switchhook_aws::dynamodb::DynamoDbLedger;
-use switchhook_aws::dynamodb::item::Item;
-use switchhook_aws::dynamodb::listing::Listed;
 use switchhook_core::ports::{Ledger, PortError};
 use switchhook_core::report::Report;
-use switchhook_core::time::{Clock, Timestamp};
+use switchhook_core::time::Clock;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, sleep_until};
@@ -31,21 +31,21 @@ use super::data_dir::DataDir;
 use crate::outbound::{self, NoAnswer, SecretError, SigningSecret, Target, Url};
 use feed::{Feed, Notes, ToldLedger, feed};
 use list::{Due, List, Note, Settled};
+use pages::Pages;
+use verdict::{Hold, again, answered, failed, warn};
 
 /// How many events are on their way at a time.
 const AT_A_TIME: usize = 8;
-/// How often an event is posted that the application refuses as wrong (4xx).
-const MAX_REFUSALS: u32 = 10;
 /// How often a record is looked for whose write failed without an answer.
 const MAX_LOOKS: u32 = 10;
-const LONGEST_PAUSE_SECS: u64 = 60;
+/// How long to wait at most before looking whether anything is due.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// A pause after the list or the ledger failed.
 const PAUSE: Duration = Duration::from_secs(5);
 /// How often settled events are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
 /// How much longer than their records settled events are kept.
 const MARGIN: SignedDuration = SignedDuration::from_hours(3 * 24);
-const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// How many notes are put into the list in one go.
 const NOTES_AT_A_TIME: usize = 1_000;
 
@@ -186,7 +186,7 @@ impl Run {
     /// Starts as many tries as may be, and returns when to look again.
     async fn start_what_is_due(&mut self) -> Instant {
         let now = Instant::now();
-        let mut look_at = now.checked_add(Duration::from_secs(LONGEST_PAUSE_SECS));
+        let mut look_at = now.checked_add(LOOK_EVERY);
         if let Some(at) = self.is_behind
             && self.upkeep.is_empty()
         {
@@ -260,7 +260,7 @@ impl Run {
         match outcome {
             Outcome::Answered(status) => {
                 self.hold.reached();
-                answered(due, status)
+                Some(answered(due, status))
             }
             Outcome::Absent if due.tries >= MAX_LOOKS => Some(Settled::Absent(id)),
             Outcome::Absent => Some(Settled::Again(again(due))),
@@ -272,10 +272,11 @@ impl Run {
                 warn(&due, &reason, held);
                 None // the event is not to blame, it stays as it is
             }
-            Outcome::NoAnswer(NoAnswer { reason, .. }) | Outcome::Unread(reason) => {
-                warn(&due, &reason, pause(due.tries));
-                Some(Settled::Again(again(due)))
+            Outcome::NoAnswer(NoAnswer { reason, .. }) => {
+                self.hold.reached();
+                Some(failed(due, &reason))
             }
+            Outcome::Unread(reason) => Some(failed(due, &reason)),
         }
     }
 
@@ -340,128 +341,5 @@ async fn hand_on(ledger: DynamoDbLedger, target: Arc<Target>, note: Note) -> Out
             Ok(status) => Outcome::Answered(status),
             Err(no_answer) => Outcome::NoAnswer(no_answer),
         },
-    }
-}
-
-fn answered(due: Due, status: StatusCode) -> Option<Settled> {
-    if status.is_success() {
-        return Some(Settled::Done(due.note.id));
-    }
-    let reason = format!("answered {}", status.as_u16());
-    let is_refusal = status.is_client_error()
-        && status != StatusCode::REQUEST_TIMEOUT
-        && status != StatusCode::TOO_MANY_REQUESTS;
-    if !is_refusal {
-        warn(&due, &reason, pause(due.tries));
-        return Some(Settled::Again(again(due)));
-    }
-    let refusals = due.refusals.saturating_add(1);
-    if refusals >= MAX_REFUSALS {
-        give_up(&due, &reason);
-        return Some(Settled::Done(due.note.id));
-    }
-    warn(&due, &reason, pause(due.tries));
-    Some(Settled::Again(Due {
-        refusals,
-        ..again(due)
-    }))
-}
-
-fn again(due: Due) -> Due {
-    let pause = i64::try_from(pause(due.tries).as_millis()).unwrap_or(i64::MAX);
-    Due {
-        at: SystemClock.now().as_millisecond().saturating_add(pause),
-        tries: due.tries.saturating_add(1),
-        ..due
-    }
-}
-
-/// Returns the pause after so many failures before: 1 s, 2 s, 4 s … 60 s.
-fn pause(failures: u32) -> Duration {
-    let secs = 1_u64.checked_shl(failures).filter(|secs| *secs != 0);
-    Duration::from_secs(secs.map_or(LONGEST_PAUSE_SECS, |secs| secs.min(LONGEST_PAUSE_SECS)))
-}
-
-fn warn(due: &Due, reason: &str, pause: Duration) {
-    let Note { id, key } = &due.note;
-    let (event_id, source, again_in) = (id, key.entity.source(), format!("{} s", pause.as_secs()));
-    tracing::warn!(%event_id, source, reason, again_in, "event not handed on");
-}
-
-fn give_up(due: &Due, reason: &str) {
-    let Note { id, key } = &due.note;
-    let by_hand = format!("switchhook replay {id} --to URL");
-    let (event_id, source) = (id, key.entity.source());
-    tracing::warn!(%event_id, source, reason, by_hand, "event given up");
-}
-
-/// Holds all events back while nobody is there to take them: one that knocks is enough.
-#[derive(Debug, Default)]
-struct Hold {
-    failures: u32,
-    until: Option<Instant>,
-}
-
-impl Hold {
-    fn until(&self, now: Instant) -> Option<Instant> {
-        self.until.filter(|until| *until > now)
-    }
-
-    fn room(&self) -> usize {
-        if self.failures == 0 { AT_A_TIME } else { 1 }
-    }
-
-    fn reached(&mut self) {
-        *self = Self::default();
-    }
-
-    /// Holds, unless it does already: those that were on their way together count once.
-    fn unreached(&mut self) -> Duration {
-        let now = Instant::now();
-        if let Some(until) = self.until(now) {
-            return until.saturating_duration_since(now);
-        }
-        let pause = pause(self.failures);
-        self.failures = self.failures.saturating_add(1);
-        self.until = now.checked_add(pause);
-        pause
-    }
-
-    fn pause(&mut self) {
-        self.until = Instant::now().checked_add(PAUSE);
-    }
-}
-
-/// Everything that the ledger holds, hour by hour, a bounded number of events at a time.
-struct Pages {
-    ledger: DynamoDbLedger,
-    hour: Timestamp,
-    end: Timestamp,
-    after: Option<Item>,
-}
-
-impl Pages {
-    fn new(ledger: DynamoDbLedger, retention: SignedDuration) -> Self {
-        let now = SystemClock.now();
-        let hour = now.checked_sub(retention).unwrap_or(Timestamp::UNIX_EPOCH);
-        Self {
-            ledger,
-            hour,
-            end: now.checked_add(HOUR).unwrap_or(Timestamp::MAX), // clocks differ a little
-            after: None,
-        }
-    }
-
-    async fn next(&mut self) -> Result<Option<Vec<Note>>, PortError> {
-        if self.hour > self.end {
-            return Ok(None);
-        }
-        let (listed, after) = self.ledger.hour_page(self.hour, self.after.take()).await?;
-        if after.is_none() {
-            self.hour = self.hour.checked_add(HOUR).unwrap_or(Timestamp::MAX);
-        }
-        self.after = after;
-        let note = |Listed { id, key, .. }| Note { id, key };
-        Ok(Some(listed.into_iter().map(note).collect()))
     }
 }

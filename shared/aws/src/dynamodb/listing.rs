@@ -18,7 +18,7 @@ use super::{DynamoDbLedger, TIME_INDEX};
 const READING: &str = "reading the ledger";
 
 const HOUR_MILLIS: i64 = 60 * 60 * 1_000;
-/// How many records [`DynamoDbLedger::hour_page`] lists at a time.
+/// How many items of the time index are asked for at a time.
 const PAGE: i32 = 1_000;
 
 /// One line of the time index.
@@ -122,6 +122,7 @@ impl DynamoDbLedger {
             .table_name(&self.table)
             .index_name(TIME_INDEX)
             .filter_expression("id = :id")
+            .limit(PAGE)
             .expression_attribute_names("#hour", "hour")
             .expression_attribute_values(":hour", AttributeValue::S(time::hour(hour)))
             .expression_attribute_values(":id", AttributeValue::S(id.to_string()));
@@ -159,6 +160,7 @@ impl DynamoDbLedger {
                 .projection_expression("pk")
                 .expression_attribute_names("#hour", "hour")
                 .expression_attribute_values(":shard", AttributeValue::S(shard))
+                .limit(PAGE)
                 .into_paginator()
                 .items()
                 .send();
