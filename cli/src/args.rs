@@ -36,7 +36,7 @@ pub struct Args {
 pub enum Command {
     /// Run the whole receiver on this machine
     #[command(
-        after_help = "Examples:\n  switchhook local\n  switchhook local --config switchhook.toml --port 9000\n  switchhook local --data /tmp/try --aws-port 4566\n  switchhook local --forward-to http://127.0.0.1:3000/hooks\n\nIt binds to 127.0.0.1 only, keeps everything in --data and stops with Ctrl-C.\n\n--forward-to posts every event that is committed from then on: at least once, in no promised order,\nagain after a failure (1 s to 60 s later), signed by Standard Webhooks with the secret in the file\nforward-secret of the data folder. An event that is refused ten times (4xx) is given up."
+        after_help = "Examples:\n  switchhook local\n  switchhook local --config switchhook.toml --port 9000\n  switchhook local --data /tmp/try --aws-port 4566\n  switchhook local --forward-to http://127.0.0.1:3000/hooks\n\nIt binds to 127.0.0.1 only, keeps everything in --data and stops with Ctrl-C.\n\n--forward-to posts every event that is committed from then on: at least once, in no promised order, again after a failure (1 s to 60 s later), signed by Standard Webhooks with the secret in the file forward-secret of the data folder. An event that is refused ten times (4xx) is given up."
     )]
     Local(Local),
     /// Build, sign and post sample deliveries
@@ -64,7 +64,7 @@ pub enum Command {
     OptOuts(OptOuts),
     /// Hand recorded events out again, changing nothing
     #[command(
-        after_help = "Examples:\n  switchhook replay 019aad2b-7c00-7000-8000-000000000001.0 --to http://127.0.0.1:3000/hooks\n  switchhook replay --kind call.ended --since 2026-11-22T09:00:00Z --to https://example.com/hooks\n  switchhook replay --source ai-sync --to http://127.0.0.1:3000 --dry-run\n\nEvents are posted one after the other, in the order accepted, as `local --forward-to` posts them: signed\nby Standard Webhooks with the secret in the file forward-secret of the data folder. An event has the\nsame webhook-id each time. It ends early when ten events in a row get no answer."
+        after_help = "Examples:\n  switchhook replay 019aad2b-7c00-7000-8000-000000000001.0 --to http://127.0.0.1:3000/hooks\n  switchhook replay --kind call.ended --since 2026-11-22T09:00:00Z --to https://example.com/hooks\n  switchhook replay --source ai-sync --to http://127.0.0.1:3000 --dry-run\n\nEvents are posted one after the other, in the order accepted, as `local --forward-to` posts them: signed by Standard Webhooks with the secret in the file forward-secret of the data folder. An event has the same webhook-id each time. It ends early when ten events in a row get no answer."
     )]
     Replay(Replay),
     /// Print what lets a shell complete commands

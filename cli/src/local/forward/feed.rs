@@ -101,3 +101,28 @@ impl Ledger for ToldLedger {
         self.ledger.count_delivery(record, delivery)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use switchhook_core::time::Timestamp;
+    use tokio::time::{Duration, timeout};
+
+    use super::super::pages::tests::record;
+    use super::*;
+
+    #[tokio::test]
+    async fn what_finds_no_room_is_told_as_missed() {
+        let (feed, mut notes) = feed();
+        let id = "019aad2b-7c00-7000-8000-000000000001.0".parse().unwrap();
+        let record = record(id, Timestamp::UNIX_EPOCH);
+        for _ in 0..ROOM {
+            feed.note(&record);
+        }
+        let nothing = timeout(Duration::from_millis(1), notes.missed.notified());
+        nothing.await.unwrap_err();
+        feed.note(&record);
+        let missed = timeout(Duration::from_secs(9), notes.missed.notified());
+        missed.await.unwrap();
+        assert_eq!(notes.notes.recv().await.unwrap().id, id);
+    }
+}

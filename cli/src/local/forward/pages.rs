@@ -49,7 +49,7 @@ impl Pages {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeSet;
     use std::sync::Arc;
 
@@ -71,7 +71,8 @@ mod tests {
         }
     }
 
-    fn record(id: EventId, received_at: Timestamp) -> Record {
+    /// A record of nothing in particular.
+    pub(in super::super) fn record(id: EventId, received_at: Timestamp) -> Record {
         Record {
             key: RecordKey {
                 entity: Entity::from_name("voice/call/c".into()),
