@@ -3,8 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args as Arguments, Parser, Subcommand};
+use clap_complete::Shell;
 use jiff::Timestamp;
+use switchhook_core::ids::EventId;
 use switchhook_core::kind::Kind;
+
+use crate::outbound::Url;
 
 /// Receives the webhooks of telephony and SMS providers.
 #[derive(Debug, Parser)]
@@ -32,7 +36,7 @@ pub struct Args {
 pub enum Command {
     /// Run the whole receiver on this machine
     #[command(
-        after_help = "Examples:\n  switchhook local\n  switchhook local --config switchhook.toml --port 9000\n  switchhook local --data /tmp/try --aws-port 4566\n\nIt binds to 127.0.0.1 only, keeps everything in --data and stops with Ctrl-C."
+        after_help = "Examples:\n  switchhook local\n  switchhook local --config switchhook.toml --port 9000\n  switchhook local --data /tmp/try --aws-port 4566\n  switchhook local --forward-to http://127.0.0.1:3000/hooks\n\nIt binds to 127.0.0.1 only, keeps everything in --data and stops with Ctrl-C.\n\n--forward-to posts every event that is committed from then on: at least once, in no promised order, again after a failure (1 s to 60 s later), signed by Standard Webhooks with the secret in the file forward-secret of the data folder. An event that is refused ten times (4xx) is given up."
     )]
     Local(Local),
     /// Build, sign and post sample deliveries
@@ -48,11 +52,26 @@ pub enum Command {
         after_help = "Examples:\n  switchhook events\n  switchhook events --kind call.ended --since 2026-11-22T09:00:00Z\n  switchhook events --json --raw --limit 1000"
     )]
     Events(Events),
-    /// Show an entity: its state and its events
+    /// Show an entity or an event
     #[command(
-        after_help = "Examples:\n  switchhook show ai-sync/call/call_987\n  switchhook show ai-sync/conversation/+15550100003,+15550100004 --json"
+        after_help = "Examples:\n  switchhook show ai-sync/call/call_987\n  switchhook show ai-sync/conversation/+15550100003,+15550100004 --json\n  switchhook show 019aad2b-7c00-7000-8000-000000000001.0\n  switchhook show 019aad2b-7c00-7000-8000-000000000001.0 --raw\n\nAn entity is shown with its state and its events; an event with its headers and data, or as it came."
     )]
     Show(Show),
+    /// List who must not be texted or mailed
+    #[command(
+        after_help = "Examples:\n  switchhook opt-outs\n  switchhook opt-outs +15550100003\n  switchhook opt-outs --channel sms --source ai-sync --json\n\nWith a number or address it tells whether that one is on the list."
+    )]
+    OptOuts(OptOuts),
+    /// Hand recorded events out again, changing nothing
+    #[command(
+        after_help = "Examples:\n  switchhook replay 019aad2b-7c00-7000-8000-000000000001.0 --to http://127.0.0.1:3000/hooks\n  switchhook replay --kind call.ended --since 2026-11-22T09:00:00Z --to https://example.com/hooks\n  switchhook replay --source ai-sync --to http://127.0.0.1:3000 --dry-run\n\nEvents are posted one after the other, in the order accepted, as `local --forward-to` posts them: signed by Standard Webhooks with the secret in the file forward-secret of the data folder. An event has the same webhook-id each time. It ends early when ten events in a row get no answer."
+    )]
+    Replay(Replay),
+    /// Print what lets a shell complete commands
+    #[command(
+        after_help = "Examples:\n  switchhook completions bash > ~/.local/share/bash-completion/completions/switchhook\n  switchhook completions zsh > ~/.zfunc/_switchhook     (with ~/.zfunc in fpath)\n  switchhook completions fish > ~/.config/fish/completions/switchhook.fish\n  switchhook completions elvish >> ~/.config/elvish/rc.elv\n  switchhook completions powershell >> $PROFILE"
+    )]
+    Completions(Completions),
     /// Check a file of sources without running anything
     #[command(after_help = "Examples:\n  switchhook check --config switchhook.toml")]
     Check,
@@ -67,6 +86,9 @@ pub struct Local {
     /// Open SQS and DynamoDB to other tools on this port of 127.0.0.1; 0 for any that is free
     #[arg(long, value_name = "PORT")]
     pub aws_port: Option<u16>,
+    /// Post each committed event on to this address
+    #[arg(long, value_name = "URL")]
+    pub forward_to: Option<Url>,
 }
 
 /// Arguments of `send`.
@@ -111,9 +133,9 @@ pub enum SourcesAction {
     Token,
 }
 
-/// Arguments of `events`.
-#[derive(Arguments, Debug)]
-pub struct Events {
+/// Which events are meant.
+#[derive(Arguments, Clone, Debug)]
+pub struct Filters {
     /// Only events of this source
     #[arg(long)]
     pub source: Option<String>,
@@ -129,6 +151,14 @@ pub struct Events {
     /// Only events accepted before this time (RFC 3339)
     #[arg(long, value_name = "TIME")]
     pub until: Option<Timestamp>,
+}
+
+/// Arguments of `events`.
+#[derive(Arguments, Debug)]
+pub struct Events {
+    /// Which ones
+    #[command(flatten)]
+    pub filters: Filters,
     /// How many, the newest ones
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub limit: usize,
@@ -140,11 +170,52 @@ pub struct Events {
 /// Arguments of `show`.
 #[derive(Arguments, Debug)]
 pub struct Show {
-    /// The entity: {source}/{type}/{key}
-    pub entity: String,
-    /// With --json, the exact bytes of the events too, as base64
-    #[arg(long, requires = "json")]
+    /// An entity, {source}/{type}/{key}, or the id of an event
+    #[arg(value_name = "ENTITY|EVENT-ID")]
+    pub what: String,
+    /// The headers and exact bytes of an event; with --json, the bytes as base64
+    #[arg(long)]
     pub raw: bool,
+}
+
+/// Arguments of `opt-outs`.
+#[derive(Arguments, Debug)]
+pub struct OptOuts {
+    /// Only this number, such as +15550100003, or this e-mail address
+    #[arg(value_name = "PHONE")]
+    pub address: Option<String>,
+    /// Only this channel, such as sms
+    #[arg(long)]
+    pub channel: Option<String>,
+    /// Only those who said so through this source
+    #[arg(long)]
+    pub source: Option<String>,
+}
+
+/// Arguments of `replay`.
+#[derive(Arguments, Debug)]
+#[command(group = clap::ArgGroup::new("which").multiple(true).required(true)
+    .args(["ids", "source", "kind", "entity", "since", "until"]))]
+pub struct Replay {
+    /// The ids of the events
+    #[arg(value_name = "EVENT-ID", conflicts_with_all = ["source", "kind", "entity", "since", "until"])]
+    pub ids: Vec<EventId>,
+    /// Which ones, if not by their ids
+    #[command(flatten)]
+    pub filters: Filters,
+    /// Where to post them
+    #[arg(long, value_name = "URL")]
+    pub to: Option<Url>,
+    /// Only list what would be posted
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Arguments of `completions`.
+#[derive(Arguments, Debug)]
+pub struct Completions {
+    /// The shell
+    pub shell: Shell,
 }
 
 #[cfg(test)]
@@ -172,6 +243,10 @@ mod tests {
             &["switchhook", "nope"],
             &["switchhook", "events", "--kind", "x"],
             &["switchhook", "send"],
+            &["switchhook", "replay", "--to", "http://localhost"],
+            &["switchhook", "replay", "no-id", "--to", "http://localhost"],
+            &["switchhook", "local", "--forward-to", "localhost:3000"],
+            &["switchhook", "completions", "tcsh"],
         ] {
             assert_eq!(
                 Args::try_parse_from(wrong).unwrap_err().exit_code(),

@@ -1,9 +1,13 @@
 //! The commands: each is one file of this folder.
 
 mod check;
-mod event_json;
+mod completions;
+mod event;
+pub(crate) mod event_json;
 mod events;
+mod opt_outs;
 mod output;
+mod replay;
 mod send;
 mod show;
 mod sources;
@@ -14,12 +18,14 @@ use std::process::ExitCode;
 use jiff::SignedDuration;
 use switchhook_core::config::{ConfigError, MIN_RETENTION_DAYS, Sources};
 use switchhook_core::ports::PortError;
+use switchhook_core::states::StateError;
 
 use crate::args::{Args, Command};
 use crate::local::config::{SourcesError, SourcesFile, chosen_file};
 use crate::local::data_dir::{DataDir, DataDirError};
 use crate::local::stack::StackError;
 use crate::local::{self, LocalError, Options};
+use crate::outbound::SecretError;
 use crate::secrets::NoRandomness;
 
 /// Why a command failed.
@@ -46,15 +52,35 @@ pub enum CommandError {
     /// What the ledger holds is damaged.
     #[error("an item of the ledger is damaged")]
     Damaged(#[from] serde_json::Error),
+    /// A state that the ledger holds is damaged.
+    #[error("a state of the ledger cannot be read")]
+    State(#[source] StateError),
     /// A document is refused.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// What was named is not there; says what is.
     #[error("{0}")]
     NotFound(String),
+    /// The arguments do not go together; says what does.
+    #[error("{0}")]
+    Usage(String),
+    /// The secret to sign by.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// The terminal or a pipe.
     #[error("the output cannot be written")]
     Output(#[from] std::io::Error),
+}
+
+impl CommandError {
+    /// Returns the exit code: 2 for wrong usage, 1 for everything else.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            _ => 1,
+        }
+    }
 }
 
 /// Does what was asked.
@@ -91,6 +117,7 @@ async fn dispatch(args: Args) -> Result<ExitCode, CommandError> {
                 config: context.config,
                 port: local.port,
                 aws_port: local.aws_port,
+                forward_to: local.forward_to,
             };
             local::run(options).await?;
             Ok(ExitCode::SUCCESS)
@@ -99,6 +126,9 @@ async fn dispatch(args: Args) -> Result<ExitCode, CommandError> {
         Command::Sources(sources) => sources::run(&context, sources).await,
         Command::Events(events) => events::run(&context, &events).await,
         Command::Show(show) => show::run(&context, &show).await,
+        Command::OptOuts(opt_outs) => opt_outs::run(&context, &opt_outs).await,
+        Command::Replay(replay) => replay::run(&context, replay).await,
+        Command::Completions(completions) => completions::run(&completions),
         Command::Check => check::run(&context),
     }
 }

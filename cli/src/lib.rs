@@ -6,6 +6,7 @@
 pub mod args;
 pub mod commands;
 pub mod local;
+pub mod outbound;
 pub mod samples;
 pub mod secrets;
 mod urls;

@@ -9,6 +9,7 @@ pub mod config;
 pub mod data_dir;
 pub mod dynamodb;
 pub mod endpoint;
+pub mod forward;
 mod lines;
 pub mod poller;
 mod server;
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use switchhook_aws::clock::SystemClock;
 use switchhook_core::ports::PortError;
 use switchhook_core::report::Report;
@@ -31,7 +33,10 @@ use tokio::task::JoinSet;
 
 use config::{SourcesError, SourcesFile};
 use data_dir::{DataDir, DataDirError, LastRun};
+use forward::{ForwardError, Forwarder};
 use stack::{Stack, StackError, StackParts};
+
+use crate::outbound::Url;
 
 /// How many batches are handled side by side, as the event source mapping does.
 const POLLERS: usize = 4;
@@ -57,6 +62,8 @@ pub struct Options {
     pub port: u16,
     /// The port of the AWS protocols; 0 for any.
     pub aws_port: Option<u16>,
+    /// Where committed events are posted on to.
+    pub forward_to: Option<Url>,
 }
 
 /// Why `local` does not run.
@@ -74,6 +81,9 @@ pub enum LocalError {
     /// The sources, when the ingress reads them.
     #[error(transparent)]
     Warm(#[from] PortError),
+    /// What hands events on.
+    #[error(transparent)]
+    Forward(#[from] ForwardError),
     /// A port.
     #[error("port {port} of 127.0.0.1 cannot be opened: choose another with `{flag}`")]
     Port {
@@ -96,7 +106,7 @@ pub enum LocalError {
 /// When it cannot start.
 pub async fn run(options: Options) -> Result<(), LocalError> {
     lines::init();
-    let signal = signalled().map_err(LocalError::Signals)?;
+    let mut signal = Box::pin(signalled().map_err(LocalError::Signals)?);
     let data = DataDir::new(options.data.clone());
     let _owner = data.own()?;
     let config = config::chosen_file(options.config);
@@ -110,12 +120,23 @@ pub async fn run(options: Options) -> Result<(), LocalError> {
         Some(port) => Some(listen(port, "--aws-port").await?),
         None => None,
     };
-    let stack = Stack::open(StackParts {
+    let forwarder = forwarder(&data, options.forward_to.as_ref())?;
+    let parts = StackParts {
         data: options.data,
         sources: Arc::new(file),
         clock: Arc::new(SystemClock),
+    };
+    let stack = Stack::open_with(parts, |ledger| match &forwarder {
+        Some(forwarder) => forwarder.told(ledger),
+        None => Arc::new(ledger),
     });
     let stack = Arc::new(stack.await?);
+    if let Some(forwarder) = &forwarder {
+        tokio::select! {
+            begun = forwarder.begin(stack.ledger(), days(sources.retention_days)) => begun?,
+            () = &mut signal => return Ok(()),
+        }
+    }
     stack.ingress().warm().await?;
     stack
         .queues()
@@ -130,16 +151,35 @@ pub async fn run(options: Options) -> Result<(), LocalError> {
         .as_ref()
         .map(|l| format!("http://{}", address(l, 0)));
     welcome::print(&sources, &url, config.as_deref(), aws_url.as_deref());
-    serve(
-        stack,
-        sources.retention_days,
+    if let Some(url) = &options.forward_to {
+        welcome::print_forwarding(url, &data.forward_secret());
+    }
+    welcome::print_end();
+    let doors = Doors {
         listener,
         aws_listener,
-        signal,
-    )
-    .await;
+        forwarder,
+    };
+    serve(stack, sources.retention_days, doors, signal).await;
     welcome::goodbye();
     Ok(())
+}
+
+fn forwarder(data: &DataDir, url: Option<&Url>) -> Result<Option<Forwarder>, LocalError> {
+    let Some(url) = url else { return Ok(None) };
+    data.make_private_file(&data.forward_list())?;
+    Ok(Some(Forwarder::open(data, url.clone())?))
+}
+
+fn days(days: u16) -> SignedDuration {
+    SignedDuration::from_hours(i64::from(days).saturating_mul(24))
+}
+
+/// By which events come in and go out.
+struct Doors {
+    listener: TcpListener,
+    aws_listener: Option<TcpListener>,
+    forwarder: Option<Forwarder>,
 }
 
 async fn listen(port: u16, flag: &'static str) -> Result<TcpListener, LocalError> {
@@ -172,8 +212,7 @@ fn signalled() -> io::Result<impl Future<Output = ()>> {
 async fn serve(
     stack: Arc<Stack>,
     retention_days: u16,
-    listener: TcpListener,
-    aws_listener: Option<TcpListener>,
+    doors: Doors,
     signal: impl Future<Output = ()>,
 ) {
     let (stopping, stopped) = watch::channel(false);
@@ -182,15 +221,24 @@ async fn serve(
         tasks.spawn(poll(Arc::clone(&stack), stopped.clone()));
     }
     tasks.spawn(sweep(Arc::clone(&stack), retention_days, stopped.clone()));
-    if let Some(listener) = aws_listener {
+    if let Some(forwarder) = doors.forwarder {
+        let ledger = stack.ledger().clone();
+        tasks.spawn(forwarder.run(ledger, days(retention_days), stopped.clone()));
+    }
+    if let Some(listener) = doors.aws_listener {
         let (queues, database) = (stack.queues().clone(), stack.database().clone());
         let stop = wait_for(stopped.clone());
         tasks.spawn(aws_port::serve(listener, queues, database, stop));
     }
-    server::serve(listener, signal, REQUEST_GRACE, move |peer, request| {
-        let stack = Arc::clone(&stack);
-        async move { endpoint::answer(stack.ingress(), peer, request).await }
-    })
+    server::serve(
+        doors.listener,
+        signal,
+        REQUEST_GRACE,
+        move |peer, request| {
+            let stack = Arc::clone(&stack);
+            async move { endpoint::answer(stack.ingress(), peer, request).await }
+        },
+    )
     .await;
     let _ = stopping.send(true);
     let finished = async { while tasks.join_next().await.is_some() {} };

@@ -1,8 +1,13 @@
 //! `switchhook local` and the commands beside it, as a stranger uses them: the real program, run in
 //! a folder of its own.
 
+mod application;
 mod curls;
+mod forward;
 mod listings;
+mod opt_outs;
+mod replay;
+mod show;
 mod wire;
 
 use std::collections::BTreeSet;

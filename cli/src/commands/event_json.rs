@@ -1,4 +1,6 @@
-//! An event as `events --json` and `show --json` print it.
+//! An event as `events --json` and `show --json` print it, and as it is handed out.
+
+use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -16,7 +18,7 @@ use crate::local::bodies::FileBodies;
 
 /// One event.
 #[derive(Debug, Serialize)]
-pub(super) struct EventJson {
+pub(crate) struct EventJson {
     id: String,
     source: String,
     provider: String,
@@ -29,6 +31,8 @@ pub(super) struct EventJson {
     data: Box<RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     raw: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<BTreeMap<String, String>>,
 }
 
 impl EventJson {
@@ -41,6 +45,20 @@ impl EventJson {
             Some(bodies) => Some(STANDARD.encode(raw_bytes(&record.raw, bodies).await?)),
             None => None,
         };
+        let event = Self::without_bytes(record)?;
+        Ok(Self { raw, ..event })
+    }
+
+    /// Adds the headers that were kept.
+    pub(super) fn with_headers(self, headers: BTreeMap<String, String>) -> Self {
+        Self {
+            headers: Some(headers),
+            ..self
+        }
+    }
+
+    /// Makes the object of a record, without its exact bytes.
+    pub(crate) fn without_bytes(record: Record) -> Result<Self, serde_json::Error> {
         Ok(Self {
             id: record.id.to_string(),
             source: record.key.entity.source().to_owned(),
@@ -52,12 +70,14 @@ impl EventJson {
             occurred_at: record.occurred_at,
             deliveries: record.deliveries.len(),
             data: RawValue::from_string(record.data)?,
-            raw,
+            raw: None,
+            headers: None,
         })
     }
 }
 
-async fn raw_bytes(raw: &RawBody, bodies: &FileBodies) -> Result<Bytes, CommandError> {
+/// Returns the exact bytes of an event.
+pub(super) async fn raw_bytes(raw: &RawBody, bodies: &FileBodies) -> Result<Bytes, CommandError> {
     const READING: &str = "reading an event's bytes";
     match raw {
         RawBody::Plain(bytes) => Ok(Bytes::copy_from_slice(bytes)),

@@ -11,11 +11,11 @@ use switchhook_core::time::{Clock, Timestamp};
 
 use super::event_json::EventJson;
 use super::{CommandError, Context, output};
-use crate::args::Events;
+use crate::args::{Events, Filters};
 use crate::local::bodies::FileBodies;
 use crate::local::stack;
 
-const HOUR: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 pub(super) async fn run(context: &Context, args: &Events) -> Result<ExitCode, CommandError> {
     context.data.existing()?;
@@ -41,11 +41,7 @@ async fn newest(
     args: &Events,
     retention: SignedDuration,
 ) -> Result<Vec<Record>, CommandError> {
-    let now = SystemClock.now();
-    // There is nothing after this hour (clocks differ a little) nor before the retention.
-    let (newest, oldest) = (later(now, HOUR), earlier(now, retention));
-    let until = args.until.unwrap_or(newest).min(newest);
-    let since = args.since.unwrap_or(oldest).max(oldest);
+    let (since, until) = span(&args.filters, retention);
     let mut listed: Vec<Listed> = Vec::new();
     let mut hour = until;
     while listed.len() < args.limit && hour >= earlier(since, HOUR) {
@@ -53,7 +49,7 @@ async fn newest(
         listed.extend(
             of_hour
                 .into_iter()
-                .filter(|event| wanted(event, args, since, until)),
+                .filter(|event| wanted(event, &args.filters, since, until)),
         );
         hour = earlier(hour, HOUR);
     }
@@ -64,15 +60,30 @@ async fn newest(
     Ok(records)
 }
 
-fn wanted(event: &Listed, args: &Events, since: Timestamp, until: Timestamp) -> bool {
+/// Returns from when to when there can be events that are asked for.
+pub(super) fn span(filters: &Filters, retention: SignedDuration) -> (Timestamp, Timestamp) {
+    let now = SystemClock.now();
+    // There is nothing after this hour (clocks differ a little) nor before the retention.
+    let (newest, oldest) = (later(now, HOUR), earlier(now, retention));
+    let until = filters.until.unwrap_or(newest).min(newest);
+    (filters.since.unwrap_or(oldest).max(oldest), until)
+}
+
+/// Tells whether an event is asked for.
+pub(super) fn wanted(
+    event: &Listed,
+    filters: &Filters,
+    since: Timestamp,
+    until: Timestamp,
+) -> bool {
     let entity = &event.key.entity;
     (since..until).contains(&event.received_at)
-        && args
+        && filters
             .source
             .as_deref()
             .is_none_or(|source| source == entity.source())
-        && args.kind.is_none_or(|kind| kind == event.kind)
-        && args
+        && filters.kind.is_none_or(|kind| kind == event.kind)
+        && filters
             .entity
             .as_deref()
             .is_none_or(|name| name == entity.as_str())
@@ -82,7 +93,7 @@ fn earlier(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.checked_sub(by).unwrap_or(Timestamp::MIN)
 }
 
-fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+pub(super) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 

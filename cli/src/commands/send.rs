@@ -4,13 +4,8 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::SignedDuration;
 use serde::Serialize;
@@ -23,6 +18,7 @@ use tokio::time::Instant;
 
 use super::{CommandError, Context, output};
 use crate::args::Send;
+use crate::outbound::{self, HttpClient};
 use crate::samples::{self, Delivery, Sample, Variation};
 
 /// How many deliveries are on their way at a time.
@@ -147,7 +143,7 @@ async fn post_all(
     rate: Option<u32>,
     visible: bool,
 ) -> std::io::Result<Sent> {
-    let client = client()?;
+    let client = outbound::client()?;
     let progress = progress_bar(deliveries.len(), visible);
     let started = Instant::now();
     let mut pace = rate.map(|rate| tokio::time::interval(pause_between(rate)));
@@ -179,7 +175,7 @@ fn pause_between(rate: u32) -> Duration {
     Duration::from_secs(1).checked_div(rate).unwrap_or_default()
 }
 
-fn progress_bar(length: usize, visible: bool) -> ProgressBar {
+pub(super) fn progress_bar(length: usize, visible: bool) -> ProgressBar {
     if !visible {
         return ProgressBar::hidden();
     }
@@ -201,21 +197,6 @@ fn collect(
         }));
         progress.inc(1);
     }
-}
-
-type HttpClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
-
-/// A client that trusts what this machine trusts.
-fn client() -> std::io::Result<HttpClient> {
-    let mut tcp = HttpConnector::new();
-    tcp.set_nodelay(true); // a small request must not wait for an acknowledgement
-    tcp.enforce_http(false);
-    let connector = HttpsConnectorBuilder::new()
-        .with_provider_and_native_roots(rustls::crypto::ring::default_provider())?
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(tcp);
-    Ok(Client::builder(TokioExecutor::new()).build(connector))
 }
 
 async fn post(client: HttpClient, url: String, delivery: Delivery) -> Answered {

@@ -1,4 +1,5 @@
-//! `switchhook show`: an entity's state, and its events in the accepted order.
+//! `switchhook show`: an entity's state, and its events in the accepted order. What parses as the id
+//! of an event is one: entities hold a `/`, ids do not.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -11,7 +12,7 @@ use switchhook_core::ledger::Record;
 use switchhook_core::states::Stored;
 
 use super::event_json::EventJson;
-use super::{CommandError, Context, output};
+use super::{CommandError, Context, event, output};
 use crate::args::Show;
 use crate::local::bodies::FileBodies;
 use crate::local::stack;
@@ -24,9 +25,17 @@ struct Shown {
 }
 
 pub(super) async fn run(context: &Context, args: &Show) -> Result<ExitCode, CommandError> {
+    if let Ok(id) = args.what.parse() {
+        return event::show(context, id, args.raw).await;
+    }
+    if args.raw && !context.json {
+        return Err(CommandError::Usage(
+            "the bytes of an entity's events are shown with `--json` only: add it, or name one event by its id".to_owned(),
+        ));
+    }
     context.data.existing()?;
     let ledger = stack::open_ledger(&context.data)?;
-    let entity = Entity::from_name(args.entity.clone());
+    let entity = Entity::from_name(args.what.clone());
     let (state, records) = (
         ledger.state(&entity).await?,
         ledger.events_of(&entity).await?,
@@ -36,9 +45,9 @@ pub(super) async fn run(context: &Context, args: &Show) -> Result<ExitCode, Comm
         return Ok(ExitCode::SUCCESS);
     }
     if state.is_none() && records.is_empty() {
-        let name = output::shown(&args.entity);
+        let name = output::shown(&args.what);
         return Err(CommandError::NotFound(format!(
-            "the ledger knows no `{name}`: `switchhook events` lists entities as {{source}}/{{type}}/{{key}}"
+            "the ledger knows no `{name}`: `switchhook events` lists entities as {{source}}/{{type}}/{{key}}, and the ids of events"
         )));
     }
     print_tables(state.as_ref(), &records)?;
@@ -60,7 +69,7 @@ async fn print_json(
         .map(|stored| RawValue::from_string(stored.state))
         .transpose()?;
     let shown = Shown {
-        entity: args.entity.clone(),
+        entity: args.what.clone(),
         state,
         events,
     };
@@ -94,6 +103,7 @@ fn print_tables(state: Option<&Stored>, records: &[Record]) -> Result<(), Comman
     )?)
 }
 
-fn plain(value: &RawValue) -> String {
+/// Returns a value as people write it.
+pub(super) fn plain(value: &RawValue) -> String {
     json::text(value).unwrap_or_else(|| value.get().to_owned())
 }

@@ -170,6 +170,18 @@ impl DataDir {
         self.path.join("demo.toml")
     }
 
+    /// Returns the file of the secret that forwarded events are signed with.
+    #[must_use]
+    pub fn forward_secret(&self) -> PathBuf {
+        self.path.join("forward-secret")
+    }
+
+    /// Returns the file that lists forwarded events.
+    #[must_use]
+    pub fn forward_list(&self) -> PathBuf {
+        self.path.join("forward.sqlite")
+    }
+
     /// Writes a file that only its owner may read, whole or not at all.
     ///
     /// # Errors
@@ -192,11 +204,20 @@ impl DataDir {
     /// Makes the databases' files readable by their owner only; SQLite gives its others the same.
     fn make_private(&self) -> Result<(), DataDirError> {
         for path in [self.ledger(), self.queue()] {
-            let mut options = OpenOptions::new();
-            let file = options.append(true).create(true).mode(0o600).open(path);
-            file.map(drop).map_err(self.io())?;
+            self.make_private_file(&path)?;
         }
         Ok(())
+    }
+
+    /// Makes a file, if need be, that only its owner may read.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made.
+    pub fn make_private_file(&self, path: &Path) -> Result<(), DataDirError> {
+        let mut options = OpenOptions::new();
+        let file = options.append(true).create(true).mode(0o600).open(path);
+        file.map(drop).map_err(self.io())
     }
 
     /// Notes what this run serves.

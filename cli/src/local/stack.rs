@@ -19,7 +19,7 @@ use jiff::SignedDuration;
 use switchhook_aws::connection::{Connection, Patience};
 use switchhook_aws::dynamodb::{DynamoDbLedger, TIME_INDEX};
 use switchhook_aws::sqs::SqsQueue;
-use switchhook_core::ports::SourceStore;
+use switchhook_core::ports::{Ledger, SourceStore};
 use switchhook_core::time::{Clock, Timestamp};
 
 use super::bodies::FileBodies;
@@ -114,6 +114,18 @@ impl Stack {
     ///
     /// When a file cannot be opened or is damaged.
     pub async fn open(parts: StackParts) -> Result<Self, StackError> {
+        Self::open_with(parts, |ledger| Arc::new(ledger)).await
+    }
+
+    /// Opens the same, with a ledger for the consumer that `wrap` makes of the real one.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be opened or is damaged.
+    pub async fn open_with(
+        parts: StackParts,
+        wrap: impl FnOnce(DynamoDbLedger) -> Arc<dyn Ledger>,
+    ) -> Result<Self, StackError> {
         let data = DataDir::new(parts.data);
         let database = open_database(&data)?;
         let clock = Arc::clone(&parts.clock);
@@ -137,7 +149,7 @@ impl Stack {
         let (for_ingress, for_bodies) = (Arc::clone(&queue), Arc::clone(&bodies));
         let ingress = Ingress::new(sources, for_ingress, for_bodies, Arc::clone(&parts.clock));
         let committer = Committer::new(
-            Arc::new(ledger.clone()),
+            wrap(ledger.clone()),
             bodies,
             Arc::clone(&parts.clock),
             routes(),

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use switchhook_core::config::{Source, Sources};
 
+use crate::outbound::Url;
 use crate::samples::{self, signing};
 use crate::urls;
 
@@ -37,6 +38,19 @@ pub(super) fn print(sources: &Sources, url: &str, config: Option<&Path>, aws_url
             }
         }
     }
+}
+
+/// Prints where events are posted on to, and by which secret that is verified: its file only.
+pub(super) fn print_forwarding(url: &Url, secret: &Path) {
+    say!("\nEvery new event is posted on to {url}");
+    say!(
+        "signed by Standard Webhooks; the secret to verify by is in {}",
+        secret.display()
+    );
+}
+
+/// Prints what to do next.
+pub(super) fn print_end() {
     say!("\nSee what arrived: switchhook events. Stop with Ctrl-C.\n");
 }
 

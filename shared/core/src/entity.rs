@@ -33,6 +33,13 @@ impl Entity {
         Self(format!("_/opt_out/{phone}/{channel}"))
     }
 
+    /// Returns whose place in the suppression list this is, and the channel; `None` for any other
+    /// entity. An address may hold `/`, a channel does not.
+    #[must_use]
+    pub fn opted_out(&self) -> Option<(&str, &str)> {
+        self.0.strip_prefix("_/opt_out/")?.rsplit_once('/')
+    }
+
     /// Takes a name as it was written before, from the ledger or the command line.
     #[must_use]
     pub const fn from_name(name: String) -> Self {
@@ -75,6 +82,21 @@ impl fmt::Display for Entity {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_in_the_suppression_list_says_whose_it_is() {
+        let of = |key, channel| Entity::opt_out(key, channel);
+        assert_eq!(
+            of("+15550100003", "sms").opted_out(),
+            Some(("+15550100003", "sms"))
+        );
+        assert_eq!(
+            of("a/b@example.com", "email").opted_out(),
+            Some(("a/b@example.com", "email"))
+        );
+        let call = Entity::new("voice", EntityType::Call, "_/opt_out/1/sms");
+        assert_eq!(call.opted_out(), None);
+    }
 
     #[test]
     fn a_group_is_the_name_or_its_digest() {

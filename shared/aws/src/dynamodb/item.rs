@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use switchhook_core::dedup;
 use switchhook_core::entity::Entity;
 use switchhook_core::ids::DeliveryId;
 use switchhook_core::ledger::{RawBody, Record, RecordHead, RecordKey, Snapshot, StateItem};
@@ -17,6 +18,9 @@ pub type Item = HashMap<String, AttributeValue>;
 const STATE: &str = "state";
 /// The start of the sort key of every record.
 pub const RECORD_PREFIX: &str = "event#";
+
+/// The start of the time index's partitions for the suppression list.
+const OPT_OUTS: &str = "opt_outs#";
 
 /// An item is not what was written.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -68,7 +72,25 @@ pub fn state_item(entity: &Entity, stored: &Stored, version: u64) -> Item {
     item.insert("version".to_owned(), number(version));
     item.insert("state".to_owned(), text(&stored.state));
     item.insert("positions".to_owned(), text(&stored.positions));
+    if entity.opted_out().is_some() {
+        item.insert("hour".to_owned(), text(&opt_out_shard(entity)));
+        // Always the same: a changed state then costs the index no write.
+        item.insert("received_at".to_owned(), number(0));
+    }
     item
+}
+
+/// Returns the partition of the time index that a place in the suppression list lies in: one of
+/// [`opt_out_shards`], so that none is hot.
+fn opt_out_shard(entity: &Entity) -> String {
+    let digest = dedup::digest(&[entity.as_str().as_bytes()]);
+    let shard = digest.chars().next().unwrap_or('0');
+    format!("{OPT_OUTS}{shard}")
+}
+
+/// Returns all partitions of the time index that hold the suppression list. No hour is called so.
+pub(super) fn opt_out_shards() -> impl Iterator<Item = String> {
+    (0..16).map(|shard: u8| format!("{OPT_OUTS}{shard:x}"))
 }
 
 /// Reads a state.
@@ -319,6 +341,20 @@ mod tests {
             assert_eq!(read_record(&item).unwrap(), record);
             assert_eq!(read_head(&item).unwrap(), RecordHead::from(&record));
         }
+    }
+
+    #[test]
+    fn the_suppression_list_alone_is_spread_over_its_shards() {
+        let hour = |entity: &Entity| {
+            let item = state_item(entity, &Stored::default(), 1);
+            assert_eq!(read_state(&item).unwrap().version, 1);
+            optional(&item, "hour")
+        };
+        let shards: BTreeSet<_> = opt_out_shards().collect();
+        let phones = (0..500).map(|n| Entity::opt_out(&format!("+1555{n:07}"), "sms"));
+        let used: BTreeSet<_> = phones.map(|entity| hour(&entity).unwrap()).collect();
+        assert_eq!((used.len(), &used), (16, &shards));
+        assert_eq!(hour(&Entity::from_name("voice/call/c".into())), None);
     }
 
     #[test]

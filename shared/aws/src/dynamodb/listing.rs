@@ -1,4 +1,5 @@
-//! Reading the ledger for people: an entity with its events, and the newest events of all.
+//! Reading the ledger for people: an entity with its events, the newest events of all, one event by
+//! its id, and the suppression list.
 //!
 //! Neither function of the receiver uses it; the command line does.
 
@@ -15,6 +16,10 @@ use super::item::{self, Item, ItemError, RECORD_PREFIX};
 use super::{DynamoDbLedger, TIME_INDEX};
 
 const READING: &str = "reading the ledger";
+
+const HOUR_MILLIS: i64 = 60 * 60 * 1_000;
+/// How many items of the time index are asked for at a time.
+const PAGE: i32 = 1_000;
 
 /// One line of the time index.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +59,134 @@ impl DynamoDbLedger {
             listed.push(read_listed(&item).map_err(|error| PortError::new(READING, error))?);
         }
         Ok(listed)
+    }
+
+    /// Lists some of the records accepted in the hour of `at`, oldest first, from `after` on. What is
+    /// returned with them is where the next ones begin; `None` when there are no more.
+    ///
+    /// # Errors
+    ///
+    /// When the table cannot be read.
+    pub async fn hour_page(
+        &self,
+        at: Timestamp,
+        after: Option<Item>,
+    ) -> Result<(Vec<Listed>, Option<Item>), PortError> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(TIME_INDEX)
+            .key_condition_expression("#hour = :hour")
+            .expression_attribute_names("#hour", "hour")
+            .expression_attribute_values(":hour", AttributeValue::S(time::hour(at)))
+            .set_exclusive_start_key(after)
+            .limit(PAGE);
+        let page = query.send().await.map_err(|e| PortError::new(READING, e))?;
+        let listed: Result<Vec<_>, _> = page.items().iter().map(read_listed).collect();
+        let listed = listed.map_err(|error| PortError::new(READING, error))?;
+        Ok((listed, page.last_evaluated_key))
+    }
+
+    /// Finds an event by its id, whose time names the hour to look in: its own, else a neighbour.
+    ///
+    /// # Errors
+    ///
+    /// When the table cannot be read.
+    pub async fn find(&self, id: EventId) -> Result<Option<Record>, PortError> {
+        let Some(at) = id.delivery.time() else {
+            return Ok(None);
+        };
+        let by = |millis: i64| {
+            Timestamp::from_millisecond(at.as_millisecond().saturating_add(millis)).unwrap_or(at)
+        };
+        let (before, after) = (by(HOUR_MILLIS.saturating_neg()), by(HOUR_MILLIS));
+        // Both times come from one reading of a clock, so the first question nearly always answers.
+        for (hour, exactly) in [(at, true), (at, false), (before, false), (after, false)] {
+            if let Some(key) = self.find_in(id, hour, exactly).await? {
+                return Ok(self.records(&[key]).await?.pop());
+            }
+        }
+        Ok(None)
+    }
+
+    async fn find_in(
+        &self,
+        id: EventId,
+        hour: Timestamp,
+        exactly: bool,
+    ) -> Result<Option<RecordKey>, PortError> {
+        let mut query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(TIME_INDEX)
+            .filter_expression("id = :id")
+            .limit(PAGE)
+            .expression_attribute_names("#hour", "hour")
+            .expression_attribute_values(":hour", AttributeValue::S(time::hour(hour)))
+            .expression_attribute_values(":id", AttributeValue::S(id.to_string()));
+        query = if exactly {
+            let at = AttributeValue::N(hour.as_millisecond().to_string());
+            query
+                .key_condition_expression("#hour = :hour AND received_at = :at")
+                .expression_attribute_values(":at", at)
+        } else {
+            query.key_condition_expression("#hour = :hour")
+        };
+        let Some(item) = query.into_paginator().items().send().next().await else {
+            return Ok(None);
+        };
+        let item = item.map_err(|error| PortError::new(READING, error))?;
+        let key = item::read_record_key(&item);
+        key.map(Some)
+            .map_err(|error| PortError::new(READING, error))
+    }
+
+    /// Lists the entities of the suppression list, in no order.
+    ///
+    /// # Errors
+    ///
+    /// When the table cannot be read.
+    pub async fn opt_outs(&self) -> Result<Vec<Entity>, PortError> {
+        let mut entities = Vec::new();
+        for shard in item::opt_out_shards() {
+            let mut pages = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .index_name(TIME_INDEX)
+                .key_condition_expression("#hour = :shard")
+                .projection_expression("pk")
+                .expression_attribute_names("#hour", "hour")
+                .expression_attribute_values(":shard", AttributeValue::S(shard))
+                .limit(PAGE)
+                .into_paginator()
+                .items()
+                .send();
+            while let Some(item) = pages.next().await {
+                let item = item.map_err(|error| PortError::new(READING, error))?;
+                let entity = item::string(&item, "pk").map_err(|e| PortError::new(READING, e))?;
+                entities.push(Entity::from_name(entity));
+            }
+        }
+        Ok(entities)
+    }
+
+    /// Reads the states of entities; those without one are left out.
+    ///
+    /// # Errors
+    ///
+    /// When the table cannot be read or a state is damaged.
+    pub async fn states(&self, entities: &[Entity]) -> Result<Vec<(Entity, Stored)>, PortError> {
+        let snapshot = self.read(entities, &[]).await?;
+        if !snapshot.damaged.is_empty() {
+            return Err(PortError::new(READING, "a state is damaged"));
+        }
+        let states = snapshot.states.into_iter();
+        Ok(states
+            .filter_map(|(entity, state)| Some((entity, state.stored?)))
+            .collect())
     }
 
     /// Reads whole records; those that were forgotten meanwhile are left out.

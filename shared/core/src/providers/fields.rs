@@ -184,18 +184,6 @@ pub(super) fn conversation_key(customer: &str, ours: &str, reading: &Reading) ->
     format!("{},{}", number(customer), number(ours))
 }
 
-/// Puts what nobody took of an envelope beside what nobody took of the data in it.
-pub(super) fn add_envelope(extra: &mut Extra, rest: Extra) {
-    for (name, value) in rest {
-        let name = if extra.contains_key(&name) {
-            format!("envelope.{name}")
-        } else {
-            name
-        };
-        extra.insert(name, value);
-    }
-}
-
 /// Returns an https address as it is written, and one without a scheme as https; `None` for one of
 /// another scheme, and for what is no address.
 fn https_address(written: &str) -> Option<String> {
