@@ -21,6 +21,10 @@ const MAX_BATCH_BYTES: usize = 1 << 20;
 pub const SEQUENCE_ATTRIBUTE: &str = "sequence_number";
 /// The message attribute that says why a message is a dead letter.
 pub const REASON_ATTRIBUTE: &str = "reason";
+/// The message attribute of a dead letter that keeps the message group it had.
+pub const GROUP_ATTRIBUTE: &str = "group";
+/// The message attribute that runs an event however long ago it was accepted.
+pub const FORCED_ATTRIBUTE: &str = "forced";
 
 const SENDING: &str = "sending to the queue";
 
@@ -190,6 +194,8 @@ impl Redelivery for SqsQueue {
     }
 }
 
+/// Every dead letter is a group of its own: while one is in somebody's hands, SQS gives out no other
+/// of its group, and a listing must see all letters of an entity.
 impl DeadLetterQueue for SqsQueue {
     fn bury<'a>(&'a self, letter: &'a DeadLetter) -> PortFuture<'a, ()> {
         const BURYING: &str = "sending to the dead-letter queue";
@@ -198,9 +204,10 @@ impl DeadLetterQueue for SqsQueue {
                 .client
                 .send_message()
                 .queue_url(&self.url)
-                .message_group_id(&letter.group)
+                .message_group_id(&letter.message_id)
                 .message_deduplication_id(&letter.message_id)
                 .message_body(&letter.body)
+                .message_attributes(GROUP_ATTRIBUTE, text(&letter.group)?)
                 .message_attributes(SEQUENCE_ATTRIBUTE, text(&letter.sequence.to_string())?)
                 .message_attributes(REASON_ATTRIBUTE, text(&letter.reason)?)
                 .send();
@@ -211,7 +218,7 @@ impl DeadLetterQueue for SqsQueue {
     }
 }
 
-fn text(value: &str) -> Result<MessageAttributeValue, PortError> {
+pub(crate) fn text(value: &str) -> Result<MessageAttributeValue, PortError> {
     MessageAttributeValue::builder()
         .data_type("String")
         .string_value(value)
