@@ -1,10 +1,14 @@
 //! What can be asked of the command line. Wrong usage exits with 2, as clap does by itself.
 
+mod dead;
+
 use std::path::PathBuf;
 
 use clap::{Args as Arguments, Parser, Subcommand};
 use jiff::Timestamp;
 use switchhook_core::kind::Kind;
+
+pub use self::dead::{Chosen, Dead, DeadAction, DropLetters, Redrive, Selection, ShowLetter};
 
 /// Receives the webhooks of telephony and SMS providers.
 #[derive(Debug, Parser)]
@@ -53,6 +57,9 @@ pub enum Command {
         after_help = "Examples:\n  switchhook show ai-sync/call/call_987\n  switchhook show ai-sync/conversation/+15550100003,+15550100004 --json"
     )]
     Show(Show),
+    /// List, show, redrive or drop dead letters: events that could not be handled
+    #[command(after_help = dead::EXAMPLES)]
+    Dead(Dead),
     /// Check a file of sources without running anything
     #[command(after_help = "Examples:\n  switchhook check --config switchhook.toml")]
     Check,
@@ -172,6 +179,13 @@ mod tests {
             &["switchhook", "nope"],
             &["switchhook", "events", "--kind", "x"],
             &["switchhook", "send"],
+            &["switchhook", "dead"],
+            &["switchhook", "dead", "show"],
+            &["switchhook", "dead", "redrive"],
+            &["switchhook", "dead", "redrive", "--force"],
+            &["switchhook", "dead", "redrive", "--all", "id"],
+            &["switchhook", "dead", "drop", "--yes"],
+            &["switchhook", "dead", "drop", "--all", "--source", "voice"],
         ] {
             assert_eq!(
                 Args::try_parse_from(wrong).unwrap_err().exit_code(),

@@ -1,6 +1,7 @@
 //! The commands: each is one file of this folder.
 
 mod check;
+mod dead;
 mod event_json;
 mod events;
 mod output;
@@ -52,6 +53,11 @@ pub enum CommandError {
     /// What was named is not there; says what is.
     #[error("{0}")]
     NotFound(String),
+    /// SIGINT or SIGTERM.
+    #[error(
+        "interrupted: what was not done yet is as it was, and the same command may be repeated"
+    )]
+    Interrupted,
     /// The terminal or a pipe.
     #[error("the output cannot be written")]
     Output(#[from] std::io::Error),
@@ -99,6 +105,7 @@ async fn dispatch(args: Args) -> Result<ExitCode, CommandError> {
         Command::Sources(sources) => sources::run(&context, sources).await,
         Command::Events(events) => events::run(&context, &events).await,
         Command::Show(show) => show::run(&context, &show).await,
+        Command::Dead(dead) => dead::run(&context, &dead).await,
         Command::Check => check::run(&context),
     }
 }

@@ -57,7 +57,8 @@ impl EventJson {
     }
 }
 
-async fn raw_bytes(raw: &RawBody, bodies: &FileBodies) -> Result<Bytes, CommandError> {
+/// Returns the exact bytes of an event.
+pub(super) async fn raw_bytes(raw: &RawBody, bodies: &FileBodies) -> Result<Bytes, CommandError> {
     const READING: &str = "reading an event's bytes";
     match raw {
         RawBody::Plain(bytes) => Ok(Bytes::copy_from_slice(bytes)),

@@ -13,9 +13,9 @@ use switchhook_core::ports::{
 };
 
 /// The most messages of one batch request (quotas of SQS).
-const MAX_BATCH_ENTRIES: usize = 10;
+pub(crate) const MAX_BATCH_ENTRIES: usize = 10;
 /// The most bytes of one message, and of one batch request together (quotas of SQS, August 2025).
-const MAX_BATCH_BYTES: usize = 1 << 20;
+pub(crate) const MAX_BATCH_BYTES: usize = 1 << 20;
 
 /// The message attribute that keeps a moved message's original place in the accepted order.
 pub const SEQUENCE_ATTRIBUTE: &str = "sequence_number";
