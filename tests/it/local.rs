@@ -1,6 +1,7 @@
 //! `switchhook local` and the commands beside it, as a stranger uses them: the real program, run in
 //! a folder of its own.
 
+mod dead;
 mod listings;
 mod wire;
 
