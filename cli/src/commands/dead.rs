@@ -136,7 +136,7 @@ impl Desk {
         }
         if waiting > 0 {
             output::note(&format!(
-                "not looked at, waiting behind others of their entity: {waiting}: they come to light when those are redriven or dropped"
+                "not looked at, waiting behind others of their entity or come meanwhile: {waiting}: repeat this when those are redriven or dropped"
             ))?;
         }
         Ok(())

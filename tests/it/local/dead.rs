@@ -300,7 +300,7 @@ fn a_redriven_event_keeps_its_place_and_overwrites_nothing_newer() {
     assert!(
         listed
             .err
-            .contains("waiting behind others of their entity: 6"),
+            .contains("waiting behind others of their entity or come meanwhile: 6"),
         "{}",
         listed.err
     );

@@ -111,7 +111,7 @@ pub(super) async fn redrive(
 ) -> Result<ExitCode, CommandError> {
     let mut tally = Tally::new(context.json, args.chosen.dry_run);
     let done = redrive_all(desk, args, &mut tally).await;
-    tally.summary()?;
+    tally.summary(&done)?;
     if tally.count(Action::Redriven) > 0 && !args.chosen.dry_run && !context.data.is_owned() {
         output::note("`switchhook local` does not run: it handles what was redriven when it runs")?;
     }
@@ -215,21 +215,19 @@ pub(super) async fn drop_letters(
     let picked = pick(desk, &mut finder, None, |_| true).await?;
     finder.check()?;
     let mut tally = Tally::new(context.json, args.chosen.dry_run);
-    if args.chosen.dry_run {
-        for one in &picked {
-            tally.note(one, Action::Dropped)?;
-        }
-    } else if picked.is_empty() || args.yes || confirm(desk, picked.len()).await? {
-        let done = drop_all(desk, &picked, &mut tally).await;
-        if done.is_err() {
-            tally.summary()?;
-        }
-        done?;
-    } else {
+    let asked = args.chosen.dry_run || args.yes || picked.is_empty();
+    if !asked && !confirm(desk, picked.len()).await? {
         output::note("nothing was dropped")?;
         return Ok(ExitCode::FAILURE);
     }
-    tally.summary()?;
+    let done = if args.chosen.dry_run {
+        let mut all = picked.iter();
+        all.try_for_each(|one| tally.note(one, Action::Dropped))
+    } else {
+        drop_all(desk, &picked, &mut tally).await
+    };
+    tally.summary(&done)?;
+    done?;
     desk.tell_unseen().await?;
     Ok(tally.code())
 }
@@ -245,15 +243,11 @@ async fn drop_all(
         let ids: Vec<_> = some.iter().map(|one| one.message_id.clone()).collect();
         let deleted = desk.letters.delete(&ids).await?;
         for one in some {
-            let gone = deleted.contains(&one.message_id);
-            tally.note(
-                one,
-                if gone {
-                    Action::Dropped
-                } else {
-                    Action::Failed
-                },
-            )?;
+            let action = match deleted.contains(&one.message_id) {
+                true => Action::Dropped,
+                false => Action::Failed,
+            };
+            tally.note(one, action)?;
         }
     }
     Ok(())

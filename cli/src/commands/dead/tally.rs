@@ -116,10 +116,10 @@ impl Tally {
         self.counts.get(&action).copied().unwrap_or_default()
     }
 
-    /// Prints the sum, for people.
-    pub(super) fn summary(&self) -> io::Result<()> {
+    /// Prints the sum, for people; nothing where an error came before anything else.
+    pub(super) fn summary(&self, done: &Result<(), CommandError>) -> io::Result<()> {
         self.progress.finish_and_clear();
-        if self.json {
+        if self.json || (done.is_err() && self.counts.is_empty()) {
             return Ok(());
         }
         let parts = self.counts.iter();

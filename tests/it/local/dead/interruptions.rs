@@ -12,7 +12,7 @@ use super::{CALL, ENDED};
 use crate::programs::{Home, Program};
 
 /// So many that no command is through with them before it can be stopped.
-const MANY: usize = 3_000;
+const MANY: usize = 2_000;
 
 fn with_many_letters() -> Bench {
     let bench = Bench::open();
@@ -97,6 +97,43 @@ fn a_redrive_between_sending_and_deleting_may_be_repeated() {
         (&json!(id(1)), &json!(1))
     );
     assert!(bench.letters().is_empty());
+}
+
+/// Whatever order they died in.
+#[test]
+fn letters_of_an_entity_go_back_in_the_order_accepted() {
+    let bench = Bench::open();
+    for n in [3, 1, 2] {
+        let body = envelope(n, CALL, "call.ended", ENDED).to_string();
+        let (group, place) = (format!("letter-{n}"), (n + 7).to_string());
+        let kept = [
+            ("group", CALL),
+            ("sequence_number", place.as_str()),
+            ("reason", "state"),
+        ];
+        bench.send(DEAD_LETTERS, &group, &body, &kept);
+    }
+    let home = bench.stop();
+    assert_eq!(
+        home.run(&["dead", "redrive", "--reason", "state"]).code,
+        Some(0)
+    );
+    let ask = json!({
+        "QueueUrl": QUEUE, "MaxNumberOfMessages": 10,
+        "AttributeNames": ["All"], "MessageAttributeNames": ["All"],
+    });
+    let received = call(&queues(&home), "ReceiveMessage", &ask);
+    let messages = received["Messages"].as_array().unwrap().iter();
+    let told = messages.map(|message| {
+        let attribute = |name: &str| message["MessageAttributes"][name]["StringValue"].clone();
+        assert_eq!(attribute("forced"), Value::Null);
+        (
+            message["Attributes"]["MessageGroupId"].clone(),
+            attribute("sequence_number"),
+        )
+    });
+    let places = ["8", "9", "10"].map(|place| (json!(CALL), json!(place)));
+    assert_eq!(told.collect::<Vec<_>>(), places);
 }
 
 /// Opens the queues' file beside nobody.
