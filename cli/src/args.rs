@@ -1,5 +1,7 @@
 //! What can be asked of the command line. Wrong usage exits with 2, as clap does by itself.
 
+mod dead;
+
 use std::path::PathBuf;
 
 use clap::{Args as Arguments, Parser, Subcommand};
@@ -8,6 +10,7 @@ use jiff::Timestamp;
 use switchhook_core::ids::EventId;
 use switchhook_core::kind::Kind;
 
+pub use self::dead::{Chosen, Dead, DeadAction, DropLetters, Redrive, Selection, ShowLetter};
 use crate::outbound::Url;
 
 /// Receives the webhooks of telephony and SMS providers.
@@ -72,6 +75,9 @@ pub enum Command {
         after_help = "Examples:\n  switchhook completions bash > ~/.local/share/bash-completion/completions/switchhook\n  switchhook completions zsh > ~/.zfunc/_switchhook     (with ~/.zfunc in fpath)\n  switchhook completions fish > ~/.config/fish/completions/switchhook.fish\n  switchhook completions elvish >> ~/.config/elvish/rc.elv\n  switchhook completions powershell >> $PROFILE"
     )]
     Completions(Completions),
+    /// List, show, redrive or drop dead letters: events that could not be handled
+    #[command(after_help = dead::EXAMPLES)]
+    Dead(Dead),
     /// Check a file of sources without running anything
     #[command(after_help = "Examples:\n  switchhook check --config switchhook.toml")]
     Check,
@@ -247,6 +253,13 @@ mod tests {
             &["switchhook", "replay", "no-id", "--to", "http://localhost"],
             &["switchhook", "local", "--forward-to", "localhost:3000"],
             &["switchhook", "completions", "tcsh"],
+            &["switchhook", "dead"],
+            &["switchhook", "dead", "show"],
+            &["switchhook", "dead", "redrive"],
+            &["switchhook", "dead", "redrive", "--force"],
+            &["switchhook", "dead", "redrive", "--all", "id"],
+            &["switchhook", "dead", "drop", "--yes"],
+            &["switchhook", "dead", "drop", "--all", "--source", "voice"],
         ] {
             assert_eq!(
                 Args::try_parse_from(wrong).unwrap_err().exit_code(),

@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod dead;
 mod event;
 pub(crate) mod event_json;
 mod events;
@@ -67,6 +68,11 @@ pub enum CommandError {
     /// The secret to sign by.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// SIGINT or SIGTERM.
+    #[error(
+        "interrupted: what was not done yet is as it was, and the same command may be repeated"
+    )]
+    Interrupted,
     /// The terminal or a pipe.
     #[error("the output cannot be written")]
     Output(#[from] std::io::Error),
@@ -129,6 +135,7 @@ async fn dispatch(args: Args) -> Result<ExitCode, CommandError> {
         Command::OptOuts(opt_outs) => opt_outs::run(&context, &opt_outs).await,
         Command::Replay(replay) => replay::run(&context, replay).await,
         Command::Completions(completions) => completions::run(&completions),
+        Command::Dead(dead) => dead::run(&context, &dead).await,
         Command::Check => check::run(&context),
     }
 }

@@ -3,6 +3,7 @@
 
 mod application;
 mod curls;
+mod dead;
 mod forward;
 mod listings;
 mod opt_outs;

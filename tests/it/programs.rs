@@ -321,7 +321,7 @@ impl Answer {
     }
 }
 
-fn exchange(address: &str, request: &[u8]) -> Answer {
+pub(crate) fn exchange(address: &str, request: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(HTTP_PATIENCE)).unwrap();
     stream.set_write_timeout(Some(HTTP_PATIENCE)).unwrap();

@@ -25,6 +25,11 @@ pub(super) fn line(text: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
 }
 
+/// Says something beside the output.
+pub(super) fn note(text: &str) -> io::Result<()> {
+    writeln!(io::stderr().lock(), "switchhook: {text}")
+}
+
 /// Returns a text without what a terminal would act upon: senders write these texts.
 pub(super) fn shown(text: &str) -> String {
     text.chars()

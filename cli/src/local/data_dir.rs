@@ -1,15 +1,20 @@
 //! The folder that `switchhook local` keeps everything in, and the lock that makes one program its
 //! owner.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 /// The number of the folder's format; another number is refused.
 const FORMAT: &str = "1";
+
+/// Longer than [`DataDir::is_owned`] looks.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Why the folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -85,16 +90,19 @@ impl DataDir {
             .mode(0o700)
             .create(&self.path)
             .map_err(self.io())?;
-        let lock = self.path.join("lock");
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .open(lock)
+            .open(self.lock())
             .map_err(self.io())?;
-        if file.try_lock().is_err() {
+        let locked = file.try_lock().or_else(|_| {
+            thread::sleep(LOOK);
+            file.try_lock()
+        });
+        if locked.is_err() {
             let mut owner = String::new();
             file.read_to_string(&mut owner).map_err(self.io())?;
             let owner = owner.trim().to_owned();
@@ -108,6 +116,17 @@ impl DataDir {
         self.check_format()?;
         self.make_private()?;
         Ok(Owner { _lock: file })
+    }
+
+    /// Tells whether a `local` runs with this folder.
+    #[must_use]
+    pub fn is_owned(&self) -> bool {
+        File::open(self.lock())
+            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
+    fn lock(&self) -> PathBuf {
+        self.path.join("lock")
     }
 
     /// Takes a folder of this format, or one that has none yet.
@@ -258,11 +277,14 @@ mod tests {
     fn a_folder_has_one_owner() {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::new(folder.path().join("data"));
+        assert!(!data.is_owned());
         let owner = data.own().unwrap();
+        assert!(data.is_owned());
         assert!(
             matches!(data.own(), Err(DataDirError::InUse { owner, .. }) if owner == std::process::id().to_string())
         );
         drop(owner);
+        assert!(!data.is_owned());
         data.own().unwrap();
     }
 

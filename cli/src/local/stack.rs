@@ -17,6 +17,7 @@ use ingress::service::Ingress;
 use ingress::sources::SourceCache;
 use jiff::SignedDuration;
 use switchhook_aws::connection::{Connection, Patience};
+use switchhook_aws::dead_letters::DeadLetters;
 use switchhook_aws::dynamodb::{DynamoDbLedger, TIME_INDEX};
 use switchhook_aws::sqs::SqsQueue;
 use switchhook_core::ports::{Ledger, SourceStore};
@@ -128,10 +129,7 @@ impl Stack {
     ) -> Result<Self, StackError> {
         let data = DataDir::new(parts.data);
         let database = open_database(&data)?;
-        let clock = Arc::clone(&parts.clock);
-        let millis =
-            Arc::new(move || u64::try_from(clock.now().as_millisecond()).unwrap_or_default());
-        let queues = Queues::open(&data.queue(), millis)?;
+        let queues = open_queues(&data, Arc::clone(&parts.clock))?;
 
         let dynamodb =
             Connection::in_process(dynamodb::http_client(database.clone()), Patience::CONSUMER);
@@ -259,6 +257,27 @@ pub fn open_ledger(data: &DataDir) -> Result<DynamoDbLedger, StackError> {
     let database = open_database(data)?;
     let connection = Connection::in_process(dynamodb::http_client(database), Patience::CONSUMER);
     Ok(DynamoDbLedger::new(connection.dynamodb(), TABLE.to_owned()))
+}
+
+/// Opens the queues' file for the dead letters, whether `local` runs or not.
+///
+/// # Errors
+///
+/// When the file is damaged.
+pub async fn open_dead_letters(
+    data: &DataDir,
+    clock: Arc<dyn Clock>,
+) -> Result<DeadLetters, StackError> {
+    let queues = open_queues(data, Arc::clone(&clock))?;
+    let sqs = Connection::in_process(sqs::http_client(queues), Patience::CONSUMER).sqs();
+    let (queue_url, url) = create_queues(&sqs).await?;
+    // Here a receive overlooks nothing: it need not wait.
+    Ok(DeadLetters::new(sqs, url, queue_url, 0, clock))
+}
+
+fn open_queues(data: &DataDir, clock: Arc<dyn Clock>) -> Result<Queues, StorageError> {
+    let millis = move || u64::try_from(clock.now().as_millisecond()).unwrap_or_default();
+    Queues::open(&data.queue(), Arc::new(millis))
 }
 
 fn open_database(data: &DataDir) -> Result<Database, StackError> {

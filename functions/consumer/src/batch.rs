@@ -165,7 +165,7 @@ impl Consumer {
         let commit = async {
             let envelope = envelope.map_err(|error| HandleError::caused("envelope", error))?;
             self.committer
-                .commit(envelope, message.sequence, snapshot)
+                .commit(envelope, message.sequence, message.age_limit, snapshot)
                 .await
         };
         match AssertUnwindSafe(commit).catch_unwind().await {
@@ -355,6 +355,7 @@ fn all_stopped(groups: Vec<Vec<Entry>>, error: &PortError) -> Vec<Stopped> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::AgeLimit;
     use switchhook_core::occurrence::Sequence;
 
     fn message(receives: u32) -> Message {
@@ -364,6 +365,7 @@ mod tests {
             group: String::new(),
             sequence: Sequence(1),
             receives,
+            age_limit: AgeLimit::Kept,
             body: String::new(),
         }
     }

@@ -19,13 +19,11 @@ use switchhook_core::ports::{BodyStore, Ledger, PortError, Written};
 use switchhook_core::states::Stored;
 use switchhook_core::time::{Clock, Timestamp};
 
+use crate::message::AgeLimit;
 use crate::router::{ApplyError, Route, Router};
 
 /// How often a state or record that somebody else wrote meanwhile is read again.
 const MAX_CONFLICTS: u32 = 8;
-
-/// Days before the end of retention from which an event might no longer be known as a duplicate.
-const TOO_OLD_MARGIN_DAYS: u16 = 2;
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
@@ -151,6 +149,7 @@ impl Committer {
         &self,
         envelope: Envelope,
         sequence: Sequence,
+        age_limit: AgeLimit,
         snapshot: &mut Snapshot,
     ) -> Result<Outcome, HandleError> {
         if snapshot.damaged.contains(&envelope.entity) {
@@ -159,10 +158,10 @@ impl Committer {
         if self.is_known(&envelope, snapshot).await? {
             return Ok(Outcome::Duplicate);
         }
-        self.refuse_too_old(&envelope)?;
+        let kept_from = self.kept_from(&envelope, age_limit)?;
         let (raw, resting) = self.bytes(&envelope.body).await?;
         let occurrence = Occurrence::read(envelope, sequence, raw)?;
-        let record = record_of(&occurrence, resting)?;
+        let record = record_of(&occurrence, resting, kept_from)?;
         let changes = self.plan(&occurrence, snapshot).await?;
         for change in changes {
             self.write_state(change, &occurrence, snapshot).await?;
@@ -190,17 +189,18 @@ impl Committer {
         }
     }
 
-    fn refuse_too_old(&self, envelope: &Envelope) -> Result<(), HandleError> {
-        let days = envelope.retention_days.saturating_sub(TOO_OLD_MARGIN_DAYS);
-        let limit = i64::from(days).saturating_mul(DAY_MILLIS);
-        let (now, then) = (
-            self.clock.now().as_millisecond(),
-            envelope.received_at.as_millisecond(),
-        );
-        if now.saturating_sub(then) > limit {
-            Err(HandleError::terminal("too_old"))
-        } else {
-            Ok(())
+    /// Returns the time from which on the record is kept, and refuses events that are too old.
+    fn kept_from(
+        &self,
+        envelope: &Envelope,
+        age_limit: AgeLimit,
+    ) -> Result<Timestamp, HandleError> {
+        let now = self.clock.now();
+        match age_limit {
+            _ if !envelope.is_too_old(now) => Ok(envelope.received_at),
+            AgeLimit::Kept => Err(HandleError::terminal("too_old")),
+            // Else its record would be forgotten as soon as it is written.
+            AgeLimit::Waived => Ok(now),
         }
     }
 
@@ -338,14 +338,15 @@ impl Change<'_> {
     }
 }
 
-fn record_of(occurrence: &Occurrence, raw: RawBody) -> Result<Record, HandleError> {
+fn record_of(
+    occurrence: &Occurrence,
+    raw: RawBody,
+    kept_from: Timestamp,
+) -> Result<Record, HandleError> {
     let envelope = &occurrence.envelope;
     let data = canonical::write(&occurrence.data).map_err(|e| HandleError::caused("data", e))?;
     let lifetime = i64::from(envelope.retention_days).saturating_mul(DAY_MILLIS);
-    let expires_at = envelope
-        .received_at
-        .as_millisecond()
-        .saturating_add(lifetime);
+    let expires_at = kept_from.as_millisecond().saturating_add(lifetime);
     Ok(Record {
         key: RecordKey {
             entity: envelope.entity.clone(),

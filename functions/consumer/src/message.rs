@@ -3,8 +3,17 @@
 use aws_lambda_events::sqs::SqsMessage;
 use switchhook_core::occurrence::Sequence;
 
-/// The attribute of a moved message that keeps its original place; see `switchhook_aws::sqs`.
-use switchhook_aws::sqs::SEQUENCE_ATTRIBUTE;
+/// The attributes of moved messages; see `switchhook_aws::sqs`.
+use switchhook_aws::sqs::{FORCED_ATTRIBUTE, GROUP_ATTRIBUTE, SEQUENCE_ATTRIBUTE};
+
+/// Whether an event may be too old to be run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AgeLimit {
+    /// It may: it is dead-lettered then.
+    Kept,
+    /// A person wants it run however old it is.
+    Waived,
+}
 
 /// A message as Lambda hands it over.
 #[derive(Clone, Debug)]
@@ -13,12 +22,15 @@ pub struct Message {
     pub id: String,
     /// What settles the message.
     pub receipt_handle: String,
-    /// The message group: the entity, or its digest.
+    /// The message group: the entity, or its digest. A dead letter that was moved back by other
+    /// means than ours keeps it as an attribute.
     pub group: String,
     /// The event's place in the accepted order.
     pub sequence: Sequence,
     /// How often the message was received.
     pub receives: u32,
+    /// Whether the event may be too old.
+    pub age_limit: AgeLimit,
     /// The envelope, as text.
     pub body: String,
 }
@@ -46,9 +58,13 @@ impl TryFrom<SqsMessage> for Message {
                 .receipt_handle
                 .clone()
                 .ok_or(NotFifo("receiptHandle"))?,
-            group: attribute("MessageGroupId")?.clone(),
+            group: kept(&message, GROUP_ATTRIBUTE)
+                .unwrap_or(attribute("MessageGroupId")?)
+                .clone(),
             sequence: moved_sequence(&message).unwrap_or(own),
             receives: attribute("ApproximateReceiveCount")?.parse().unwrap_or(1),
+            age_limit: kept(&message, FORCED_ATTRIBUTE)
+                .map_or(AgeLimit::Kept, |_| AgeLimit::Waived),
             body: message.body.unwrap_or_default(),
         })
     }
@@ -57,8 +73,12 @@ impl TryFrom<SqsMessage> for Message {
 /// The original place of a message that came through a dead-letter queue: the oldest of all where
 /// SQS itself moved it, since that keeps no place.
 fn moved_sequence(message: &SqsMessage) -> Option<Sequence> {
-    let kept = message.message_attributes.get(SEQUENCE_ATTRIBUTE);
-    let kept = kept.and_then(|attribute| attribute.string_value.as_ref()?.parse().ok());
+    let kept = kept(message, SEQUENCE_ATTRIBUTE).and_then(|place| place.parse().ok());
     let moved = message.attributes.contains_key("DeadLetterQueueSourceArn");
     kept.or_else(|| moved.then_some(Sequence::default()))
+}
+
+/// Returns what a moved message keeps in an attribute.
+fn kept<'a>(message: &'a SqsMessage, name: &str) -> Option<&'a String> {
+    message.message_attributes.get(name)?.string_value.as_ref()
 }

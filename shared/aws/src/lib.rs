@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod connection;
+pub mod dead_letters;
 pub mod dynamodb;
 pub mod s3;
 pub mod secrets_manager;

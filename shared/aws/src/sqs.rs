@@ -14,14 +14,18 @@ use switchhook_core::ports::{
 };
 
 /// The most messages of one batch request (quotas of SQS).
-const MAX_BATCH_ENTRIES: usize = 10;
+pub(crate) const MAX_BATCH_ENTRIES: usize = 10;
 /// The most bytes of one message, and of one batch request together (quotas of SQS, August 2025).
-const MAX_BATCH_BYTES: usize = 1 << 20;
+pub(crate) const MAX_BATCH_BYTES: usize = 1 << 20;
 
 /// The message attribute that keeps a moved message's original place in the accepted order.
 pub const SEQUENCE_ATTRIBUTE: &str = "sequence_number";
 /// The message attribute that says why a message is a dead letter.
 pub const REASON_ATTRIBUTE: &str = "reason";
+/// The message attribute of a dead letter that keeps the message group it had.
+pub const GROUP_ATTRIBUTE: &str = "group";
+/// The message attribute that runs an event however long ago it was accepted.
+pub const FORCED_ATTRIBUTE: &str = "forced";
 
 /// How many batches of one delivery are sent side by side.
 const MAX_LANES: usize = 8;
@@ -219,6 +223,8 @@ impl Redelivery for SqsQueue {
     }
 }
 
+/// Every dead letter is a group of its own: while one is in somebody's hands, SQS gives out no other
+/// of its group, and a listing must see all letters of an entity.
 impl DeadLetterQueue for SqsQueue {
     fn bury<'a>(&'a self, letter: &'a DeadLetter) -> PortFuture<'a, ()> {
         const BURYING: &str = "sending to the dead-letter queue";
@@ -227,9 +233,10 @@ impl DeadLetterQueue for SqsQueue {
                 .client
                 .send_message()
                 .queue_url(&self.url)
-                .message_group_id(&letter.group)
+                .message_group_id(&letter.message_id)
                 .message_deduplication_id(&letter.message_id)
                 .message_body(&letter.body)
+                .message_attributes(GROUP_ATTRIBUTE, text(&letter.group)?)
                 .message_attributes(SEQUENCE_ATTRIBUTE, text(&letter.sequence.to_string())?)
                 .message_attributes(REASON_ATTRIBUTE, text(&letter.reason)?)
                 .send();
@@ -240,7 +247,7 @@ impl DeadLetterQueue for SqsQueue {
     }
 }
 
-fn text(value: &str) -> Result<MessageAttributeValue, PortError> {
+pub(crate) fn text(value: &str) -> Result<MessageAttributeValue, PortError> {
     MessageAttributeValue::builder()
         .data_type("String")
         .string_value(value)

@@ -30,6 +30,11 @@ pub const KEPT_HEADERS: &[&str] = &[
 /// The header that says how the body is compressed.
 pub const CONTENT_ENCODING: &str = "content-encoding";
 
+/// Days before the end of retention from which an event might no longer be known as a duplicate.
+const TOO_OLD_MARGIN_DAYS: u16 = 2;
+
+const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
+
 /// One event on its way from the ingress to the consumer.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Envelope {
@@ -66,6 +71,18 @@ pub struct Envelope {
     pub headers: BTreeMap<String, String>,
     /// Its exact bytes.
     pub body: Carried,
+}
+
+impl Envelope {
+    /// Tells whether the event was accepted so long ago that a record of it may be forgotten already:
+    /// it might no longer be known as a duplicate.
+    #[must_use]
+    pub fn is_too_old(&self, now: Timestamp) -> bool {
+        let days = self.retention_days.saturating_sub(TOO_OLD_MARGIN_DAYS);
+        let limit = i64::from(days).saturating_mul(DAY_MILLIS);
+        let (now, then) = (now.as_millisecond(), self.received_at.as_millisecond());
+        now.saturating_sub(then) > limit
+    }
 }
 
 /// The version of the envelope's format; a message of another version cannot be read as this one.

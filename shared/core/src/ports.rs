@@ -57,7 +57,7 @@ pub struct DeadLetter {
     pub body: String,
     /// The message group it had.
     pub group: String,
-    /// The id it had, which becomes its deduplication id.
+    /// The id it had, which becomes its deduplication id and makes it a group of its own.
     pub message_id: String,
     /// Its original place in the accepted order.
     pub sequence: Sequence,

@@ -57,12 +57,13 @@ async fn a_poison_envelope_is_dead_lettered_alone() {
     let number = |text: &str| text.parse::<u128>().unwrap();
     let place = own(poison, &MessageSystemAttributeName::SequenceNumber);
     assert_eq!(number(attribute(letter, "sequence_number")), number(place));
-    assert_eq!(
-        own(letter, &MessageSystemAttributeName::MessageGroupId),
-        CALL
-    );
-    let dedup_id = own(letter, &MessageSystemAttributeName::MessageDeduplicationId);
-    assert_eq!(Some(dedup_id), poison.message_id());
+    assert_eq!(attribute(letter, "group"), CALL);
+    for alone in [
+        MessageSystemAttributeName::MessageGroupId,
+        MessageSystemAttributeName::MessageDeduplicationId,
+    ] {
+        assert_eq!(Some(own(letter, &alone)), poison.message_id());
+    }
 }
 
 #[tokio::test]
@@ -163,6 +164,41 @@ async fn an_event_that_was_accepted_too_long_ago_is_dead_lettered() {
             assert_eq!(only_reason(&rig).await, "too_old");
         }
     }
+}
+
+/// Only its age is waived, and its record lives from then on.
+#[tokio::test]
+async fn a_forced_event_is_recorded_however_old_it_is() {
+    const DAY: i64 = 24 * 60 * 60;
+    let rig = Rig::open().await;
+    rig.post(&call("ended", "call_1", 1)).await;
+    let body = rig.take_one().await.body.unwrap();
+    rig.test.clock.advance(300 * DAY);
+    let now = rig.deadline(0);
+    let forced = [("forced", "true"), ("sequence_number", "7")];
+    for _ in 0..2 {
+        rig.send_with(CALL, &body, &forced).await;
+        rig.settle().await;
+        let records = rig.records(CALL).await;
+        assert_eq!((records.len(), records[0].sequence.0), (1, 7));
+        assert!(records[0].received_at < now && records[0].expires_at > now);
+    }
+    let strange = body.replace(r#""provider":"ai-sync""#, r#""provider":"nobody""#);
+    rig.send_with("group", &strange.replace("call_1", "call_2"), &forced)
+        .await;
+    rig.settle().await;
+    assert_eq!(only_reason(&rig).await, "provider");
+}
+
+/// Other tools move a dead letter back as it is, in its group of one.
+#[tokio::test]
+async fn a_letter_that_another_tool_moved_back_has_its_group_again() {
+    let rig = Rig::open().await;
+    let kept = [("group", CALL), ("sequence_number", "7")];
+    rig.send_with("a-message-id", "no envelope", &kept).await;
+    rig.settle().await;
+    let letters = letters(&rig).await;
+    assert_eq!(attribute(&letters[0], "group"), CALL);
 }
 
 #[tokio::test]

@@ -94,6 +94,12 @@ impl Rig {
 
     /// Puts a message into the queue as somebody else would.
     pub(crate) async fn send(&self, group: &str, body: &str, sequence: Option<&str>) {
+        let attributes = sequence.map(|sequence| ("sequence_number", sequence));
+        self.send_with(group, body, attributes.as_slice()).await;
+    }
+
+    /// Puts a message with these attributes into the queue.
+    pub(crate) async fn send_with(&self, group: &str, body: &str, attributes: &[(&str, &str)]) {
         let id = format!("by-hand-{}", uuid::Uuid::now_v7());
         let mut send = self
             .client
@@ -101,13 +107,13 @@ impl Rig {
             .queue_url(&self.url)
             .message_body(body);
         send = send.message_group_id(group).message_deduplication_id(id);
-        if let Some(sequence) = sequence {
+        for (name, value) in attributes {
             let value = aws_sdk_sqs::types::MessageAttributeValue::builder()
                 .data_type("String")
-                .string_value(sequence)
+                .string_value(*value)
                 .build()
                 .unwrap();
-            send = send.message_attributes("sequence_number", value);
+            send = send.message_attributes(*name, value);
         }
         send.send().await.unwrap();
     }
