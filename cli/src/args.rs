@@ -116,7 +116,7 @@ pub struct Send {
     /// Send in random order
     #[arg(long)]
     pub shuffle: bool,
-    /// Change a byte of each body after it was signed
+    /// Corrupt each delivery after it was signed: its body, or the credential that does not cover it
     #[arg(long)]
     pub tamper: bool,
     /// Where to send to [default: the address of `switchhook local`]

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use switchhook_aws::clock::SystemClock;
+use switchhook_core::phone;
 use switchhook_core::ports::PortError;
 use switchhook_core::report::Report;
 use tokio::net::TcpListener;
@@ -131,6 +132,7 @@ pub async fn run(options: Options) -> Result<(), LocalError> {
         None => Arc::new(ledger),
     });
     let stack = Arc::new(stack.await?);
+    tokio::task::spawn_blocking(phone::warm_up);
     if let Some(forwarder) = &forwarder {
         tokio::select! {
             begun = forwarder.begin(stack.ledger(), days(sources.retention_days)) => begun?,

@@ -110,6 +110,56 @@ pub fn build(sample: &Sample, source: &Source, variation: &Variation) -> Deliver
     }
 }
 
+/// Corrupts a delivery so that no receiver may let it in: its body where the signature covers that,
+/// else the credential.
+pub fn tamper(delivery: &mut Delivery, source: &Source) {
+    let credential = match source.verification().map(|scheme| scheme.name()) {
+        Some("basic") => Some("authorization"),
+        Some("ccai") => Some("x-ccai-signature"),
+        Some(_) => return flip(&mut delivery.body),
+        None => None,
+    };
+    let header = delivery.headers.iter_mut();
+    match header
+        .into_iter()
+        .find(|(name, _)| Some(*name) == credential)
+    {
+        Some((_, value)) => *value = corrupted(value),
+        None => delivery.path = with_other_token(&delivery.path),
+    }
+}
+
+/// Changes one byte in the middle.
+fn flip(body: &mut [u8]) {
+    let middle = body.len().checked_div(2).unwrap_or_default();
+    if let Some(byte) = body.get_mut(middle) {
+        *byte ^= 1;
+    }
+}
+
+/// Changes a digit, of hex or base64, before the padding.
+fn corrupted(credential: &str) -> String {
+    let place = credential.len().saturating_sub(6);
+    let digits = credential.char_indices();
+    digits
+        .map(|(at, digit)| match digit {
+            _ if at != place => digit,
+            '0' => '1',
+            _ => '0',
+        })
+        .collect()
+}
+
+/// Changes the token of `/webhooks/{source}/{token}…`.
+fn with_other_token(path: &str) -> String {
+    let segments = path.split('/').enumerate();
+    let segments = segments.map(|(place, segment)| match place {
+        3 => corrupted(segment),
+        _ => segment.to_owned(),
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
 /// Returns text that makes ids of this run differ from those of any other.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ mod forward;
 mod listings;
 mod opt_outs;
 mod replay;
+mod samples;
 mod show;
 mod wire;
 

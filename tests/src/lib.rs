@@ -95,7 +95,7 @@ impl TestStack {
     pub async fn with(sources: &str, clock: Arc<TestClock>) -> Self {
         // A country's numbering plan is read once a process: in an unoptimised build on a busy machine
         // that takes longer than a first request may wait.
-        drop(Sources::from_toml(sources));
+        switchhook_core::phone::warm_up();
         let folder = tempfile::tempdir().unwrap();
         let stack = open_stack(folder.path().to_owned(), sources, &clock).await;
         Self {

@@ -42,7 +42,10 @@ pub(super) async fn run(context: &Context, args: Send) -> Result<ExitCode, Comma
     let known = samples::of(source.provider.name());
     let Some(name) = &args.sample else {
         for sample in known {
-            output::line(sample.name)?;
+            match context.json {
+                true => output::line(&serde_json::json!({ "name": sample.name }).to_string())?,
+                false => output::line(sample.name)?,
+            }
         }
         return Ok(ExitCode::SUCCESS);
     };
@@ -93,7 +96,7 @@ fn prepare(
             };
             let mut delivery = samples::build(sample, source, &variation);
             if args.tamper {
-                tamper(&mut delivery.body);
+                samples::tamper(&mut delivery, source);
             }
             deliveries.extend((0..args.repeat).map(|_| delivery.clone()));
         }
@@ -102,14 +105,6 @@ fn prepare(
         shuffle(&mut deliveries)?;
     }
     Ok(deliveries)
-}
-
-/// Changes one byte in the middle, after the signature was made.
-fn tamper(body: &mut [u8]) {
-    let middle = body.len().checked_div(2).unwrap_or_default();
-    if let Some(byte) = body.get_mut(middle) {
-        *byte ^= 1;
-    }
 }
 
 /// Sorts by random keys.
@@ -316,18 +311,5 @@ mod tests {
         assert!((percentile(&times, 99) - 99.0).abs() < 1e-9);
         assert!((percentile(&times[..1], 99) - 1.0).abs() < 1e-9);
         assert!(percentile(&[], 50).abs() < 1e-9);
-    }
-
-    #[test]
-    fn a_tampered_body_differs_in_one_byte() {
-        let mut body = b"{\"a\":1}".to_vec();
-        tamper(&mut body);
-        assert_eq!(
-            body.iter()
-                .zip(b"{\"a\":1}")
-                .filter(|(a, b)| a != b)
-                .count(),
-            1
-        );
     }
 }

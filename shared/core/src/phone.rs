@@ -15,10 +15,14 @@ impl Country {
     #[must_use]
     pub fn new(code: &str) -> Option<Self> {
         let id: Result<phonenumber::country::Id, _> = code.parse();
-        // Reads the numbering plans, once a process: no delivery has to wait for them later.
-        let plan = phonenumber::metadata::DATABASE.by_id(code);
-        (id.is_ok() && plan.is_some()).then(|| Self(code.to_owned()))
+        id.ok().map(|_| Self(code.to_owned()))
     }
+}
+
+/// Reads the numbering plans of all countries, which is otherwise done when the first national number
+/// is met: about 0.1 s of CPU and 7 MB. For a program that has time before that.
+pub fn warm_up() {
+    let _ = phonenumber::metadata::DATABASE.by_id("US");
 }
 
 /// Returns `number` in E.164 where it can be told which one it is, and as written otherwise:
