@@ -94,6 +94,7 @@ fn outside_lambda(package: &'static str, cloud: &Cloud) -> Command {
         ("AWS_SECRET_ACCESS_KEY", "test"),
         ("BODIES_BUCKET", BUCKET),
         ("SOURCES_SECRET_ID", "sources"),
+        ("STACK_NAME", "hooks"),
         ("TABLE_NAME", "switchhook"),
     ]);
     command.env("AWS_ENDPOINT_URL", format!("http://{}", cloud.address));

@@ -71,7 +71,9 @@ pub enum EnvironmentError {
     )]
     NoLocalEndpoint,
     /// A deployed function calls AWS and nobody else.
-    #[error("`AWS_ENDPOINT_URL` is set inside AWS Lambda: remove it from the function's configuration")]
+    #[error(
+        "`AWS_ENDPOINT_URL` is set inside AWS Lambda: remove it from the function's configuration"
+    )]
     EndpointInLambda,
 }
 

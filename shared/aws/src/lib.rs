@@ -6,7 +6,9 @@
 pub mod clock;
 pub mod connection;
 pub mod dynamodb;
+pub mod metrics;
 pub mod s3;
 pub mod secrets_manager;
 pub mod sqs;
 pub mod telemetry;
+pub mod variables;
