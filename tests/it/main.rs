@@ -18,4 +18,5 @@ mod pipeline;
 mod programs;
 mod reliability;
 mod secrecy;
+mod template;
 mod tidy;

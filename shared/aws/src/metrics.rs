@@ -28,7 +28,7 @@ pub const TARGET: &str = "switchhook::metrics";
 pub const NO_SOURCE: &str = "none";
 
 /// The dimension sets of each metric; `Stack` is in all of them.
-const METRICS: &[(&str, &[&[&str]])] = &[
+pub const METRICS: &[(&str, &[&[&str]])] = &[
     (COLD_STARTS, &[&["Stack", "Function"]]),
     (DEAD_LETTERS, &[&["Stack", "Reason"]]),
     (
