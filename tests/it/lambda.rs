@@ -184,6 +184,12 @@ async fn a_delivery_passes_both_functions_into_the_ledger() {
         (200, &true.into(), &1.into())
     );
 
+    let traces = cloud.traces();
+    assert!(
+        traces.len() == 1 && traces[0].starts_with("Root="),
+        "SQS hands the trace on with the message: {traces:?}"
+    );
+
     let messages = cloud.receive(QUEUE).await;
     assert_eq!(messages.len(), 1);
     assert_eq!(

@@ -18,5 +18,6 @@ mod pipeline;
 mod programs;
 mod reliability;
 mod secrecy;
+mod telemetry;
 mod template;
 mod tidy;
