@@ -8,6 +8,9 @@ zip's program runs under AWS's runtime interface emulator with the events of eve
     python3 -m venv VENV && VENV/bin/pip install -r tests/local_aws/requirements.txt
     PATH=VENV/bin:$PATH python3 tests/local_aws/prove.py
 
+With `--serve` it deploys the stack, says how to reach it, and waits for Ctrl-C instead: a local AWS for
+`sam local`, `cargo lambda watch` and `switchhook … --stack`.
+
 Everything is on 127.0.0.1 and in a temporary folder. Ends with 1 at the first thing that is not as it
 should be, and ends only processes that it started.
 """
@@ -44,6 +47,8 @@ ROOT = Path(__file__).resolve().parents[2]
 REGION = "eu-central-1"
 STACK = "hooks"
 FUNCTIONS = ("ingress", "consumer")
+# The source that events/lambda are of.
+FILES_SOURCE = {"provider": "ai-sync", "secrets": ["example-secret"]}
 FILES_TIME = "2026-02-03T04:05:06.789Z"  # the accepted time of events/lambda
 BUILD_SECS, PROOF_SECS = 3600, 600
 # ELF's number of the machine that a program is for.
@@ -187,12 +192,24 @@ class Aws:
         )
 
 
-def without_tls_policies(template):
-    """The template without the policies that refuse plain HTTP, which is all that the local AWS speaks."""
+def adapted(template):
+    """The template as the local AWS takes it, which differs from AWS in two things.
+
+    It speaks plain HTTP only, so the policies that refuse that are left out; `prove_tls_only` adds them.
+    And it asks for a permission of its own for each batch operation, where AWS asks for that of the
+    single one (API reference of SQS: `SendMessage` grants `SendMessageBatch` too).
+    """
     blocks = re.split(r"\n(?=  [A-Za-z0-9]+:\n)", template)
     kept = [block for block in blocks if not (re.match(r"  \w+Policy:\n", block) and "TlsOnly" in block)]
     check(len(blocks) - len(kept) == 4, "the template has four policies that refuse plain HTTP")
-    return "\n".join(kept)
+    template = "\n".join(kept)
+    for single, both in {
+        "Action: sqs:SendMessage\n": "Action: [sqs:SendMessage, sqs:SendMessageBatch]\n",
+        "- sqs:ChangeMessageVisibility\n": "- sqs:ChangeMessageVisibility\n                  - sqs:ChangeMessageVisibilityBatch\n",
+    }.items():
+        check(single in template, f"no role has {single}")
+        template = template.replace(single, both)
+    return template
 
 
 class Stack:
@@ -243,6 +260,23 @@ class Stack:
         events = self.cloudformation.describe_stack_events(StackName=self.name)["StackEvents"]
         failed = [event for event in events if "FAILED" in event["ResourceStatus"]]
         return [(event["LogicalResourceId"], event.get("ResourceStatusReason")) for event in failed]
+
+    def push(self, document):
+        self.secretsmanager.put_secret_value(
+            SecretId=self.outputs["SourcesSecretArn"], SecretString=json.dumps(document)
+        )
+
+    def environment(self, function):
+        """What a function needs outside of the local AWS to work beside it."""
+        name = self.outputs[f"{function.capitalize()}Function"]
+        configured = self.functions.get_function_configuration(FunctionName=name)
+        return {
+            **configured["Environment"]["Variables"],
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ENDPOINT_URL": self.aws.url,
+        }
 
     # ---- requests
 
@@ -457,6 +491,29 @@ def prove_poison(stack, secret):
     told("a poison event is dead-lettered alone; its neighbours in group and batch came through")
 
 
+def prove_failure(stack):
+    """While the dead-letter queue takes nothing, a poison event comes again; it is not lost."""
+    url = stack.outputs["DeadLetterQueueUrl"]
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    stack.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    stack.sqs.send_message(
+        QueueUrl=stack.outputs["QueueUrl"],
+        MessageBody="another poison",
+        MessageGroupId="ai-sync/call/f1",
+        MessageDeduplicationId="another poison",
+    )
+    wait_for(
+        "the failure is told",
+        lambda: any("dead letter not sent" in line for line in stack.lines("ConsumerLogGroup")),
+    )
+    stack.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+    [letter] = wait_for("the dead letter, after its delay", stack.take_dead_letters)
+    stack.sqs.delete_message(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"])
+    wait_for("the queue is empty", stack.is_idle)
+    told("what failed came again after its delay, and nothing of it was lost")
+
+
 def prove_redrive(stack, secret):
     """What could not be handled is put right, sent back, and takes its original place."""
     stack.consumer_runs(False)
@@ -566,14 +623,7 @@ class Emulator:
         emulator.chmod(0o755)
         port = free_port()
         self.url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
-        configured = stack.functions.get_function_configuration(FunctionName=f"{stack.name}-{function}")
-        environment = {
-            **configured["Environment"]["Variables"],
-            "AWS_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_ENDPOINT_URL": stack.aws.url,
-        }
+        environment = stack.environment(function)
         command = [str(emulator), "--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
         command += ["--runtime-api-address", f"127.0.0.1:{free_port()}", str(program)]
         self.log = folder / f"{function}.log"
@@ -593,10 +643,7 @@ def listens(port):
 
 def prove_emulator(stack, zips, folder, programs):
     """The tables of events/lambda/README.md, file by file."""
-    document = {"sources": {"voice": {"provider": "ai-sync", "secrets": ["example-secret"]}}}
-    stack.secretsmanager.put_secret_value(
-        SecretId=stack.outputs["SourcesSecretArn"], SecretString=json.dumps(document)
-    )
+    stack.push({"sources": {"voice": FILES_SOURCE}})
     stack.consumer_runs(False)
     files = ROOT / "events" / "lambda"
     rows = re.findall(r"^\| `([a-z0-9-]+\.json)`:.*\| (.+) \|$", (files / "README.md").read_text(), re.M)
@@ -628,10 +675,38 @@ def prove_emulator(stack, zips, folder, programs):
 # ------------------------------------------------------------------------------------ all of it
 
 
+def serve(stack, command, folder):
+    signal.alarm(0)
+    command.sources["sources"]["voice"] = FILES_SOURCE
+    stack.push(command.sources)
+    environments = {function: stack.environment(function) for function in FUNCTIONS}
+    for function, environment in environments.items():
+        lines = [f"{name}={value}\n" for name, value in environment.items()]
+        (folder / f"{function}.env").write_text("".join(lines))
+    for_sam = {function.capitalize(): environment for function, environment in environments.items()}
+    (folder / "env.json").write_text(json.dumps(for_sam, indent=2))
+    print(f"""
+the sources        {command.document}, and `voice` of events/lambda
+deliveries         switchhook --config {command.document} send ai-sync call.ended --url '{stack.base()}'
+any AWS tool       AWS_ENDPOINT_URL={stack.aws.url} AWS_REGION={REGION} AWS_ACCESS_KEY_ID=test
+                   AWS_SECRET_ACCESS_KEY=test; the stack is `{stack.name}`
+cargo lambda       cargo lambda watch --package ingress --env-file {folder}/ingress.env
+                   cargo lambda invoke ingress --data-file events/lambda/ingress-json.json
+sam, with Docker   sam local invoke Ingress --event events/lambda/ingress-json.json \\
+                     --env-vars {folder}/env.json --docker-network host
+                   sam local start-api --env-vars {folder}/env.json --docker-network host
+Ctrl-C ends it.""", flush=True)
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        pass
+
+
 def options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--zips", type=Path, default=ROOT / "target" / "lambda", help="where the zips are")
     parser.add_argument("--no-build", action="store_true", help="take the zips and the command as they are")
+    parser.add_argument("--serve", action="store_true", help="deploy, and leave it running until Ctrl-C")
     parser.add_argument("--keep", action="store_true", help="keep the folder with the logs")
     return parser.parse_args()
 
@@ -654,22 +729,24 @@ def prove(arguments, folder, programs):
     )
     template = (ROOT / "template.yaml").read_text()
     stack = Stack(aws, STACK)
-    stack.deploy(without_tls_policies(template), arguments.zips)
+    stack.deploy(adapted(template), arguments.zips)
     told("the template is deployed; every policy of its roles is enforced")
+    if arguments.serve:
+        serve(stack, command, folder)
+        return
     prove_unconfigured(stack)
-    stack.secretsmanager.put_secret_value(
-        SecretId=stack.outputs["SourcesSecretArn"], SecretString=json.dumps(command.sources)
-    )
+    stack.push(command.sources)
     prove_samples(stack, command)
     prove_duplicates(stack, command)
     prove_refusals(stack, command)
     prove_large_body(stack, secret)
     prove_poison(stack, secret)
+    prove_failure(stack)
     prove_redrive(stack, secret)
     prove_telemetry(stack, command, secret)
     prove_restart(stack, secret)
     second = Stack(aws, "emulated")
-    second.deploy(without_tls_policies(template), arguments.zips)
+    second.deploy(adapted(template), arguments.zips)
     prove_emulator(second, arguments.zips, folder, programs)
     prove_tls_only(stack, template, arguments.zips)
 
@@ -684,7 +761,7 @@ def main():
     try:
         prove(arguments, folder, programs)
         done = True
-        told("proven")
+        told("ended" if arguments.serve else "proven")
     except (AssertionError, ClientError, OSError, subprocess.SubprocessError) as error:
         told(f"FAILED: {error}")
     finally:
