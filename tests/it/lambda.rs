@@ -94,6 +94,7 @@ fn outside_lambda(package: &'static str, cloud: &Cloud) -> Command {
         ("AWS_SECRET_ACCESS_KEY", "test"),
         ("BODIES_BUCKET", BUCKET),
         ("SOURCES_SECRET_ID", "sources"),
+        ("STACK_NAME", "hooks"),
         ("TABLE_NAME", "switchhook"),
     ]);
     command.env("AWS_ENDPOINT_URL", format!("http://{}", cloud.address));
@@ -181,6 +182,12 @@ async fn a_delivery_passes_both_functions_into_the_ledger() {
     assert_eq!(
         (status, &answer["received"], &answer["events"]),
         (200, &true.into(), &1.into())
+    );
+
+    let traces = cloud.traces();
+    assert!(
+        traces.len() == 1 && traces[0].starts_with("Root="),
+        "SQS hands the trace on with the message: {traces:?}"
     );
 
     let messages = cloud.receive(QUEUE).await;

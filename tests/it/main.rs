@@ -19,4 +19,6 @@ mod programs;
 mod reliability;
 mod retries;
 mod secrecy;
+mod telemetry;
+mod template;
 mod tidy;

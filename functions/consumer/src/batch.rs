@@ -14,12 +14,14 @@ use std::time::Duration;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
+use switchhook_aws::metrics;
 use switchhook_core::envelope::Envelope;
 use switchhook_core::json::Misplaced;
 use switchhook_core::ledger::{RecordKey, Snapshot};
 use switchhook_core::ports::{DeadLetter, DeadLetterQueue, PortError, Redelivery};
 use switchhook_core::report::Report;
 use switchhook_core::time::{Clock, Timestamp};
+use tracing::Instrument;
 
 use crate::commit::{Committer, HandleError, Outcome};
 use crate::message::{Message, NotFifo};
@@ -134,7 +136,8 @@ impl Consumer {
             let delay_secs = if self.is_late(deadline) {
                 Some(0)
             } else {
-                let run = self.run(&message, envelope, &mut snapshot);
+                let span = span(envelope.as_ref().ok());
+                let run = self.run(&message, envelope, &mut snapshot).instrument(span);
                 let ran = tokio::time::timeout(self.remaining(deadline), run).await;
                 ran.unwrap_or_else(|_| out_of_time(&message)).err()
             };
@@ -177,11 +180,13 @@ impl Consumer {
             }
             Ok(Err(error @ HandleError::Passing(_))) => {
                 about.log_error("passing", &error);
+                metrics::handler_error("passing");
                 return Err(backoff_secs(message));
             }
             Err(_panic) => {
                 // Its text may hold what the event says.
                 about.log_error("panic", &Panicked);
+                metrics::handler_error("panic");
                 return Err(backoff_secs(message));
             }
         }
@@ -206,8 +211,11 @@ impl Consumer {
             sequence: message.sequence,
             reason: reason.to_owned(),
         };
-        self.dead_letters.bury(&letter).await.map_err(|error| {
+        let buried = self.dead_letters.bury(&letter).await;
+        let buried = buried.map(|()| metrics::dead_letter(reason));
+        buried.map_err(|error| {
             tracing::error!(message_id = message.id, error = %Report(&error), "dead letter not sent");
+            metrics::handler_error("dead_letter_not_sent");
             backoff_secs(message).min(MAX_BURIAL_DELAY_SECS)
         })
     }
@@ -235,6 +243,7 @@ fn out_of_time(message: &Message) -> Result<(), u32> {
         message_id = message.id,
         "event not finished in the function's time"
     );
+    metrics::handler_error("time");
     Err(backoff_secs(message))
 }
 
@@ -243,6 +252,12 @@ impl Entry {
         let envelope = serde_json::from_str(&message.body).map_err(Misplaced::from);
         Self { message, envelope }
     }
+}
+
+/// The span of a run: its log lines name the HTTP request that the event came in.
+fn span(envelope: Option<&Envelope>) -> tracing::Span {
+    let request_id = envelope.and_then(|envelope| envelope.request_id.as_deref());
+    tracing::info_span!("event", request_id)
 }
 
 /// What log lines say of a message: ids, source and kind, never a key or what it says.
@@ -271,8 +286,14 @@ impl About {
     fn log(&self, outcome: Outcome) {
         let Self { id, source, kind } = self;
         match outcome {
-            Outcome::Recorded => tracing::info!(event_id = id, source, kind, "event recorded"),
-            Outcome::Duplicate => tracing::info!(event_id = id, source, kind, "duplicate counted"),
+            Outcome::Recorded => {
+                tracing::info!(event_id = id, source, kind, "event recorded");
+                metrics::event(source, kind);
+            }
+            Outcome::Duplicate => {
+                tracing::info!(event_id = id, source, kind, "duplicate counted");
+                metrics::duplicate(source, kind);
+            }
         }
     }
 
@@ -339,6 +360,7 @@ fn own_part(snapshot: &mut Snapshot, group: &[Entry]) -> Snapshot {
 
 fn all_stopped(groups: Vec<Vec<Entry>>, error: &PortError) -> Vec<Stopped> {
     tracing::error!(error = %Report(error), "batch not read");
+    metrics::handler_error("batch_not_read");
     groups
         .into_iter()
         .filter_map(|group| {

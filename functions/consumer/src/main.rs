@@ -10,18 +10,25 @@ use consumer::routes::routes;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use switchhook_aws::clock::SystemClock;
 use switchhook_aws::connection::{
-    Connection, EnvironmentError, Patience, ProcessEnvironment, required,
+    Connection, Environment, EnvironmentError, Patience, ProcessEnvironment, required,
 };
 use switchhook_aws::dynamodb::DynamoDbLedger;
+use switchhook_aws::metrics::Origin;
 use switchhook_aws::s3::S3Bodies;
 use switchhook_aws::sqs::SqsQueue;
+use switchhook_aws::telemetry::{self, Telemetry};
+use switchhook_aws::variables;
 use switchhook_core::report::Report;
 use switchhook_core::time::Timestamp;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    switchhook_aws::telemetry::init();
-    match run().await {
+    let env = &ProcessEnvironment;
+    let telemetry = telemetry::init(Origin {
+        stack: env.var(variables::STACK_NAME).unwrap_or_default(),
+        function: "consumer",
+    });
+    match run(env, &telemetry).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = %Report(error.as_ref()), "the function does not run");
@@ -30,32 +37,31 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run() -> Result<(), Error> {
-    let consumer = &consumer()?;
+async fn run(env: &dyn Environment, telemetry: &Telemetry) -> Result<(), Error> {
+    let consumer = &consumer(env)?;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
         let deadline = i64::try_from(event.context.deadline).ok();
         let deadline = deadline.and_then(|millis| Timestamp::from_millisecond(millis).ok());
         let deadline = deadline.unwrap_or(Timestamp::MAX);
-        consumer
-            .handle(event.payload, deadline)
-            .await
-            .map_err(|error| Diagnostic {
-                error_type: "NotFifo".to_owned(),
-                error_message: error.to_string(),
-            })
+        let handled = consumer.handle(event.payload, deadline).await;
+        telemetry.flush();
+        handled.map_err(|error| Diagnostic {
+            error_type: "NotFifo".to_owned(),
+            error_message: error.to_string(),
+        })
     }))
     .await
 }
 
-fn consumer() -> Result<Consumer, EnvironmentError> {
-    let env = &ProcessEnvironment;
+fn consumer(env: &dyn Environment) -> Result<Consumer, EnvironmentError> {
+    required(env, variables::STACK_NAME)?;
     let connection = Connection::in_lambda(env, Patience::CONSUMER)?;
     let clock = Arc::new(SystemClock);
-    let ledger = DynamoDbLedger::new(connection.dynamodb(), required(env, "TABLE_NAME")?);
-    let bodies = S3Bodies::new(connection.s3(), required(env, "BODIES_BUCKET")?);
+    let ledger = DynamoDbLedger::new(connection.dynamodb(), required(env, variables::TABLE_NAME)?);
+    let bodies = S3Bodies::new(connection.s3(), required(env, variables::BODIES_BUCKET)?);
     let sqs = connection.sqs();
-    let queue = SqsQueue::new(sqs.clone(), required(env, "QUEUE_URL")?);
-    let dead_letters = SqsQueue::new(sqs, required(env, "DEAD_LETTER_QUEUE_URL")?);
+    let queue = SqsQueue::new(sqs.clone(), required(env, variables::QUEUE_URL)?);
+    let dead_letters = SqsQueue::new(sqs, required(env, variables::DEAD_LETTER_QUEUE_URL)?);
     let clock_port: Arc<SystemClock> = Arc::clone(&clock);
     let committer = Committer::new(Arc::new(ledger), Arc::new(bodies), clock_port, routes());
     Ok(Consumer::new(

@@ -10,17 +10,24 @@ use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use switchhook_aws::clock::SystemClock;
 use switchhook_aws::connection::{
-    Connection, EnvironmentError, Patience, ProcessEnvironment, required,
+    Connection, Environment, EnvironmentError, Patience, ProcessEnvironment, required,
 };
+use switchhook_aws::metrics::Origin;
 use switchhook_aws::s3::S3Bodies;
 use switchhook_aws::secrets_manager::SecretsManagerSources;
 use switchhook_aws::sqs::SqsQueue;
+use switchhook_aws::telemetry::{self, Telemetry};
+use switchhook_aws::variables;
 use switchhook_core::report::Report;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    switchhook_aws::telemetry::init();
-    match run().await {
+    let env = &ProcessEnvironment;
+    let telemetry = telemetry::init(Origin {
+        stack: env.var(variables::STACK_NAME).unwrap_or_default(),
+        function: "ingress",
+    });
+    match run(env, &telemetry).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = %Report(error.as_ref()), "the function does not run");
@@ -29,23 +36,25 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run() -> Result<(), Error> {
-    let ingress = &ingress()?;
+async fn run(env: &dyn Environment, telemetry: &Telemetry) -> Result<(), Error> {
+    let ingress = &ingress(env)?;
     lambda_runtime::run(service_fn(
         move |event: LambdaEvent<Box<RawValue>>| async move {
-            Ok::<_, Error>(ingress.serve(&event.payload).await)
+            let response = ingress.serve(&event.payload).await;
+            telemetry.flush();
+            Ok::<_, Error>(response)
         },
     ))
     .await
 }
 
-fn ingress() -> Result<Ingress, EnvironmentError> {
-    let env = &ProcessEnvironment;
+fn ingress(env: &dyn Environment) -> Result<Ingress, EnvironmentError> {
+    required(env, variables::STACK_NAME)?;
     let connection = Connection::in_lambda(env, Patience::INGRESS)?;
-    let secret = required(env, "SOURCES_SECRET_ID")?;
+    let secret = required(env, variables::SOURCES_SECRET_ID)?;
     let store = SecretsManagerSources::new(connection.secrets_manager(), secret);
-    let queue = SqsQueue::new(connection.sqs(), required(env, "QUEUE_URL")?);
-    let bodies = S3Bodies::new(connection.s3(), required(env, "BODIES_BUCKET")?);
+    let queue = SqsQueue::new(connection.sqs(), required(env, variables::QUEUE_URL)?);
+    let bodies = S3Bodies::new(connection.s3(), required(env, variables::BODIES_BUCKET)?);
     let sources = SourceCache::new(Arc::new(store), Arc::new(SystemClock));
     Ok(Ingress::new(
         sources,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::{FutureExt, TryStreamExt, stream};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use serde_json::value::RawValue;
+use switchhook_aws::metrics;
 use switchhook_core::admission::{self, Admitted, Refusal};
 use switchhook_core::config::Sources;
 use switchhook_core::ids::DeliveryId;
@@ -15,6 +16,7 @@ use switchhook_core::ports::{BodyStore, EventQueue, PortError};
 use switchhook_core::report::Report;
 use switchhook_core::request::Request;
 use switchhook_core::time::{Clock, Timestamp};
+use tracing::Instrument;
 use uuid::{NoContext, Uuid};
 
 use crate::answer::Answer;
@@ -80,23 +82,28 @@ impl Ingress {
             Ok(call) => call,
             Err(error) => {
                 tracing::error!(error = %Report(&error), "event not read");
-                return event::response(Answer::unavailable(), &self.new_id().to_string());
+                return event::response(unavailable(None), &self.new_id().to_string());
             }
         };
         let request_id = request_id.unwrap_or_else(|| self.new_id().to_string());
-        let answer = AssertUnwindSafe(self.answer(&request)).catch_unwind();
-        let answer = match tokio::time::timeout(PATIENCE, answer).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_panic)) => Answer::unavailable(), // the panic hook told where
-            Err(_) => {
-                tracing::error!(request_id, "no answer in time");
-                Answer::unavailable()
-            }
-        };
-        event::response(answer, &request_id)
+        let span = tracing::info_span!("request", request_id);
+        let answer = self.answer_in_time(&request, &request_id).instrument(span);
+        event::response(answer.await, &request_id)
     }
 
-    async fn answer(&self, request: &Request) -> Answer {
+    async fn answer_in_time(&self, request: &Request, request_id: &str) -> Answer {
+        let answer = AssertUnwindSafe(self.answer(request, request_id)).catch_unwind();
+        match tokio::time::timeout(PATIENCE, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_panic)) => unavailable(None), // the panic hook told where
+            Err(_) => {
+                tracing::error!("no answer in time");
+                unavailable(None)
+            }
+        }
+    }
+
+    async fn answer(&self, request: &Request, request_id: &str) -> Answer {
         if request.path == HEALTH {
             return match request.method.as_str() {
                 "GET" | "HEAD" => Answer::healthy(),
@@ -107,14 +114,14 @@ impl Ingress {
             Ok(sources) => sources,
             Err(error) => {
                 tracing::error!(error = %Report(&error), "no sources document");
-                return Answer::unavailable();
+                return unavailable(None);
             }
         };
-        let refusal = match self.deliver(&sources, request).await {
+        let refusal = match self.deliver(&sources, request, request_id).await {
             Ok(answer) => return answer,
             Err(refusal) => refusal,
         };
-        let refusal = match self.retried(refusal, request).await {
+        let refusal = match self.retried(refusal, request, request_id).await {
             Ok(answer) => return answer,
             Err(refusal) => refusal,
         };
@@ -123,30 +130,45 @@ impl Ingress {
     }
 
     /// Tries once more where the credential may be newer than our document.
-    async fn retried(&self, refusal: Refusal, request: &Request) -> Result<Answer, Refusal> {
+    async fn retried(
+        &self,
+        refusal: Refusal,
+        request: &Request,
+        request_id: &str,
+    ) -> Result<Answer, Refusal> {
         if !refusal.depends_on_credentials() {
             return Err(refusal);
         }
         match self.sources.after_refusal().await {
-            Some(sources) => self.deliver(&sources, request).await,
+            Some(sources) => self.deliver(&sources, request, request_id).await,
             None => Err(refusal),
         }
     }
 
-    async fn deliver(&self, sources: &Sources, request: &Request) -> Result<Answer, Refusal> {
+    async fn deliver(
+        &self,
+        sources: &Sources,
+        request: &Request,
+        request_id: &str,
+    ) -> Result<Answer, Refusal> {
         let received_at = self.clock.now();
         let admitted = admission::admit(sources, request, received_at)?;
         let id = delivery_id(received_at);
         let events = intake::events(&admitted, id, received_at);
+        let events: Vec<_> = events
+            .into_iter()
+            .map(|event| event.of_request(Some(request_id)))
+            .collect();
         Ok(match self.make_durable(&events).await {
             Ok(()) => {
                 log_received(&admitted, &events);
+                metrics::delivery(Some(&admitted.source().name), 200);
                 Answer::received(id, events.len())
             }
             Err(error) => {
                 let source = admitted.source().name.as_str();
                 tracing::error!(source, delivery_id = %id, error = %Report(&error), "delivery not kept");
-                Answer::unavailable()
+                unavailable(Some(source))
             }
         })
     }
@@ -175,6 +197,13 @@ fn delivery_id(at: Timestamp) -> DeliveryId {
     )))
 }
 
+/// The answer when something of ours failed, counted.
+fn unavailable(source: Option<&str>) -> Answer {
+    let answer = Answer::unavailable();
+    metrics::delivery(source, answer.status);
+    answer
+}
+
 fn log_received(admitted: &Admitted<'_>, events: &[Ready]) {
     for event in events {
         let envelope = event.envelope();
@@ -191,4 +220,5 @@ fn log_received(admitted: &Admitted<'_>, events: &[Ready]) {
 fn log_refusal(refusal: &Refusal) {
     let source = refusal.source_name().unwrap_or_default();
     tracing::warn!(status = refusal.status(), source, error = %Report(refusal), "delivery refused");
+    metrics::delivery(refusal.source_name(), refusal.status());
 }

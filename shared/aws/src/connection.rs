@@ -1,8 +1,9 @@
 //! How AWS is reached: endpoint, credentials, time-outs.
 //!
-//! There are two ways only. Inside Lambda, the environment says where and as whom; on the laptop, a
-//! connection in process is handed in and no endpoint of AWS is ever named. A client that would
-//! call the public service from a laptop or a test cannot be made.
+//! There are three ways only. Inside AWS Lambda, the region says where, and nothing may name another
+//! endpoint. Inside an emulator of Lambda, an endpoint on this machine has to be named. On the laptop,
+//! a connection in process is handed in. So a client that would call the public service from a laptop
+//! or a test cannot be made, nor a deployed one that calls anybody else.
 
 use std::time::Duration;
 
@@ -64,7 +65,25 @@ pub enum EnvironmentError {
         "this program runs inside AWS Lambda or its emulators only (`AWS_LAMBDA_RUNTIME_API` is not set); on a laptop use `switchhook local`"
     )]
     NotLambda,
+    /// An emulator is to stay on its machine.
+    #[error(
+        "outside AWS the functions call a local AWS only: set `AWS_ENDPOINT_URL` to one on this machine, such as `http://127.0.0.1:4566`"
+    )]
+    NoLocalEndpoint,
+    /// A deployed function calls AWS and nobody else.
+    #[error(
+        "`AWS_ENDPOINT_URL` is set inside AWS Lambda: remove it from the function's configuration"
+    )]
+    EndpointInLambda,
 }
+
+/// Where AWS keeps a function's code. Emulators that run a program where it lies name another folder
+/// or none; the one that runs it in a container says so in [`SAM_LOCAL`].
+const TASK_ROOT: &str = "/var/task";
+const SAM_LOCAL: &str = "AWS_SAM_LOCAL";
+
+/// The hosts that are this machine, the last one as a container of `sam local` sees it.
+const LOCAL_HOSTS: [&str; 4] = ["127.0.0.1", "localhost", "[::1]", "host.docker.internal"];
 
 impl Connection {
     /// Connects as the function's execution environment says.
@@ -73,11 +92,13 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// Outside Lambda, and without region or credentials.
+    /// Outside Lambda, without region or credentials, with an endpoint inside AWS, and without a local
+    /// one outside.
     pub fn in_lambda(env: &dyn Environment, patience: Patience) -> Result<Self, EnvironmentError> {
         if env.var("AWS_LAMBDA_RUNTIME_API").is_none() {
             return Err(EnvironmentError::NotLambda);
         }
+        let endpoint = endpoint(env)?;
         let credentials = Credentials::from_keys(
             required(env, "AWS_ACCESS_KEY_ID")?,
             required(env, "AWS_SECRET_ACCESS_KEY")?,
@@ -87,7 +108,7 @@ impl Connection {
             http_client: aws_smithy_http_client::Builder::new()
                 .tls_provider(Provider::Rustls(CryptoMode::Ring))
                 .build_https(),
-            endpoint: env.var("AWS_ENDPOINT_URL"),
+            endpoint,
             region: Region::new(required(env, "AWS_REGION")?),
             credentials,
             patience,
@@ -119,6 +140,32 @@ impl Connection {
             .with_max_attempts(ATTEMPTS)
             .with_initial_backoff(Duration::from_millis(50))
     }
+}
+
+/// Returns the endpoint to call: that of the region inside AWS, one on this machine elsewhere.
+fn endpoint(env: &dyn Environment) -> Result<Option<String>, EnvironmentError> {
+    let in_aws =
+        env.var("LAMBDA_TASK_ROOT").as_deref() == Some(TASK_ROOT) && env.var(SAM_LOCAL).is_none();
+    match (in_aws, env.var("AWS_ENDPOINT_URL")) {
+        (true, None) => Ok(None),
+        (true, Some(_)) => Err(EnvironmentError::EndpointInLambda),
+        (false, Some(url)) if is_local(&url) => Ok(Some(url)),
+        (false, _) => Err(EnvironmentError::NoLocalEndpoint),
+    }
+}
+
+/// Says whether a URL is a host of this machine with nothing but a port behind it.
+fn is_local(url: &str) -> bool {
+    let Some(authority) = url.strip_prefix("http://") else {
+        return false;
+    };
+    let authority = authority.strip_suffix('/').unwrap_or(authority);
+    LOCAL_HOSTS.iter().any(|host| {
+        authority.strip_prefix(host).is_some_and(|port| {
+            port.strip_prefix(':')
+                .map_or(port.is_empty(), |port| port.parse::<u16>().is_ok())
+        })
+    })
 }
 
 /// The environment variables, read once at the start of `main`.
@@ -198,7 +245,7 @@ impl Connection {
 mod tests {
     use super::*;
 
-    struct Fixed(&'static [(&'static str, &'static str)]);
+    struct Fixed(Vec<(&'static str, &'static str)>);
 
     impl Environment for Fixed {
         fn var(&self, name: &str) -> Option<String> {
@@ -209,15 +256,63 @@ mod tests {
         }
     }
 
+    const CREDENTIALS: [(&str, &str); 3] = [
+        ("AWS_ACCESS_KEY_ID", "a"),
+        ("AWS_SECRET_ACCESS_KEY", "b"),
+        ("AWS_REGION", "eu-west-1"),
+    ];
+    const RUNTIME: (&str, &str) = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001");
+    const ROOT: (&str, &str) = ("LAMBDA_TASK_ROOT", "/var/task");
+
+    fn connect(variables: &[(&'static str, &'static str)]) -> Result<Connection, EnvironmentError> {
+        let all = CREDENTIALS.iter().chain(variables).copied().collect();
+        Connection::in_lambda(&Fixed(all), Patience::INGRESS)
+    }
+
     #[test]
     fn outside_lambda_no_client_can_be_made() {
-        let credentials = Fixed(&[
-            ("AWS_ACCESS_KEY_ID", "a"),
-            ("AWS_SECRET_ACCESS_KEY", "b"),
-            ("AWS_REGION", "eu-west-1"),
-        ]);
-        let refused = Connection::in_lambda(&credentials, Patience::INGRESS);
-        assert!(matches!(refused, Err(EnvironmentError::NotLambda)));
+        assert!(matches!(connect(&[]), Err(EnvironmentError::NotLambda)));
+    }
+
+    #[test]
+    fn inside_aws_no_endpoint_may_be_named() {
+        assert_eq!(connect(&[RUNTIME, ROOT]).unwrap().endpoint, None);
+        for url in ["https://elsewhere.example", "http://127.0.0.1:4566"] {
+            let connected = connect(&[RUNTIME, ROOT, ("AWS_ENDPOINT_URL", url)]);
+            assert!(matches!(connected, Err(EnvironmentError::EndpointInLambda)));
+        }
+    }
+
+    #[test]
+    fn an_emulator_has_to_name_an_endpoint_of_its_own_machine() {
+        for place in [&[RUNTIME][..], &[RUNTIME, ROOT, (SAM_LOCAL, "true")]] {
+            let named = |url| connect(&[place, &[("AWS_ENDPOINT_URL", url)]].concat());
+            assert!(matches!(
+                connect(place),
+                Err(EnvironmentError::NoLocalEndpoint)
+            ));
+            for url in [
+                "https://127.0.0.1:4566",
+                "http://127.0.0.1.example",
+                "http://127.0.0.1:4566@elsewhere.example",
+                "http://localhost.example:80",
+                "http://sqs.eu-west-1.amazonaws.com",
+                "127.0.0.1:4566",
+            ] {
+                assert!(
+                    matches!(named(url), Err(EnvironmentError::NoLocalEndpoint)),
+                    "{url}"
+                );
+            }
+            for url in [
+                "http://127.0.0.1:4566",
+                "http://[::1]:80/",
+                "http://localhost",
+                "http://host.docker.internal:4566",
+            ] {
+                assert_eq!(named(url).unwrap().endpoint.as_deref(), Some(url));
+            }
+        }
     }
 
     #[test]

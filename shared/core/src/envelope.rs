@@ -42,6 +42,9 @@ pub struct Envelope {
     pub version: Version,
     /// The event's id.
     pub id: EventId,
+    /// The HTTP request that it came in, so that every log line about it can name that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
     /// The provider's name.
     pub provider: String,
     /// The slug of the URL.

@@ -41,6 +41,13 @@ impl Ready {
         &self.envelope
     }
 
+    /// Notes the HTTP request that the event came in.
+    #[must_use]
+    pub fn of_request(mut self, request_id: Option<&str>) -> Self {
+        self.envelope.request_id = request_id.map(str::to_owned);
+        self
+    }
+
     /// Returns the key and bytes that go to the body store before the message is sent, if any do.
     #[must_use]
     pub fn oversized(&self) -> Option<(&str, &Bytes)> {
@@ -178,6 +185,7 @@ impl Delivery<'_> {
         let envelope = Envelope {
             version: Version,
             id,
+            request_id: None,
             provider: source.provider.name().to_owned(),
             slug: self.admitted.slug().map(str::to_owned),
             received_at: self.received_at,

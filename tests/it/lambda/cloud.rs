@@ -47,6 +47,8 @@ struct Parts {
     objects: Mutex<BTreeMap<String, Bytes>>,
     troubles: Mutex<HashMap<Service, Trouble>>,
     requests: AtomicUsize,
+    /// The trace headers of messages that were sent.
+    traces: Mutex<Vec<String>>,
 }
 
 /// The endpoint.
@@ -73,6 +75,7 @@ impl Cloud {
             objects: Mutex::default(),
             troubles: Mutex::default(),
             requests: AtomicUsize::default(),
+            traces: Mutex::default(),
         });
         let served = Arc::clone(&parts);
         let address = serve(move |request| {
@@ -105,6 +108,10 @@ impl Cloud {
 
     pub(super) fn requests(&self) -> usize {
         self.parts.requests.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn traces(&self) -> Vec<String> {
+        lock(&self.parts.traces).clone()
     }
 
     pub(super) fn objects(&self) -> BTreeMap<String, Bytes> {
@@ -146,6 +153,11 @@ impl Parts {
             Some(("secretsmanager", operation)) => (Service::Secrets, operation),
             _ => (Service::S3, ""),
         };
+        if operation == "SendMessage"
+            && let Some(trace) = request.headers().get("x-amzn-trace-id")
+        {
+            lock(&self.traces).push(trace.to_str().unwrap().to_owned());
+        }
         let trouble = lock(&self.troubles).get(&service).copied();
         match trouble {
             Some(Trouble::Failing) => return answer(500, "{}"),

@@ -1,0 +1,177 @@
+//! Alarms, the dashboard and logs: what operators are told.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use switchhook_aws::metrics::{METRICS, NAMESPACE};
+
+use super::{properties, resources, template};
+
+fn alarms() -> Vec<(String, Value)> {
+    let alarms = resources("AWS::CloudWatch::Alarm").into_iter();
+    alarms
+        .map(|(name, alarm)| (name, alarm["Properties"].clone()))
+        .collect()
+}
+
+/// Checks that a metric of ours is told with these dimensions.
+fn check_metric(name: &str, dimensions: &BTreeSet<&str>, of: &str) {
+    let known = METRICS.iter().find(|(metric, _)| *metric == name);
+    let (_, sets) = known.unwrap_or_else(|| panic!("{of}: nothing counts `{name}`"));
+    assert!(
+        sets.iter()
+            .any(|set| set.iter().copied().collect::<BTreeSet<_>>() == *dimensions),
+        "{of}: `{name}` is not counted by {dimensions:?}"
+    );
+}
+
+#[test]
+fn what_must_wake_somebody_has_an_alarm() {
+    let metrics: BTreeSet<_> = alarms()
+        .iter()
+        .map(|(_, alarm)| {
+            let of = |name: &str| alarm[name].as_str().unwrap().to_owned();
+            let status = alarm["Dimensions"].as_array().unwrap().iter();
+            let status = status.filter(|dimension| dimension["Name"] == "Status");
+            let status: String = status
+                .map(|dimension| dimension["Value"].as_str().unwrap())
+                .collect();
+            format!("{} {} {status}", of("Namespace"), of("MetricName"))
+                .trim()
+                .to_owned()
+        })
+        .collect();
+    for wanted in [
+        "AWS/ApiGateway 4xx",
+        "AWS/ApiGateway 5xx",
+        "AWS/EventBridge/Pipes ExecutionFailed",
+        "AWS/Lambda Errors",
+        "AWS/Lambda Throttles",
+        "AWS/SQS ApproximateAgeOfOldestMessage",
+        "AWS/SQS ApproximateNumberOfMessagesVisible",
+        "Switchhook Deliveries 200",
+        "Switchhook Deliveries 401",
+        "Switchhook Deliveries 404",
+        "Switchhook Deliveries 503",
+    ] {
+        assert!(metrics.contains(wanted), "no alarm on {wanted}");
+    }
+}
+
+#[test]
+fn every_alarm_tells_the_topic_and_only_where_there_is_one() {
+    let actions = json!({"Fn::If": [
+        "HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"},
+    ]});
+    for (name, alarm) in alarms() {
+        assert_eq!(alarm["AlarmActions"], actions, "{name}");
+        assert_eq!(alarm["OKActions"], actions, "{name}");
+        let missing = if name == "SilenceAlarm" {
+            "breaching"
+        } else {
+            "notBreaching"
+        };
+        assert_eq!(
+            alarm["TreatMissingData"], missing,
+            "{name}: without a request there is no data"
+        );
+        if alarm["Namespace"] == NAMESPACE {
+            let dimensions = alarm["Dimensions"].as_array().unwrap();
+            let dimensions = dimensions
+                .iter()
+                .map(|dimension| dimension["Name"].as_str().unwrap());
+            check_metric(
+                alarm["MetricName"].as_str().unwrap(),
+                &dimensions.collect(),
+                &name,
+            );
+        }
+    }
+}
+
+#[test]
+fn every_alarm_is_explained() {
+    let page = tests::workspace_root().join("docs/operations.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let explained: BTreeSet<_> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("### "))
+        .map(str::to_owned)
+        .collect();
+    let alarms: BTreeSet<_> = alarms()
+        .iter()
+        .map(|(name, _)| name.strip_suffix("Alarm").expect("named so").to_owned())
+        .collect();
+    assert_eq!(explained, alarms);
+}
+
+#[test]
+fn silence_is_measured_in_hours_of_the_parameter() {
+    let silence = properties("SilenceAlarm");
+    assert_eq!(silence["Period"], 3_600);
+    assert_eq!(silence["EvaluationPeriods"]["Ref"], "SilenceHours");
+    assert_eq!(
+        template()["Parameters"]["SilenceHours"]["MaxValue"],
+        7 * 24,
+        "CloudWatch looks back no further than a week"
+    );
+}
+
+#[test]
+fn the_dashboard_shows_every_metric_that_is_counted() {
+    let body = properties("Dashboard")["DashboardBody"]["Fn::Sub"].clone();
+    let body: Value = serde_json::from_str(body.as_str().unwrap()).expect("JSON");
+    let mut shown = BTreeSet::new();
+    for widget in body["widgets"].as_array().unwrap() {
+        let title = widget["properties"]["title"].as_str().unwrap();
+        for metric in widget["properties"]["metrics"].as_array().unwrap() {
+            let search = metric[0]["expression"].as_str();
+            if let Some(search) = search.filter(|search| search.contains(NAMESPACE)) {
+                let schema = search.split(['{', '}']).nth(1).unwrap();
+                let dimensions = schema.split(',').skip(1).collect();
+                let name = search.split("MetricName=\"").nth(1).unwrap();
+                let name = name.split('"').next().unwrap();
+                check_metric(name, &dimensions, title);
+                shown.insert(name.to_owned());
+            }
+        }
+        let place = widget["x"].as_u64().unwrap() + widget["width"].as_u64().unwrap();
+        assert!(place <= 24, "{title}");
+    }
+    let counted = METRICS.iter().map(|(name, _)| (*name).to_owned());
+    assert_eq!(shown, counted.collect());
+    let text = body.to_string();
+    for wanted in [
+        "\"p50\"",
+        "\"p99\"",
+        "ApproximateAgeOfOldestMessage",
+        "ApproximateNumberOfMessagesVisible",
+        "${DeadLetters.QueueName}",
+    ] {
+        assert!(text.contains(wanted), "{wanted}");
+    }
+}
+
+#[test]
+fn log_lines_are_structured_and_kept_for_as_long_as_asked() {
+    for (function, group) in [("Ingress", "IngressLogs"), ("Consumer", "ConsumerLogs")] {
+        let logging = &properties(function)["LoggingConfig"];
+        assert_eq!(logging["LogFormat"], "JSON", "{function}");
+        assert_eq!(
+            logging["ApplicationLogLevel"], "INFO",
+            "{function}: metrics are lines of this level"
+        );
+        assert_eq!(logging["LogGroup"]["Ref"], group, "{function}");
+    }
+    for (name, group) in resources("AWS::Logs::LogGroup") {
+        assert_eq!(
+            group["Properties"]["RetentionInDays"]["Ref"], "LogRetentionDays",
+            "{name}"
+        );
+    }
+    let stage = properties("ApiStage");
+    assert_eq!(
+        stage["AccessLogSettings"]["DestinationArn"]["Fn::GetAtt"],
+        "ApiLogs.Arn"
+    );
+}
