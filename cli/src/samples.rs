@@ -1,6 +1,6 @@
 //! Sample deliveries, built and signed as the provider would.
 //!
-//! Signing here is not the verifier's code: see [`signing`].
+//! Signing here is not the verifier's code: see `signing`.
 
 use switchhook_core::config::Source;
 use switchhook_core::dedup;

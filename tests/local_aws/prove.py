@@ -205,7 +205,9 @@ def adapted(template):
     template = "\n".join(kept)
     for single, both in {
         "Action: sqs:SendMessage\n": "Action: [sqs:SendMessage, sqs:SendMessageBatch]\n",
-        "- sqs:ChangeMessageVisibility\n": "- sqs:ChangeMessageVisibility\n                  - sqs:ChangeMessageVisibilityBatch\n",
+        "- sqs:ChangeMessageVisibility\n": (
+            "- sqs:ChangeMessageVisibility\n                  - sqs:ChangeMessageVisibilityBatch\n"
+        ),
     }.items():
         check(single in template, f"no role has {single}")
         template = template.replace(single, both)
