@@ -60,6 +60,19 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// A receive that waits for nothing may overlook letters on AWS.
 const WAIT_SECS: i32 = 1;
 
+/// How the last deployment of a stack ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Deployment {
+    /// As it should.
+    Done,
+    /// Not yet.
+    UnderWay,
+    /// It failed, and the stack is as it was before.
+    TakenBack,
+    /// It failed, and so did taking it back.
+    Stuck,
+}
+
 /// A stack that was found.
 #[derive(Clone, Debug)]
 pub struct Deployed {
@@ -99,20 +112,31 @@ impl Deployed {
             Ok(described) => described.stacks.unwrap_or_default(),
             Err(error)
                 if error.code() == Some("ValidationError")
-                    && error.message().is_some_and(|m| m.contains("does not exist")) =>
+                    && error
+                        .message()
+                        .is_some_and(|m| m.contains("does not exist")) =>
             {
                 return Err(absent());
             }
             Err(error) => return Err(PortError::new("looking for the stack", error).into()),
         };
         let stack = stacks.into_iter().next().ok_or_else(absent)?;
+        let status = stack
+            .stack_status
+            .as_ref()
+            .map_or("", |status| status.as_str());
+        if is_unusable(status) {
+            return Err(DeployedError::Unusable {
+                stack: name,
+                status: status.to_owned(),
+            });
+        }
+        let status = status.to_owned();
         let created_at = stack.creation_time().map(aws_smithy_types::DateTime::secs);
         let outputs = stack.outputs.unwrap_or_default().into_iter();
         Ok(Self {
             name,
-            status: stack
-                .stack_status
-                .map_or_else(String::new, |status| status.as_str().to_owned()),
+            status,
             created_at: created_at.and_then(|secs| Timestamp::from_second(secs).ok()),
             outputs: outputs
                 .filter_map(|output| Some((output.output_key?, output.output_value?)))
@@ -132,9 +156,14 @@ impl Deployed {
         format!("{} in {region}", self.status)
     }
 
-    /// Tells whether the last deployment of it went to its end.
-    pub(crate) fn is_complete(&self) -> bool {
-        self.status.ends_with("_COMPLETE") && !self.status.starts_with("DELETE")
+    /// Tells how its last deployment ended.
+    pub(crate) fn deployment(&self) -> Deployment {
+        match self.status.as_str() {
+            "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE" => Deployment::Done,
+            status if status.ends_with("_FAILED") => Deployment::Stuck,
+            status if status.ends_with("_IN_PROGRESS") => Deployment::UnderWay,
+            _ => Deployment::TakenBack,
+        }
     }
 
     /// Returns an output.
@@ -195,13 +224,13 @@ impl Deployed {
         aws_sdk_cloudwatch::Client::new(&self.sdk)
     }
 
-    /// Returns the event bus; `None` of a stack without one.
-    pub(crate) fn bus(&self) -> Option<Bus> {
-        let name = self.outputs.get(BUS_NAME)?.clone();
-        Some(Bus::new(
-            aws_sdk_eventbridge::Client::new(&self.sdk),
-            name,
-        ))
+    /// Returns the event bus.
+    pub(crate) fn bus(&self) -> Result<Bus, DeployedError> {
+        let name = self.outputs.get(BUS_NAME).cloned();
+        let name = name.ok_or_else(|| DeployedError::NoBus {
+            stack: self.name.clone(),
+        })?;
+        Ok(Bus::new(aws_sdk_eventbridge::Client::new(&self.sdk), name))
     }
 
     /// Returns the secret that holds the sources document.
@@ -221,19 +250,19 @@ impl Deployed {
     }
 
     /// Returns the address before `/webhooks`.
-    pub(crate) fn url(&self) -> Result<String, DeployedError> {
+    pub(crate) fn url(&self) -> Result<&str, DeployedError> {
         let url = self.output(WEBHOOKS_URL)?;
-        let url = url.strip_suffix(WEBHOOKS).unwrap_or(url).to_owned();
-        if self.is_elsewhere(&url) {
+        Ok(url.strip_suffix(WEBHOOKS).unwrap_or(url))
+    }
+
+    /// Returns an address to be called, unless it is on AWS while a local AWS is spoken to: then the
+    /// stack is not behind it, but perhaps somebody else is.
+    pub(crate) fn reachable<'a>(&self, url: &'a str) -> Result<&'a str, DeployedError> {
+        if self.is_local() && url.starts_with("https://") {
+            let url = url.to_owned();
             return Err(DeployedError::Elsewhere { url });
         }
         Ok(url)
-    }
-
-    /// Tells whether an address is on AWS while a local AWS is spoken to: then the stack is not behind
-    /// it, but perhaps somebody else is.
-    pub(crate) fn is_elsewhere(&self, url: &str) -> bool {
-        self.is_local() && url.starts_with("https://")
     }
 
     fn is_local(&self) -> bool {
@@ -258,6 +287,12 @@ impl Deployed {
             .map_or(days, |at| SystemClock.now().duration_since(at));
         Ok(days.min(age.saturating_add(SignedDuration::from_hours(1))))
     }
+}
+
+/// Tells whether a stack in this state has nothing that could be used. One whose update failed has.
+fn is_unusable(status: &str) -> bool {
+    let beginnings = ["CREATE_", "ROLLBACK_", "DELETE_", "REVIEW_"];
+    status != "CREATE_COMPLETE" && beginnings.iter().any(|begin| status.starts_with(begin))
 }
 
 /// Says whose credentials are in use, without any of them.

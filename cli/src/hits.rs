@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat};
+use aws_sdk_cloudwatch::primitives::DateTime;
+use aws_sdk_cloudwatch::types::{
+    Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, StatusCode,
+};
 use jiff::SignedDuration;
 use switchhook_aws::dynamodb::DynamoDbLedger;
 use switchhook_aws::metrics::{DELIVERIES, NAMESPACE};
@@ -66,7 +69,7 @@ impl Metrics<'_> {
         sources: &[&str],
         since: Timestamp,
     ) -> Result<HashMap<String, Hits>, PortError> {
-        let since = since.max(self.ago(HOURS_LIVE));
+        let since = whole_hour(since.max(self.ago(HOURS_LIVE)));
         let mut hits = HashMap::new();
         for sources in sources.chunks(MAX_QUERIES) {
             let span = (since, self.now, HOUR_SECS);
@@ -74,8 +77,9 @@ impl Metrics<'_> {
         }
         let mut by_hour: BTreeMap<Timestamp, Vec<&str>> = BTreeMap::new();
         for source in sources {
-            let last_hour = hits.get(*source).and_then(|hits: &Hits| hits.last_hit);
-            by_hour.extend_one(last_hour, source);
+            if let Some(hour) = hits.get(*source).and_then(|hits: &Hits| hits.last_hit) {
+                by_hour.entry(hour).or_default().push(source);
+            }
         }
         for (hour, sources) in by_hour {
             let period = match self.now.duration_since(hour) {
@@ -116,19 +120,18 @@ impl Metrics<'_> {
             .start_time(aws_time(since))
             .end_time(aws_time(until))
             .into_paginator()
-            .items()
             .send();
         let mut sums: HashMap<String, Hits> = HashMap::new();
-        while let Some(result) = pages.next().await {
-            let result = result.map_err(|error| PortError::new(READING, error))?;
-            let named = sources.iter().enumerate();
-            let mut named = named.filter(|(index, _)| result.id() == Some(&id(*index)));
-            let Some((_, source)) = named.next() else {
-                continue;
-            };
-            let sum = sums.entry((*source).to_owned()).or_default();
-            for (at, value) in points(&result) {
-                if value > 0 {
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| PortError::new(READING, error))?;
+            for result in page.metric_data_results() {
+                let named = sources.iter().enumerate();
+                let mut named = named.filter(|(index, _)| result.id() == Some(&id(*index)));
+                let Some((_, source)) = named.next() else {
+                    continue;
+                };
+                let sum = sums.entry((*source).to_owned()).or_default();
+                for (at, value) in points(result)?.filter(|(_, value)| *value > 0) {
                     sum.add(value, Some(at));
                 }
             }
@@ -150,22 +153,18 @@ impl Metrics<'_> {
         let answer = asked.send().await;
         let answer = answer.map_err(|error| PortError::new(READING, error))?;
         let results = answer.metric_data_results();
-        let newest = results.iter().flat_map(points).max_by_key(|(at, _)| *at);
+        let Some(result) = results.first() else {
+            return Ok(None);
+        };
+        let newest = points(result)?.max_by_key(|(at, _)| *at);
         Ok(newest.map(|(_, secs)| secs))
     }
 }
 
-/// Groups what has a key.
-trait ExtendOne<'a> {
-    fn extend_one(&mut self, key: Option<Timestamp>, value: &'a str);
-}
-
-impl<'a> ExtendOne<'a> for BTreeMap<Timestamp, Vec<&'a str>> {
-    fn extend_one(&mut self, key: Option<Timestamp>, value: &'a str) {
-        if let Some(key) = key {
-            self.entry(key).or_default().push(value);
-        }
-    }
+/// Returns when the hour of a time began: periods are counted from the start of what is asked for.
+fn whole_hour(at: Timestamp) -> Timestamp {
+    let since = at.as_second().rem_euclid(i64::from(HOUR_SECS));
+    Timestamp::from_second(at.as_second().saturating_sub(since)).unwrap_or(at)
 }
 
 fn later(at: Timestamp, secs: i32) -> Timestamp {
@@ -195,10 +194,17 @@ fn query(id: String, metric: Metric, stat: &str, period: i32) -> MetricDataQuery
         .build()
 }
 
-/// Returns the values of a metric, each with the start of its period.
-fn points(result: &MetricDataResult) -> impl Iterator<Item = (Timestamp, u64)> {
+/// Returns the values of a metric, each with the start of its period. A metric can fail alone.
+fn points(result: &MetricDataResult) -> Result<impl Iterator<Item = (Timestamp, u64)>, PortError> {
+    if let Some(code @ (StatusCode::Forbidden | StatusCode::InternalError)) = result.status_code() {
+        return Err(PortError::new(READING, code.as_str()));
+    }
     let points = result.timestamps().iter().zip(result.values());
-    points.filter_map(|(at, value)| Some((Timestamp::from_second(at.secs()).ok()?, whole(*value))))
+    let known = |(at, value): (&DateTime, &f64)| {
+        let at = Timestamp::from_second(at.secs()).ok()?;
+        Some((at, whole(*value)))
+    };
+    Ok(points.filter_map(known))
 }
 
 /// Counts come as floating-point numbers, which hold them exactly.
@@ -211,6 +217,6 @@ const fn whole(value: f64) -> u64 {
     value as u64
 }
 
-fn aws_time(at: Timestamp) -> aws_smithy_types::DateTime {
-    aws_smithy_types::DateTime::from_secs(at.as_second())
+fn aws_time(at: Timestamp) -> DateTime {
+    DateTime::from_secs(at.as_second())
 }

@@ -102,10 +102,18 @@ impl Context {
     /// served, or the one it serves by default.
     pub(super) fn url(&self) -> Result<String, CommandError> {
         if let Some(stack) = &self.stack {
-            return Ok(stack.url()?);
+            return Ok(stack.url()?.to_owned());
         }
         let run = self.data.last_run();
         Ok(run.map_or_else(|_| "http://127.0.0.1:8787".to_owned(), |run| run.url))
+    }
+
+    /// Returns the same address for sending something there.
+    pub(super) fn reachable_url(&self) -> Result<String, CommandError> {
+        match &self.stack {
+            Some(stack) => Ok(stack.reachable(stack.url()?)?.to_owned()),
+            None => self.url(),
+        }
     }
 
     /// Counts what each source sent, for so long at least.
@@ -117,9 +125,8 @@ impl Context {
         if let Some(stack) = &self.stack {
             let now = SystemClock.now();
             let names: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
-            let days = SignedDuration::from_hours(
-                i64::from(sources.retention_days).saturating_mul(24),
-            );
+            let days =
+                SignedDuration::from_hours(i64::from(sources.retention_days).saturating_mul(24));
             let since = now.checked_sub(days.max(at_least)).unwrap_or_default();
             let metrics = Metrics {
                 client: stack.cloudwatch(),

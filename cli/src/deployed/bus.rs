@@ -40,8 +40,8 @@ impl Bus {
         &self.name
     }
 
-    /// Puts an event on the bus; `Err` says why it was not taken.
-    pub(crate) async fn put(&self, record: &Record) -> Result<(), PortError> {
+    /// Puts an event on the bus; the inner `Err` says why the bus did not take this one.
+    pub(crate) async fn put(&self, record: &Record) -> Result<Result<(), String>, PortError> {
         let entry = PutEventsRequestEntry::builder()
             .event_bus_name(&self.name)
             .source(SOURCE)
@@ -49,10 +49,8 @@ impl Bus {
             .detail(detail(record)?);
         let put = self.client.put_events().entries(entry.build()).send().await;
         let put = put.map_err(|error| PortError::new(PUTTING, error))?;
-        match put.entries().iter().find_map(|entry| entry.error_code()) {
-            Some(code) => Err(PortError::new(PUTTING, code)),
-            None => Ok(()),
-        }
+        let mut codes = put.entries().iter().filter_map(|entry| entry.error_code());
+        Ok(codes.next().map_or(Ok(()), |code| Err(code.to_owned())))
     }
 }
 

@@ -1,8 +1,10 @@
 //! Why a deployed stack cannot be used, and what to do about it.
 
 use std::error::Error;
+use std::iter;
 
 use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::error::ErrorMetadata;
 use switchhook_core::config::ConfigError;
 use switchhook_core::ports::PortError;
@@ -26,6 +28,24 @@ pub enum DeployedError {
         region: String,
         /// By whom.
         credentials: String,
+    },
+    /// It was not made, or is no more.
+    #[error(
+        "the stack `{stack}` is of no use yet or no longer ({status}): `aws cloudformation describe-stack-events --stack-name {stack}` says why; deploy it (again)"
+    )]
+    Unusable {
+        /// The stack.
+        stack: String,
+        /// CloudFormation's word for how it is.
+        status: String,
+    },
+    /// It has no event bus.
+    #[error(
+        "the stack `{stack}` has no event bus: deploy it with `FanOut=true`, or say where the events go with `--to URL`"
+    )]
+    NoBus {
+        /// The stack.
+        stack: String,
     },
     /// It does not tell what a stack of ours tells.
     #[error(
@@ -64,20 +84,23 @@ pub enum DeployedError {
 /// Says what a person can do about an error of AWS, if that is known.
 #[must_use]
 pub fn advice(error: &(dyn Error + 'static)) -> Option<&'static str> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error.is::<CredentialsError>() {
-            return Some(
-                "there are no AWS credentials that work: set AWS_PROFILE and sign in (`aws sso login`, `aws configure`), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-            );
-        }
-        let code = error.downcast_ref::<ErrorMetadata>().and_then(|e| e.code());
-        if let Some(advice) = code.and_then(advice_of_code) {
-            return Some(advice);
-        }
-        next = error.source();
+    let chain = || iter::successors(Some(error), |error| (*error).source());
+    // What lies behind an error says more than what failed because of it.
+    if chain().any(|error| error.is::<CredentialsError>()) {
+        return Some(
+            "there are no AWS credentials that work: set AWS_PROFILE and sign in (`aws sso login`, `aws configure`), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        );
     }
-    None
+    let code = |error: &(dyn Error + 'static)| {
+        let code = error.downcast_ref::<ErrorMetadata>()?.code();
+        code.and_then(advice_of_code)
+    };
+    chain().find_map(code).or_else(|| {
+        let is_unreachable = chain().any(|error| error.is::<ConnectorError>());
+        is_unreachable.then_some(
+            "AWS is not reached: is this machine on line, the region (AWS_REGION) right, and AWS_ENDPOINT_URL unset or where a local AWS listens?",
+        )
+    })
 }
 
 fn advice_of_code(code: &str) -> Option<&'static str> {
@@ -87,12 +110,27 @@ fn advice_of_code(code: &str) -> Option<&'static str> {
         "AccessDenied" | "AuthorizationError" | "UnauthorizedOperation" | "Forbidden" => Some(
             "the credentials in use may not do that: ask for the permission named above, or choose others with AWS_PROFILE",
         ),
-        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => {
+        "ExpiredToken" | "RequestExpired" => {
             Some("the session has expired: sign in again (`aws sso login`)")
         }
-        "InvalidClientTokenId" | "UnrecognizedClient" | "InvalidAccessKeyId"
-        | "SignatureDoesNotMatch" | "InvalidSignature" => Some(
+        "InvalidClientTokenId"
+        | "UnrecognizedClient"
+        | "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch"
+        | "InvalidSignature" => Some(
             "AWS does not know the credentials in use: choose others with AWS_PROFILE, or sign in again",
+        ),
+        "Throttling"
+        | "Throttled"
+        | "TooManyRequests"
+        | "RequestLimitExceeded"
+        | "RequestThrottled"
+        | "SlowDown"
+        | "ProvisionedThroughputExceeded" => {
+            Some("AWS has too much to do for this account: repeat the command in a minute")
+        }
+        "ResourceNotFound" | "NoSuchBucket" | "QueueDoesNotExist" | "NonExistentQueue" => Some(
+            "a part of the stack is gone, perhaps deleted by hand: `switchhook check --stack NAME` says which, and deploying again makes it anew",
         ),
         _ => None,
     }
@@ -110,12 +148,14 @@ mod tests {
             ("com.amazon.coral.service#AccessDeniedException", "may not"),
             ("ExpiredTokenException", "expired"),
             ("UnrecognizedClientException", "does not know"),
+            ("ThrottlingException", "in a minute"),
+            ("AWS.SimpleQueueService.NonExistentQueue", "gone"),
         ] {
             let metadata = ErrorMetadata::builder().code(code).build();
             let error = PortError::new("looking", metadata);
             assert!(advice(&error).is_some_and(|a| a.contains(told)), "{code}");
         }
-        let metadata = ErrorMetadata::builder().code("ThrottlingException").build();
+        let metadata = ErrorMetadata::builder().code("Other").build();
         assert_eq!(advice(&PortError::new("looking", metadata)), None);
         let none = CredentialsError::not_loaded("none");
         let error = DeployedError::from(PortError::new("looking", none));
