@@ -91,9 +91,10 @@ pub fn advice(error: &(dyn Error + 'static)) -> Option<&'static str> {
             "there are no AWS credentials that work: set AWS_PROFILE and sign in (`aws sso login`, `aws configure`), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
         );
     }
-    let code = |error: &(dyn Error + 'static)| {
-        let code = error.downcast_ref::<ErrorMetadata>()?.code();
-        code.and_then(advice_of_code)
+    let code = |error: &(dyn Error + 'static)| match error.downcast_ref::<ErrorMetadata>() {
+        Some(metadata) => metadata.code().and_then(advice_of_code),
+        // An error that its service declares has a type of its own, whose text begins with the code.
+        None => error.to_string().split(':').next().and_then(advice_of_code),
     };
     chain().find_map(code).or_else(|| {
         let is_unreachable = chain().any(|error| error.is::<ConnectorError>());
