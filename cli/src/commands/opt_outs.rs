@@ -11,7 +11,6 @@ use switchhook_core::time::Timestamp;
 
 use super::{CommandError, Context, output};
 use crate::args::OptOuts;
-use crate::local::stack;
 
 /// The channel of e-mail addresses; every other one is of numbers.
 const EMAIL: &str = "email";
@@ -57,8 +56,7 @@ impl Entry {
 
 pub(super) async fn run(context: &Context, args: &OptOuts) -> Result<ExitCode, CommandError> {
     let address = args.address.as_deref().map(address).transpose()?;
-    context.data.existing()?;
-    let ledger = stack::open_ledger(&context.data)?;
+    let ledger = context.ledger()?;
     let entries = list(&ledger, args, address.as_deref()).await?;
     if context.json {
         for entry in entries {

@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const MAX_ANSWER_BYTES: usize = 64 << 10;
 
 pub(super) async fn run(context: &Context, args: Send) -> Result<ExitCode, CommandError> {
-    let sources = context.sources()?;
+    let sources = context.sources().await?;
     let Some(source) = sources.get(&args.source) else {
         let names: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
         let reason = format!(
@@ -62,7 +62,10 @@ pub(super) async fn run(context: &Context, args: Send) -> Result<ExitCode, Comma
         return Err(CommandError::NotFound(reason));
     }
     let deliveries = prepare(&chosen, source, &args)?;
-    let url = args.url.clone().unwrap_or_else(|| context.url());
+    let url = match &args.url {
+        Some(url) => url.clone(),
+        None => context.reachable_url()?,
+    };
     let one = deliveries.len() == 1;
     let sent = post_all(deliveries, url, args.rate, !context.json && !one).await?;
     report(context, &sent, one)?;

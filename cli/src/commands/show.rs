@@ -14,8 +14,6 @@ use switchhook_core::states::Stored;
 use super::event_json::EventJson;
 use super::{CommandError, Context, event, output};
 use crate::args::Show;
-use crate::local::bodies::FileBodies;
-use crate::local::stack;
 
 #[derive(Serialize)]
 struct Shown {
@@ -33,8 +31,7 @@ pub(super) async fn run(context: &Context, args: &Show) -> Result<ExitCode, Comm
             "the bytes of an entity's events are shown with `--json` only: add it, or name one event by its id".to_owned(),
         ));
     }
-    context.data.existing()?;
-    let ledger = stack::open_ledger(&context.data)?;
+    let ledger = context.ledger()?;
     let entity = Entity::from_name(args.what.clone());
     let (state, records) = (
         ledger.state(&entity).await?,
@@ -60,10 +57,10 @@ async fn print_json(
     state: Option<Stored>,
     records: Vec<Record>,
 ) -> Result<(), CommandError> {
-    let bodies = args.raw.then(|| FileBodies::new(context.data.bodies()));
+    let bodies = args.raw.then(|| context.bodies()).transpose()?;
     let mut events = Vec::with_capacity(records.len());
     for record in records {
-        events.push(EventJson::of(record, bodies.as_ref()).await?);
+        events.push(EventJson::of(record, bodies.as_deref()).await?);
     }
     let state = state
         .map(|stored| RawValue::from_string(stored.state))

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use switchhook_aws::clock::SystemClock;
 use switchhook_aws::dynamodb::DynamoDbLedger;
 use switchhook_aws::dynamodb::item::Item;
-use switchhook_aws::dynamodb::listing::Listed;
+use switchhook_aws::dynamodb::listing::{Listed, Order};
 use switchhook_core::ports::PortError;
 use switchhook_core::time::{Clock, Timestamp};
 
@@ -38,7 +38,10 @@ impl Pages {
         if self.hour > self.end {
             return Ok(None);
         }
-        let (listed, after) = self.ledger.hour_page(self.hour, self.after.take()).await?;
+        let page = self
+            .ledger
+            .hour_page(self.hour, Order::OldestFirst, self.after.take());
+        let (listed, after) = page.await?;
         if after.is_none() {
             self.hour = self.hour.checked_add(HOUR).unwrap_or(Timestamp::MAX);
         }
