@@ -4,6 +4,7 @@ mod dead;
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args as Arguments, Parser, Subcommand};
 use clap_complete::Shell;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
@@ -237,7 +238,7 @@ pub struct Events {
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub limit: usize,
     /// With --json, the exact bytes too, as base64
-    #[arg(long, requires = "json")]
+    #[arg(long)]
     pub raw: bool,
 }
 
@@ -245,7 +246,7 @@ pub struct Events {
 #[derive(Arguments, Debug)]
 pub struct Show {
     /// An entity, {source}/{type}/{key}, or the id of an event
-    #[arg(value_name = "ENTITY|EVENT-ID")]
+    #[arg(value_name = "ENTITY|EVENT-ID", value_parser = NonEmptyStringValueParser::new())]
     pub what: String,
     /// The headers and exact bytes of an event; with --json, the bytes as base64
     #[arg(long)]

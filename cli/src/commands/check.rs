@@ -28,7 +28,9 @@ fn check_file(context: &Context) -> Result<ExitCode, CommandError> {
     let sources = file.read()?;
     if context.json {
         let names: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
-        output::line(&serde_json::json!({ "valid": true, "sources": names }).to_string())?;
+        let warnings: Vec<_> = warnings(&sources).collect();
+        let told = serde_json::json!({ "valid": true, "sources": names, "warnings": warnings });
+        output::line(&told.to_string())?;
         return Ok(ExitCode::SUCCESS);
     }
     output::line(&format!(

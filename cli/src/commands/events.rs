@@ -1,5 +1,6 @@
 //! `switchhook events`: the newest events, oldest of them first.
 
+use std::cmp::Reverse;
 use std::pin::pin;
 use std::process::ExitCode;
 
@@ -19,6 +20,11 @@ use crate::args::{Events, Filters};
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 pub(super) async fn run(context: &Context, args: &Events) -> Result<ExitCode, CommandError> {
+    if args.raw && !context.json {
+        return Err(CommandError::Usage(
+            "the bytes of several events are shown with `--json` only: add it, or ask `switchhook show EVENT-ID --raw`".to_owned(),
+        ));
+    }
     let ledger = context.ledger()?;
     let records = newest(&ledger, args, context.reach().await?).await?;
     if context.json {
@@ -50,6 +56,8 @@ async fn newest(
         let wanted = |event: &_| wanted(event, &args.filters, since, until);
         listed.extend(page.into_iter().filter(wanted));
     }
+    // The index orders the events of one delivery by the letters of their ids.
+    listed.sort_by_key(|event| Reverse((event.received_at, event.id)));
     listed.truncate(args.limit);
     let keys: Vec<_> = listed.into_iter().map(|event| event.key).collect();
     let mut records = ledger.records(&keys).await?;

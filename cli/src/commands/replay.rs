@@ -116,12 +116,14 @@ async fn matching(
 ) -> Result<Vec<RecordKey>, CommandError> {
     let (since, until) = events::span(filters, context.reach().await?);
     let mut pages = pin!(hours::pages(ledger, (since, until), Order::OldestFirst));
-    let mut keys = Vec::new();
+    let mut listed = Vec::new();
     while let Some(page) = pages.try_next().await? {
         let wanted = |event: &_| events::wanted(event, filters, since, until);
-        keys.extend(page.into_iter().filter(wanted).map(|event| event.key));
+        listed.extend(page.into_iter().filter(wanted));
     }
-    Ok(keys)
+    // The index orders the events of one delivery by the letters of their ids.
+    listed.sort_by_key(|event| (event.received_at, event.id));
+    Ok(listed.into_iter().map(|event| event.key).collect())
 }
 
 struct Replaying {

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use switchhook_core::entity::Entity;
+use switchhook_core::ids::DeliveryId;
 use switchhook_core::json;
 use switchhook_core::ledger::Record;
 use switchhook_core::states::Stored;
@@ -42,6 +43,12 @@ pub(super) async fn run(context: &Context, args: &Show) -> Result<ExitCode, Comm
         return Ok(ExitCode::SUCCESS);
     }
     if state.is_none() && records.is_empty() {
+        if args.what.parse::<DeliveryId>().is_ok() {
+            return Err(CommandError::NotFound(format!(
+                "`{0}` is the id of a delivery: its first event is `{0}.0`",
+                args.what
+            )));
+        }
         let name = output::shown(&args.what);
         return Err(CommandError::NotFound(format!(
             "the ledger knows no `{name}`: `switchhook events` lists entities as {{source}}/{{type}}/{{key}}, and the ids of events"

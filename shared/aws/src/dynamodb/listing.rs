@@ -209,8 +209,7 @@ impl DynamoDbLedger {
         let items = self
             .batch_get(keys.iter().map(item::record_key).collect(), None)
             .await?;
-        let records: Result<Vec<_>, _> = items.iter().map(item::read_record).collect();
-        records.map_err(|error| PortError::new(READING, error))
+        items.iter().map(read_record).collect()
     }
 
     /// Reads an entity's state.
@@ -272,12 +271,28 @@ impl DynamoDbLedger {
         let mut records = Vec::new();
         while let Some(item) = pages.next().await {
             let item = item.map_err(|error| PortError::new(READING, error))?;
-            let record = item::read_record(&item);
-            records.push(record.map_err(|error| PortError::new(READING, error))?);
+            records.push(read_record(&item)?);
         }
         records.sort_by_key(|record| (record.sequence, record.id));
         Ok(records)
     }
+}
+
+/// Which item is damaged: people must find it to repair it.
+#[derive(Debug, thiserror::Error)]
+#[error("item `{pk}`, `{sk}`: {error}; repair or delete it")]
+struct Damaged {
+    pk: String,
+    sk: String,
+    error: ItemError,
+}
+
+fn read_record(item: &Item) -> Result<Record, PortError> {
+    let name = |key| item::string(item, key).unwrap_or_default();
+    item::read_record(item).map_err(|error| {
+        let (pk, sk) = (name("pk"), name("sk"));
+        PortError::new(READING, Damaged { pk, sk, error })
+    })
 }
 
 fn read_listed(item: &Item) -> Result<Listed, ItemError> {
