@@ -98,7 +98,11 @@ async fn opt_outs_and_dead_letters_are_those_of_the_stack() {
     });
     assert_eq!(letter["reason"], "envelope");
     let id = letter["message_id"].as_str().unwrap();
-    assert!(aws.done(&["dead", "show", id]).out.contains("cannot be read"));
+    assert!(
+        aws.done(&["dead", "show", id])
+            .out
+            .contains("cannot be read")
+    );
     let looked = aws.done(&["dead", "drop", "--all", "--dry-run", "--json"]);
     assert_eq!(looked.json()["dry_run"], true);
     let redriven = aws.done(&["dead", "redrive", id, "--json"]).json();
