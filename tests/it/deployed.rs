@@ -233,7 +233,13 @@ async fn without_a_stack_nothing_is_asked_of_aws() {
     ] {
         home.run_with(&aws.environment(), args);
     }
-    let laptop = home.run_with(&aws.environment(), &["local", "--stack", STACK]);
-    assert_eq!(laptop.code, Some(2), "{}", laptop.err);
+    for wrong in [
+        &["local", "--stack", STACK][..],
+        &["sources", "token", "--stack", STACK],
+        &["sources", "push", "--yes"],
+    ] {
+        let said = home.run_with(&aws.environment(), wrong);
+        assert_eq!(said.code, Some(2), "{wrong:?}: {}", said.err);
+    }
     aws.known(|known| assert_eq!(known.asked, [""; 0]));
 }

@@ -52,6 +52,8 @@ FUNCTIONS = ("ingress", "consumer")
 FILES_SOURCE = {"provider": "ai-sync", "secrets": ["example-secret"]}
 FILES_TIME = "2026-02-03T04:05:06.789Z"  # the accepted time of events/lambda
 BUILD_SECS, PROOF_SECS = 3600, 600
+# For whose batches the local AWS asks for a permission of their own.
+BATCHED = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:SendMessage")
 # ELF's number of the machine that a program is for.
 MACHINES = {"x86-64": 62, "arm64": 183}
 HERE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86-64"
@@ -146,12 +148,12 @@ class Aws:
         self.url = f"http://127.0.0.1:{self.port}"
         self.program = None
 
-    def credentials(self):
+    def credentials(self, key="test", secret="test"):
         """What the environment of a program holds that uses the local AWS as its users do."""
         return {
             "AWS_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ACCESS_KEY_ID": key,
+            "AWS_SECRET_ACCESS_KEY": secret,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL": self.url,
         }
@@ -382,6 +384,7 @@ class Switchhook:
 
     def __init__(self, binary, folder, programs):
         self.binary, self.document, self.folder = binary, folder / "sources.toml", folder
+        self.users = {}
         data = folder / "laptop"
         command = [binary, "--data", data, "local", "--port", "0"]
         local = programs.start([str(part) for part in command], folder / "local.log", cwd=folder)
@@ -396,11 +399,29 @@ class Switchhook:
         command = [str(self.binary), "--config", str(self.document), *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
+    def make_users(self, aws):
+        """A user for each command, who may do what docs/operations.md says it needs, and no more."""
+        iam = aws.client("iam")
+        text = (ROOT / "docs" / "operations.md").read_text()
+        rows = re.findall(r"^\| `([a-z -]+)` \| (.*`[a-z0-9]+:[A-Z].*) \|$", text, re.M)
+        check(len(rows) == 12, f"the table of the commands' actions: {rows}")
+        for name, cell in rows:
+            actions = ["cloudformation:DescribeStacks", *re.findall(r"`([a-z0-9]+:[A-Za-z]+)`", cell)]
+            actions += [f"{action}Batch" for action in actions if action in BATCHED]
+            statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+            policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+            user = name.replace(" ", "-")
+            iam.create_user(UserName=user)
+            iam.put_user_policy(UserName=user, PolicyName="command", PolicyDocument=policy)
+            key = iam.create_access_key(UserName=user)["AccessKey"]
+            self.users[name] = (key["AccessKeyId"], key["SecretAccessKey"])
+
     def on(self, stack, *arguments, code=0):
-        """Runs a command on a deployed stack, from a folder that has none of its data."""
+        """Runs a command on a deployed stack, as its own user and in a folder that has none of its data."""
         elsewhere = self.folder / "elsewhere"
         elsewhere.mkdir(exist_ok=True)
-        environment = {"PATH": os.environ["PATH"], "HOME": str(elsewhere), **stack.aws.credentials()}
+        user = self.users.get(" ".join(arguments[:2])) or self.users[arguments[0]]
+        environment = {"PATH": os.environ["PATH"], "HOME": str(elsewhere), **stack.aws.credentials(*user)}
         command = [str(self.binary), *arguments, "--stack", stack.name]
         said = subprocess.run(
             command, capture_output=True, text=True, timeout=60, env=environment, cwd=elsewhere
@@ -880,6 +901,7 @@ def prove(arguments, folder, programs):
     aws.client("s3").create_bucket(
         Bucket="artifacts", CreateBucketConfiguration={"LocationConstraint": REGION}
     )
+    command.make_users(aws)
     template = (ROOT / "template.yaml").read_text()
     stack = Stack(aws, STACK)
     stack.deploy(adapted(template), arguments.zips)

@@ -75,9 +75,43 @@ pub(super) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
 mod tests {
     use std::collections::BTreeSet;
 
+    use switchhook_core::ids::EventId;
+    use switchhook_core::ports::Ledger;
     use switchhook_core::time;
 
     use super::*;
+    use crate::local::doubles::{ledger, record};
+
+    #[tokio::test]
+    async fn all_pages_of_an_hour_come_before_the_next_hour() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = ledger(folder.path()).await;
+        let until: Timestamp = "2026-01-31T22:30:00Z".parse().unwrap();
+        let since = earlier(until, SignedDuration::from_hours(40));
+        let mut oldest_first: Vec<EventId> = Vec::new();
+        for index in 0..1_105_u16 {
+            let ago = match index {
+                0..=9 => 30,
+                10..=1_099 => 3, // more than a page
+                _ => 2,
+            };
+            let at = earlier(until, SignedDuration::from_hours(ago));
+            let at = later(at, SignedDuration::from_millis(i64::from(index)));
+            let id = format!("019aad2b-7c00-7000-8000-000000000001.{index}");
+            oldest_first.push(id.parse().unwrap());
+            let record = record(oldest_first[usize::from(index)], at);
+            ledger.put_record(&record).await.unwrap();
+        }
+        for order in [Order::OldestFirst, Order::NewestFirst] {
+            let pages = pages(&ledger, (since, until), order);
+            let pages: Vec<Vec<Listed>> = pages.try_collect().await.unwrap();
+            let mut ids: Vec<_> = pages.iter().flatten().map(|event| event.id).collect();
+            if order == Order::NewestFirst {
+                ids.reverse();
+            }
+            assert_eq!(ids, oldest_first);
+        }
+    }
 
     #[test]
     fn every_hour_is_asked_for_in_either_order() {

@@ -107,8 +107,8 @@ mod tests {
     use switchhook_core::time::Timestamp;
     use tokio::time::{Duration, timeout};
 
-    use super::super::pages::tests::record;
     use super::*;
+    use crate::local::doubles::record;
 
     #[tokio::test]
     async fn what_finds_no_room_is_told_as_missed() {
