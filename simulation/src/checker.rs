@@ -231,8 +231,7 @@ impl Checker<'_> {
             RawBody::Stored(pointer) => locked(&self.world.bodies).get(&pointer.key).cloned(),
         };
         let bytes = bytes.unwrap_or_default();
-        let source = record.key.entity.source();
-        let is_of = |happening: &Happening| happening.has(source, record.slug.as_deref(), &bytes);
+        let is_of = |happening: &Happening| happening.has(&record, &bytes);
         Seen {
             happening: self.happenings.iter().position(is_of),
             bytes,

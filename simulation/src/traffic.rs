@@ -13,6 +13,7 @@ use switchhook_core::admission::admit;
 use switchhook_core::config::Sources;
 use switchhook_core::ids::DeliveryId;
 use switchhook_core::intake;
+use switchhook_core::ledger::Record;
 use switchhook_core::request::Request;
 use switchhook_core::time::Timestamp;
 
@@ -160,10 +161,13 @@ impl Happening {
         (format!("/webhooks/{}{token}{}", self.source, self.slug), headers)
     }
 
-    /// Tells whether an event of these bytes is one of this happening's.
-    pub(crate) fn has(&self, source: &str, slug: Option<&str>, bytes: &[u8]) -> bool {
-        let slug_matches = self.slug.strip_prefix('/') == slug;
-        self.source == source && slug_matches && self.elements.iter().any(|own| own == bytes)
+    /// Tells whether a record of these bytes is of one of this happening's events.
+    pub(crate) fn has(&self, record: &Record, bytes: &[u8]) -> bool {
+        let id = record.headers.get("webhook-id");
+        self.source == record.key.entity.source()
+            && self.slug.strip_prefix('/') == record.slug.as_deref()
+            && (self.provider != "standard-webhooks" || id == Some(&self.id))
+            && self.elements.iter().any(|own| own == bytes)
     }
 }
 
@@ -247,7 +251,7 @@ fn content(
         0..=7 => text = other_words(world, &text),
         8 if is_json => text = marked(&text, &format!(r#""mark":"{PANICS}","#)),
         9 if is_json => text = marked(&text, &format!(r#""mark":"{KILLS}","#)),
-        10 if is_json => text = marked(&text, &format!(r#""blob":"{}","#, blob(world))),
+        10 if is_json && world.happens(0.4) => text = marked(&text, &format!(r#""blob":"{}","#, blob(world))),
         11 | 12 if text.starts_with('[') => {
             let others = (0..world.draw(|chance| chance.usize(1..4)))
                 .map(|_| String::from_utf8(build(world).body).unwrap());
@@ -290,14 +294,11 @@ fn marked(text: &str, fields: &str) -> String {
     text.replacen('{', &format!("{{{fields}"), 1)
 }
 
-/// Text that no compression makes small enough for a message.
+/// Text that no compression makes small enough for a message: six bits a character.
 fn blob(world: &World) -> String {
-    let bytes = world.draw(|chance| {
-        let mut bytes = vec![0; 40_000];
-        chance.fill(&mut bytes);
-        bytes
-    });
-    hex::encode(bytes)
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let digit = |chance: &mut fastrand::Rng| char::from(DIGITS[chance.usize(0..DIGITS.len())]);
+    world.draw(|chance| (0..46_000).map(|_| digit(chance)).collect())
 }
 
 /// How long the same bytes are one happening.

@@ -177,8 +177,15 @@ impl World {
         format!("d{}", history.names.entry(id).or_insert(next))
     }
 
+    /// Takes the lines; random ids that stand in states are named as everywhere else.
     pub(crate) fn take_history(&self) -> Vec<String> {
-        std::mem::take(&mut locked(&self.history).lines)
+        let History { lines, names } = std::mem::take(&mut *locked(&self.history));
+        let names: Vec<_> = names.iter().map(|(id, number)| (id.to_string(), format!("d{number}"))).collect();
+        let named = |line: String| {
+            let ids = names.iter().filter(|(id, _)| line.contains(id.as_str()));
+            ids.fold(line.clone(), |line, (id, name)| line.replace(id, name))
+        };
+        lines.into_iter().map(named).collect()
     }
 }
 
