@@ -59,11 +59,17 @@ impl Checker<'_> {
                 wrong.push(format!("{}: told of {count} events", happening.name));
             }
             for (index, element) in (0..).zip(&happening.elements) {
-                let event = EventId { delivery: id, index };
+                let event = EventId {
+                    delivery: id,
+                    index,
+                };
                 let is_recorded = seen.iter().any(|one| self.tells(one, place, element, id));
                 if !is_recorded && !letters.contains(&event) {
                     let name = self.world.name(event);
-                    wrong.push(format!("{}: {name} was told 200 and is lost", happening.name));
+                    wrong.push(format!(
+                        "{}: {name} was told 200 and is lost",
+                        happening.name
+                    ));
                 }
             }
         }
@@ -76,7 +82,11 @@ impl Checker<'_> {
         one.happening == Some(place)
             && one.bytes == element
             && one.record.deliveries.contains(&id)
-            && is_within(happening.window_secs, millis(id), one.record.received_at.as_millisecond())
+            && is_within(
+                happening.window_secs,
+                millis(id),
+                one.record.received_at.as_millisecond(),
+            )
     }
 
     /// Genuine deliveries are refused for nothing that they say, and forged ones never taken.
@@ -91,16 +101,28 @@ impl Checker<'_> {
         wrong
             .map(|attempt| {
                 let name = &self.happenings[attempt.happening].name;
-                format!("{name}: forged {}, told {:?}", attempt.is_forged, attempt.told)
+                format!(
+                    "{name}: forged {}, told {:?}",
+                    attempt.is_forged, attempt.told
+                )
             })
             .collect()
     }
 
     /// Nothing is in the ledger that nobody with the keys told.
     fn strangers(&self, seen: &[Seen]) -> Vec<String> {
-        let genuine: BTreeSet<_> = self.attempts.iter().filter(|a| !a.is_forged).map(|a| a.happening).collect();
-        let strange = seen.iter().filter(|one| !one.happening.is_some_and(|place| genuine.contains(&place)));
-        strange.map(|one| format!("{} was told by nobody", self.describe(&one.record))).collect()
+        let genuine: BTreeSet<_> = self
+            .attempts
+            .iter()
+            .filter(|a| !a.is_forged)
+            .map(|a| a.happening)
+            .collect();
+        let strange = seen
+            .iter()
+            .filter(|one| !one.happening.is_some_and(|place| genuine.contains(&place)));
+        strange
+            .map(|one| format!("{} was told by nobody", self.describe(&one.record)))
+            .collect()
     }
 
     /// Nothing is recorded twice within its window.
@@ -127,15 +149,22 @@ impl Checker<'_> {
         let mut wrong = Vec::new();
         for (place, happening) in self.happenings.iter().enumerate() {
             let unheard = |attempt: &&Attempt| {
-                attempt.happening == place && !attempt.is_forged && !matches!(attempt.told, Told::Received(..))
+                attempt.happening == place
+                    && !attempt.is_forged
+                    && !matches!(attempt.told, Told::Received(..))
             };
             let unheard = self.attempts.iter().filter(unheard).count();
             let own = seen.iter().filter(|one| one.happening == Some(place));
             let counted: BTreeSet<_> = own.flat_map(|one| &one.record.deliveries).collect();
-            let of_others = counted.iter().filter(|id| told.get(id).is_some_and(|of| *of != place));
+            let of_others = counted
+                .iter()
+                .filter(|id| told.get(id).is_some_and(|of| *of != place));
             let unknown = counted.iter().filter(|id| !told.contains_key(id)).count();
             if of_others.count() > 0 || unknown > unheard {
-                wrong.push(format!("{}: {unknown} copies of {unheard} that it was not told of", happening.name));
+                wrong.push(format!(
+                    "{}: {unknown} copies of {unheard} that it was not told of",
+                    happening.name
+                ));
             }
         }
         wrong
@@ -144,14 +173,23 @@ impl Checker<'_> {
     /// The events of an entity that were never dead letters are recorded in their accepted order, and
     /// each under the place that the queue gave it.
     fn order(&self, seen: &[Seen]) -> Vec<String> {
-        let buried: BTreeSet<_> = self.world.dead_letters.archive().iter().filter_map(|m| envelope_id(&m.sent.body)).collect();
+        let buried: BTreeSet<_> = self
+            .world
+            .dead_letters
+            .archive()
+            .iter()
+            .filter_map(|m| envelope_id(&m.sent.body))
+            .collect();
         let places = self.places();
         let mut last: BTreeMap<&Entity, u128> = BTreeMap::new();
         let mut wrong = Vec::new();
         for Seen { record, .. } in seen {
             let place = record.sequence.0;
             if places.get(&record.id.to_string()) != Some(&place) {
-                wrong.push(format!("{} has another place than the queue gave it", self.describe(record)));
+                wrong.push(format!(
+                    "{} has another place than the queue gave it",
+                    self.describe(record)
+                ));
             }
             if buried.contains(&record.id) {
                 continue;
@@ -167,7 +205,9 @@ impl Checker<'_> {
     /// Returns the place in the accepted order of every event.
     fn places(&self) -> BTreeMap<String, u128> {
         let messages = self.world.queue.archive().into_iter().rev();
-        messages.map(|message| (message.sent.dedup_id, message.sequence)).collect()
+        messages
+            .map(|message| (message.sent.dedup_id, message.sequence))
+            .collect()
     }
 
     /// What was never an event stays a dead letter, with its reason, and nothing else does.
@@ -176,7 +216,14 @@ impl Checker<'_> {
         letters
             .filter_map(|letter| match envelope_id(&letter.sent.body) {
                 Some(id) => Some(format!("{} is still a dead letter", self.world.name(id))),
-                None if letter.sent.attributes.get("reason").is_none_or(String::is_empty) => Some("a dead letter has no reason".to_owned()),
+                None if letter
+                    .sent
+                    .attributes
+                    .get("reason")
+                    .is_none_or(String::is_empty) =>
+                {
+                    Some("a dead letter has no reason".to_owned())
+                }
                 None => None,
             })
             .collect()
@@ -184,7 +231,10 @@ impl Checker<'_> {
 
     /// The states are those of the recorded events, applied in order by a consumer without faults.
     async fn states(&self, seen: &[Seen]) -> Vec<String> {
-        let mut records: Vec<_> = seen.iter().map(|one| (one.record.sequence.0, one.record.id.to_string())).collect();
+        let mut records: Vec<_> = seen
+            .iter()
+            .map(|one| (one.record.sequence.0, one.record.id.to_string()))
+            .collect();
         records.sort();
         let ids: Vec<_> = records.into_iter().map(|(_, id)| id).collect();
         let expected = match reference::states(self.world, &ids).await {
@@ -193,42 +243,63 @@ impl Checker<'_> {
         };
         let actual = states(self.world);
         let entities: BTreeSet<_> = expected.keys().chain(actual.keys()).collect();
-        let differ = entities.into_iter().filter(|entity| expected.get(*entity) != actual.get(*entity));
+        let differ = entities
+            .into_iter()
+            .filter(|entity| expected.get(*entity) != actual.get(*entity));
         differ
             .map(|entity| {
                 let shown = |states: &BTreeMap<Entity, Stored>| {
-                    states.get(entity).map_or("nothing".to_owned(), |stored| format!("{} {}", stored.state, stored.positions))
+                    states.get(entity).map_or("nothing".to_owned(), |stored| {
+                        format!("{} {}", stored.state, stored.positions)
+                    })
                 };
-                format!("{entity} is {}, and should be {}", shown(&actual), shown(&expected))
+                format!(
+                    "{entity} is {}, and should be {}",
+                    shown(&actual),
+                    shown(&expected)
+                )
             })
             .collect()
     }
 
     /// Returns what was told 2xx: the happening, the delivery, and how many events.
     fn received(&self) -> impl Iterator<Item = (usize, DeliveryId, usize)> {
-        self.attempts.iter().filter_map(|attempt| match attempt.told {
-            Told::Received(id, count) => Some((attempt.happening, id, count)),
-            Told::Status(_) | Told::Nothing => None,
-        })
+        self.attempts
+            .iter()
+            .filter_map(|attempt| match attempt.told {
+                Told::Received(id, count) => Some((attempt.happening, id, count)),
+                Told::Status(_) | Told::Nothing => None,
+            })
     }
 
     /// Returns the events that are dead letters with a reason.
     fn letters(&self) -> BTreeSet<EventId> {
         let letters = self.world.dead_letters.messages().into_iter();
-        let with_reason = letters.filter(|letter| letter.sent.attributes.get("reason").is_some_and(|reason| !reason.is_empty()));
-        with_reason.filter_map(|letter| envelope_id(&letter.sent.body)).collect()
+        let with_reason = letters.filter(|letter| {
+            letter
+                .sent
+                .attributes
+                .get("reason")
+                .is_some_and(|reason| !reason.is_empty())
+        });
+        with_reason
+            .filter_map(|letter| envelope_id(&letter.sent.body))
+            .collect()
     }
 
     fn seen(&self) -> Vec<Seen> {
         let inserted = locked(&self.world.table).inserted.clone();
-        inserted.into_iter().map(|record| self.see(record)).collect()
+        inserted
+            .into_iter()
+            .map(|record| self.see(record))
+            .collect()
     }
 
     fn see(&self, record: Record) -> Seen {
         let bytes = match &record.raw {
             RawBody::Plain(bytes) => Some(bytes.clone().into()),
             RawBody::Deflated(bytes) => body::inflate(bytes, MAX_INFLATED_BYTES).map(Bytes::from),
-            RawBody::Stored(pointer) => locked(&self.world.bodies).get(&pointer.key).cloned(),
+            RawBody::Stored(pointer) => self.stored(&pointer.key),
         };
         let bytes = bytes.unwrap_or_default();
         let is_of = |happening: &Happening| happening.has(&record, &bytes);
@@ -237,6 +308,11 @@ impl Checker<'_> {
             bytes,
             record,
         }
+    }
+
+    fn stored(&self, key: &str) -> Option<Bytes> {
+        let found = locked(&self.world.bodies).get(key).cloned();
+        found.or_else(|| locked(&self.world.damage).body(key))
     }
 
     fn describe(&self, record: &Record) -> String {
@@ -254,10 +330,14 @@ fn millis(id: DeliveryId) -> i64 {
 }
 
 fn envelope_id(body: &str) -> Option<EventId> {
-    serde_json::from_str::<Envelope>(body).ok().map(|envelope| envelope.id)
+    serde_json::from_str::<Envelope>(body)
+        .ok()
+        .map(|envelope| envelope.id)
 }
 
 pub(crate) fn states(world: &World) -> BTreeMap<Entity, Stored> {
     let states = locked(&world.table).states.clone().into_iter();
-    states.filter_map(|(entity, item)| Some((entity, item.stored?))).collect()
+    states
+        .filter_map(|(entity, item)| Some((entity, item.stored?)))
+        .collect()
 }

@@ -16,6 +16,7 @@
 
 mod broken;
 mod checker;
+mod damage;
 mod node;
 mod operator;
 mod poison;

@@ -1,6 +1,7 @@
 //! Runs simulations: `simulation SEED` prints one with its history, `simulation --seeds 0..5000`
 //! many.
 #![expect(clippy::print_stdout, reason = "what it prints is what it is for")]
+#![expect(clippy::arithmetic_side_effects, reason = "sums of a few thousand")]
 
 use std::ops::Range;
 use std::process::ExitCode;
@@ -28,7 +29,9 @@ struct Args {
 }
 
 fn range(text: &str) -> Result<Range<u64>, String> {
-    let (from, to) = text.split_once("..").ok_or("two numbers with `..` between them")?;
+    let (from, to) = text
+        .split_once("..")
+        .ok_or("two numbers with `..` between them")?;
     let number = |text: &str| text.parse::<u64>().map_err(|error| error.to_string());
     Ok(number(from)?..number(to)?)
 }
@@ -51,7 +54,11 @@ fn one(seed: u64, broken: Option<Broken>) -> ExitCode {
     for wrong in &outcome.wrong {
         println!("WRONG: {wrong}");
     }
-    if outcome.wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if outcome.wrong.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn many(seeds: Range<u64>, args: &Args) -> ExitCode {
@@ -62,13 +69,25 @@ fn many(seeds: Range<u64>, args: &Args) -> ExitCode {
     let (counts, wrong) = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         let done = workers.into_iter().filter_map(|worker| worker.join().ok());
-        done.fold((Counts::default(), 0), |(sum, all), (counts, wrong)| (sum + counts, all + wrong))
+        done.fold((Counts::default(), 0), |(sum, all), (counts, wrong)| {
+            (sum + counts, all + wrong)
+        })
     });
-    println!("{wrong} of the seeds {seeds:?} went wrong; {counts:?}; {:.1?}", begun.elapsed());
-    if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    println!(
+        "{wrong} of the seeds {seeds:?} went wrong; {counts:?}; {:.1?}",
+        begun.elapsed()
+    );
+    if wrong == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
-#[expect(clippy::disallowed_methods, reason = "how long it took is told to people only")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long it took is told to people only"
+)]
 fn started() -> Instant {
     Instant::now()
 }

@@ -19,7 +19,10 @@ pub(crate) async fn exchange_keys(world: Arc<World>, door: Arc<Door>) {
     tokio::time::sleep(world.pause(600_000)).await;
     let publish = |keys| {
         *locked(&world.sources) = document(keys);
-        world.note("operator", format!("publishes {} generations of keys", keys.len()));
+        world.note(
+            "operator",
+            format!("publishes {} generations of keys", keys.len()),
+        );
     };
     publish(&[NEW_KEYS, OLD_KEYS]);
     // Every instance has it after five minutes, if it can be read.
@@ -34,17 +37,32 @@ pub(crate) async fn exchange_keys(world: Arc<World>, door: Arc<Door>) {
 pub(crate) async fn redrive(world: &Arc<World>, is_forced: bool) {
     world.note("operator", "redrives the dead letters");
     let mut letters = world.dead_letters.messages();
-    let place = |letter: &Message| letter.sent.attributes.get(SEQUENCE_ATTRIBUTE).and_then(|place| place.parse::<u128>().ok());
+    let place = |letter: &Message| {
+        letter
+            .sent
+            .attributes
+            .get(SEQUENCE_ATTRIBUTE)
+            .and_then(|place| place.parse::<u128>().ok())
+    };
     letters.sort_by_key(place);
     for letter in letters {
         tokio::time::sleep(world.latency()).await;
         let envelope: Option<Envelope> = serde_json::from_str(&letter.sent.body).ok();
-        let is_recorded = envelope.as_ref().is_some_and(|envelope| is_recorded(world, envelope));
-        let is_too_old = envelope.as_ref().is_some_and(|envelope| envelope.is_too_old(world.now()));
+        let is_recorded = envelope
+            .as_ref()
+            .is_some_and(|envelope| is_recorded(world, envelope));
+        let is_too_old = envelope
+            .as_ref()
+            .is_some_and(|envelope| envelope.is_too_old(world.now()));
         if is_too_old && !is_forced && !is_recorded {
             continue;
         }
-        if !is_recorded && world.queue.send(world, redriven(world, &letter, envelope, is_forced)).is_err() {
+        if !is_recorded
+            && world
+                .queue
+                .send(world, redriven(world, &letter, envelope, is_forced))
+                .is_err()
+        {
             continue;
         }
         // Broken off here, the letter is sent once more.
@@ -54,7 +72,12 @@ pub(crate) async fn redrive(world: &Arc<World>, is_forced: bool) {
     }
 }
 
-fn redriven(world: &World, letter: &Message, envelope: Option<Envelope>, is_forced: bool) -> Outgoing {
+fn redriven(
+    world: &World,
+    letter: &Message,
+    envelope: Option<Envelope>,
+    is_forced: bool,
+) -> Outgoing {
     let mut attributes = letter.sent.attributes.clone();
     attributes.remove("reason");
     let group = attributes.remove(GROUP_ATTRIBUTE).unwrap();
@@ -83,11 +106,19 @@ fn redriven(world: &World, letter: &Message, envelope: Option<Envelope>, is_forc
 fn is_recorded(world: &World, envelope: &Envelope) -> bool {
     let candidates = envelope.dedup.candidates(envelope.received_at).into_iter();
     let keys: Vec<_> = candidates
-        .map(|name| RecordKey { entity: envelope.entity.clone(), name })
+        .map(|name| RecordKey {
+            entity: envelope.entity.clone(),
+            name,
+        })
         .collect();
     let mut table = locked(&world.table);
     let snapshot = table.read(world, &[], &keys);
-    match snapshot.knows(&envelope.entity, &envelope.dedup, envelope.id, envelope.received_at) {
+    match snapshot.knows(
+        &envelope.entity,
+        &envelope.dedup,
+        envelope.id,
+        envelope.received_at,
+    ) {
         Known::No => false,
         Known::Counted => true,
         Known::Copy(key) => {

@@ -33,7 +33,9 @@ pub(crate) fn deploy(is_mended: bool) {
 pub(crate) fn routes_with_mistakes() -> Router {
     let nothing = |_: &mut OptOut, _: &Event<'_, data::Call>| {};
     let kinds = Kind::ALL.iter();
-    kinds.fold(routes(), |router, kind| router.also(*kind, stumble, nothing))
+    kinds.fold(routes(), |router, kind| {
+        router.also(*kind, stumble, nothing)
+    })
 }
 
 /// Names no entity, so that no handler runs: the mistake is here.

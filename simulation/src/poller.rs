@@ -45,7 +45,10 @@ pub(crate) async fn poll(world: Arc<World>, number: usize) {
 /// Hands a batch to the function and returns the ids that it refused; nothing where there is no
 /// answer.
 async fn handle(world: &Arc<World>, node: &Arc<Node>, messages: &[Message]) -> Option<Vec<String>> {
-    let names: Vec<_> = messages.iter().map(|m| format!("{} ({})", m.sent.name, m.receives)).collect();
+    let names: Vec<_> = messages
+        .iter()
+        .map(|m| format!("{} ({})", m.sent.name, m.receives))
+        .collect();
     node.note(format!("handles {}", names.join(", ")));
     if world.mishap() {
         // Lambda hands a batch to two of them at times.
@@ -100,13 +103,18 @@ fn failures(world: &World, response: &SqsBatchResponse) -> Vec<String> {
         return Vec::new();
     }
     let failures = response.batch_item_failures.iter();
-    failures.map(|failure| failure.item_identifier.clone()).collect()
+    failures
+        .map(|failure| failure.item_identifier.clone())
+        .collect()
 }
 
 fn delete(world: &World, messages: &[Message]) {
     for message in messages {
         if world.mishap() {
-            world.note("poller", format!("the deletion of {} is lost", message.sent.name));
+            world.note(
+                "poller",
+                format!("the deletion of {} is lost", message.sent.name),
+            );
         } else {
             world.queue.delete(world, &message.receipt);
         }
@@ -136,7 +144,9 @@ fn record(message: &Message) -> SqsMessage {
         let mut attribute = SqsMessageAttribute::default();
         attribute.string_value = Some(value.clone());
         attribute.data_type = Some("String".to_owned());
-        record.message_attributes.insert((*name).to_owned(), attribute);
+        record
+            .message_attributes
+            .insert((*name).to_owned(), attribute);
     }
     record
 }

@@ -60,7 +60,10 @@ impl Ports {
 
     async fn enqueue(&self, messages: Vec<Outgoing>) -> Result<(), PortError> {
         let world = Arc::clone(&self.node.world);
-        let names: Vec<_> = messages.iter().map(|message| message.name.as_str()).collect();
+        let names: Vec<_> = messages
+            .iter()
+            .map(|message| message.name.as_str())
+            .collect();
         let what = format!("send {}", names.join(" "));
         // Of a batch, the first messages may be taken and the others not; a lone request may be
         // repeated by the client itself.
@@ -80,7 +83,11 @@ impl Ports {
             Ok::<_, &str>(())
         };
         self.node.call(QUEUE, what, effect).await?.map_err(failed)?;
-        if whole { Ok(()) } else { Err(failed("a part was refused")) }
+        if whole {
+            Ok(())
+        } else {
+            Err(failed("a part was refused"))
+        }
     }
 
     /// Writes states after their record: a mistake.
@@ -101,8 +108,7 @@ impl Ports {
         let world = Arc::clone(&self.node.world);
         let what = format!("put the state of {entity}");
         let (entity, stored) = (entity.clone(), stored.clone());
-        let effect =
-            move || locked(&world.table).put_state(&world, entity, stored, read_version);
+        let effect = move || locked(&world.table).put_state(&world, entity, stored, read_version);
         self.node.call(LEDGER, what, effect).await
     }
 }
@@ -128,7 +134,9 @@ impl Redelivery for Ports {
             let handles = receipt_handles.to_owned();
             let what = format!("delay {} by {secs} s", handles.len());
             let effect = move || {
-                let hidden = handles.iter().map(|handle| world.queue.hide(&world, handle, secs));
+                let hidden = handles
+                    .iter()
+                    .map(|handle| world.queue.hide(&world, handle, secs));
                 hidden.filter(|hidden| !hidden).count()
             };
             match self.node.call("redelivery", what, effect).await? {
@@ -160,7 +168,10 @@ impl DeadLetterQueue for Ports {
             };
             let what = format!("bury {}", message.name);
             let effect = move || world.dead_letters.send(&world, message);
-            self.node.call("dead letters", what, effect).await?.map_err(failed)
+            self.node
+                .call("dead letters", what, effect)
+                .await?
+                .map_err(failed)
         })
     }
 }
@@ -168,7 +179,10 @@ impl DeadLetterQueue for Ports {
 impl BodyStore for Ports {
     fn put<'a>(&'a self, key: &'a str, body: Bytes) -> PortFuture<'a, ()> {
         let world = Arc::clone(&self.node.world);
-        let (what, key) = (format!("store a body of {} bytes", body.len()), key.to_owned());
+        let (what, key) = (
+            format!("store a body of {} bytes", body.len()),
+            key.to_owned(),
+        );
         let effect = move || _ = locked(&world.bodies).insert(key, body);
         if self.is_broken(Broken::BodyAfterMessage) {
             let node = Arc::clone(&self.node);
@@ -189,7 +203,10 @@ impl SourceStore for Ports {
     fn load(&self) -> PortFuture<'_, Sources> {
         let world = Arc::clone(&self.node.world);
         let effect = move || locked(&world.sources).clone();
-        Box::pin(self.node.call("sources", "load the sources".to_owned(), effect))
+        Box::pin(
+            self.node
+                .call("sources", "load the sources".to_owned(), effect),
+        )
     }
 }
 

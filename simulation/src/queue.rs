@@ -83,9 +83,15 @@ impl FifoQueue {
             world.note(self.name, format!("{} is there already", message.name));
             return Ok(());
         }
-        let last = inner.archive.last().map_or(FIRST_SEQUENCE, |last| last.sequence);
+        let last = inner
+            .archive
+            .last()
+            .map_or(FIRST_SEQUENCE, |last| last.sequence);
         let sequence = last + world.draw(|chance| chance.u128(1..300));
-        world.note(self.name, format!("{} as {sequence} of {}", message.name, message.group));
+        world.note(
+            self.name,
+            format!("{} as {sequence} of {}", message.name, message.group),
+        );
         let message = Message {
             id: world.draw(message_id),
             sequence,
@@ -106,10 +112,16 @@ impl FifoQueue {
     pub(crate) fn receive(&self, world: &World) -> Vec<Message> {
         let now = world.elapsed_millis();
         let mut inner = locked(&self.inner);
-        inner.messages.retain(|message| now < message.sent_at + RETENTION_MILLIS);
+        inner
+            .messages
+            .retain(|message| now < message.sent_at + RETENTION_MILLIS);
         let mut groups = free_groups(&inner.messages, now);
         if world.broken == Some(Broken::GroupsIgnored) {
-            groups = inner.messages.iter().map(|m| m.sent.group.clone()).collect();
+            groups = inner
+                .messages
+                .iter()
+                .map(|m| m.sent.group.clone())
+                .collect();
             groups.dedup();
         }
         if world.happens(0.3) {
@@ -119,7 +131,8 @@ impl FifoQueue {
         let mut taken = Vec::new();
         for group in groups {
             for message in &mut inner.messages {
-                if message.sent.group == group && message.hidden_until <= now && taken.len() < most {
+                if message.sent.group == group && message.hidden_until <= now && taken.len() < most
+                {
                     message.hidden_until = now + VISIBILITY_MILLIS;
                     message.receives += 1;
                     taken.push((message.sequence, group.clone()));
@@ -130,7 +143,11 @@ impl FifoQueue {
         for (sequence, _) in taken {
             inner.receipts += 1;
             let receipt = inner.receipts.to_string();
-            let message = inner.messages.iter_mut().find(|m| m.sequence == sequence).unwrap();
+            let message = inner
+                .messages
+                .iter_mut()
+                .find(|m| m.sequence == sequence)
+                .unwrap();
             message.receipt = receipt;
             messages.push(message.clone());
         }
@@ -141,7 +158,12 @@ impl FifoQueue {
     pub(crate) async fn changed(&self, world: &World) {
         let changed = self.changed.notified();
         let now = world.elapsed_millis();
-        let next = locked(&self.inner).messages.iter().map(|m| m.hidden_until).filter(|at| *at > now).min();
+        let next = locked(&self.inner)
+            .messages
+            .iter()
+            .map(|m| m.hidden_until)
+            .filter(|at| *at > now)
+            .min();
         match next {
             None => changed.await,
             Some(at) => {
@@ -156,7 +178,9 @@ impl FifoQueue {
         let now = world.elapsed_millis();
         let mut inner = locked(&self.inner);
         let before = inner.messages.len();
-        inner.messages.retain(|m| m.receipt != receipt || m.hidden_until <= now);
+        inner
+            .messages
+            .retain(|m| m.receipt != receipt || m.hidden_until <= now);
         let deleted = inner.messages.len() < before;
         drop(inner);
         self.changed.notify_waiters();
@@ -194,7 +218,9 @@ impl FifoQueue {
 
     /// Takes a message away, whoever has it.
     pub(crate) fn remove(&self, sequence: u128) {
-        locked(&self.inner).messages.retain(|message| message.sequence != sequence);
+        locked(&self.inner)
+            .messages
+            .retain(|message| message.sequence != sequence);
         self.changed.notify_waiters();
     }
 }
@@ -217,6 +243,12 @@ fn is_refused(c: char) -> bool {
 
 fn message_id(chance: &mut fastrand::Rng) -> String {
     let digits = hex::encode(chance.u128(..).to_be_bytes());
-    let parts = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
+    let parts = [
+        &digits[..8],
+        &digits[8..12],
+        &digits[12..16],
+        &digits[16..20],
+        &digits[20..],
+    ];
     parts.join("-")
 }

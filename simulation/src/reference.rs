@@ -13,7 +13,10 @@ use crate::poller::handle_quietly;
 use crate::world::{World, locked};
 
 /// Returns the states after the events of these ids, in this order.
-pub(crate) async fn states(world: &World, ids: &[String]) -> Result<BTreeMap<Entity, Stored>, String> {
+pub(crate) async fn states(
+    world: &World,
+    ids: &[String],
+) -> Result<BTreeMap<Entity, Stored>, String> {
     let quiet = Arc::new(World::calm(locked(&world.sources).clone()));
     *locked(&quiet.bodies) = locked(&world.bodies).clone();
     let messages = world.queue.archive();

@@ -91,7 +91,11 @@ async fn simulate(seed: u64, broken: Option<Broken>) -> Outcome {
     parts.extend(trouble(&world, &door));
     join_all(parts).await;
     let mut wrong = settle(&world).await;
-    let checker = |attempts| Checker { world: &world, happenings: &happenings, attempts };
+    let checker = |attempts| Checker {
+        world: &world,
+        happenings: &happenings,
+        attempts,
+    };
     let attempts = door.attempts();
     if wrong.is_empty() {
         wrong.extend(checker(&attempts).while_letters_wait());
@@ -102,13 +106,20 @@ async fn simulate(seed: u64, broken: Option<Broken>) -> Outcome {
     }
     let counts = Counts {
         requests: attempts.len(),
-        received: attempts.iter().filter(|attempt| matches!(attempt.told, Told::Received(..))).count(),
+        received: attempts
+            .iter()
+            .filter(|attempt| matches!(attempt.told, Told::Received(..)))
+            .count(),
         messages: world.queue.archive().len(),
         records: locked(&world.table).inserted.len(),
         letters: world.dead_letters.archive().len(),
         faults: world.faults(),
     };
-    Outcome { history: world.take_history(), wrong, counts }
+    Outcome {
+        history: world.take_history(),
+        wrong,
+        counts,
+    }
 }
 
 /// What the senders do: most tell once, some again later, some have no keys.
@@ -141,18 +152,22 @@ fn trouble<'a>(world: &'a Arc<World>, door: &'a Arc<Door>) -> Vec<BoxFuture<'a, 
     if world.happens(0.2) {
         parts.push(garbage(world, world.pause(600_000)).boxed());
     }
-    if world.happens(0.15) {
-        parts.push(damage(world, world.pause(600_000)).boxed());
+    if world.happens(0.3) {
+        let most = [3_000, 60_000, 600_000][world.draw(|chance| chance.usize(0..3))];
+        parts.push(damage(world, world.pause(most)).boxed());
     }
     if world.happens(0.3) {
         parts.push(early_redrive(world, world.pause(3_600_000)).boxed());
     }
     let mended = world.pause(7_200_000);
-    parts.push(async move {
-        tokio::time::sleep(mended).await;
-        world.note("operator", "deploys handlers without mistakes");
-        poison::deploy(true);
-    }.boxed());
+    parts.push(
+        async move {
+            tokio::time::sleep(mended).await;
+            world.note("operator", "deploys handlers without mistakes");
+            poison::deploy(true);
+        }
+        .boxed(),
+    );
     parts
 }
 
@@ -171,17 +186,15 @@ async fn garbage(world: &World, after: Duration) {
     world.queue.send(world, garbage).expect("plain text");
 }
 
-/// A state and a body of the ledger become unreadable, until they are repaired.
-async fn damage(world: &World, after: Duration) {
+/// A state of the ledger or a stored body becomes unreadable, until it is repaired.
+async fn damage(world: &Arc<World>, after: Duration) {
     tokio::time::sleep(after).await;
-    let mut table = locked(&world.table);
-    let entities: Vec<_> = table.states.keys().cloned().collect();
-    if entities.is_empty() {
-        return;
+    locked(&world.damage).strike(world);
+    if world.happens(0.7) {
+        tokio::time::sleep(world.pause(240_000)).await;
+        locked(&world.damage).repair(world);
+        operator::redrive(world, false).await;
     }
-    let entity = entities[world.draw(|chance| chance.usize(0..entities.len()))].clone();
-    world.note("world", format!("the state of {entity} is damaged"));
-    table.damaged.insert(entity);
 }
 
 async fn early_redrive(world: &Arc<World>, after: Duration) {
@@ -201,7 +214,10 @@ async fn drain(world: &World) -> Vec<String> {
     while !world.queue.is_empty() {
         if begun.elapsed() > PATIENCE {
             let left = world.queue.messages();
-            let names: Vec<_> = left.iter().map(|message| message.sent.name.as_str()).collect();
+            let names: Vec<_> = left
+                .iter()
+                .map(|message| message.sent.name.as_str())
+                .collect();
             return vec![format!("the queue still holds {}", names.join(", "))];
         }
         tokio::time::sleep(Duration::from_secs(10)).await;
@@ -217,8 +233,7 @@ async fn redrive(world: &Arc<World>) -> Vec<String> {
         let days = [0, 1, 10][world.draw(|chance| chance.usize(0..3))];
         tokio::time::sleep(Duration::from_secs(days * 86_400)).await;
         if round == repaired_in {
-            world.note("operator", "repairs what is damaged");
-            locked(&world.table).damaged.clear();
+            locked(&world.damage).repair(world);
         }
         operator::redrive(world, round == 2).await;
         wrong.extend(drain(world).await);

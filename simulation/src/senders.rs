@@ -103,7 +103,11 @@ impl Door {
             let (path, headers) = happening.signed(keys, self.world.now());
             let told = self.post(happening, &path, &headers).await;
             let is_forged = false;
-            locked(&self.attempts).push(Attempt { happening: place, is_forged, told });
+            locked(&self.attempts).push(Attempt {
+                happening: place,
+                is_forged,
+                told,
+            });
             let gives_up = match told {
                 Told::Received(..) => true,
                 Told::Status(status) => happening.provider == "nectar-desk" && status < 500,
@@ -122,10 +126,19 @@ impl Door {
         let (path, headers) = happening.forged(self.world.now());
         let told = self.post(happening, &path, &headers).await;
         let is_forged = true;
-        locked(&self.attempts).push(Attempt { happening: place, is_forged, told });
+        locked(&self.attempts).push(Attempt {
+            happening: place,
+            is_forged,
+            told,
+        });
     }
 
-    async fn post(&self, happening: &Happening, path: &str, headers: &[(&'static str, String)]) -> Told {
+    async fn post(
+        &self,
+        happening: &Happening,
+        path: &str,
+        headers: &[(&'static str, String)],
+    ) -> Told {
         let name = &happening.name;
         self.world.note("sender", format!("POST {name}"));
         let told = self.answer(happening, path, headers).await;
@@ -138,7 +151,12 @@ impl Door {
         told
     }
 
-    async fn answer(&self, happening: &Happening, path: &str, headers: &[(&'static str, String)]) -> Told {
+    async fn answer(
+        &self,
+        happening: &Happening,
+        path: &str,
+        headers: &[(&'static str, String)],
+    ) -> Told {
         let mut request = http::Request::builder().method("POST").uri(path);
         for (name, value) in headers {
             request = request.header(*name, value);

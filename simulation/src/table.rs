@@ -53,7 +53,9 @@ impl Table {
         }
         for key in records {
             if let Some(row) = self.rows.get(&name(key)) {
-                snapshot.records.insert(key.clone(), RecordHead::from(&row.record));
+                snapshot
+                    .records
+                    .insert(key.clone(), RecordHead::from(&row.record));
             }
         }
         snapshot
@@ -70,13 +72,19 @@ impl Table {
         match world.broken {
             Some(Broken::UnversionedState | Broken::RecordBeforeState) => {}
             _ if current.version != read_version => {
-                world.note("ledger", format!("refuses version {read_version} of {entity}"));
+                world.note(
+                    "ledger",
+                    format!("refuses version {read_version} of {entity}"),
+                );
                 return Written::Refused(current);
             }
             _ => {}
         }
         let version = current.version + 1;
-        world.note("ledger", format!("{entity} is {} (version {version})", stored.state));
+        world.note(
+            "ledger",
+            format!("{entity} is {} (version {version})", stored.state),
+        );
         let stored = Some(stored);
         self.states.insert(entity, StateItem { version, stored });
         Written::Done
@@ -92,7 +100,10 @@ impl Table {
             world.note("ledger", "refuses a record that is there");
             return Written::Refused(RecordHead::from(&row.record));
         }
-        world.note("ledger", format!("RECORD {} of {}", world.name(record.id), record.key.entity));
+        world.note(
+            "ledger",
+            format!("RECORD {} of {}", world.name(record.id), record.key.entity),
+        );
         let late = world.draw(|chance| chance.i64(0..MOST_LATE_MILLIS));
         let goes_at = record.expires_at.as_millisecond() + late;
         self.inserted.push(record.clone());

@@ -103,7 +103,11 @@ pub(crate) struct Happening {
 
 impl Happening {
     /// Returns path and headers of a genuine delivery at this time.
-    pub(crate) fn signed(&self, keys: Keys, now: Timestamp) -> (String, Vec<(&'static str, String)>) {
+    pub(crate) fn signed(
+        &self,
+        keys: Keys,
+        now: Timestamp,
+    ) -> (String, Vec<(&'static str, String)>) {
         let secret = match self.source.as_str() {
             "voice" => keys.voice,
             "voice-two" => "secret of voice-two",
@@ -141,7 +145,9 @@ impl Happening {
                 let signature = hex::encode(mac(secret, &self.body));
                 headers.push(("x-webhook-signature", format!("sha256={signature}")));
             }
-            "cellcast" => headers.push(("authorization", format!("Basic {}", STANDARD.encode(login)))),
+            "cellcast" => {
+                headers.push(("authorization", format!("Basic {}", STANDARD.encode(login))))
+            }
             "cloudcontactai" => {
                 let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
                 let message = format!("1231:{}", body["eventHash"].as_str().unwrap());
@@ -158,7 +164,10 @@ impl Happening {
             }
             _ => {}
         }
-        (format!("/webhooks/{}{token}{}", self.source, self.slug), headers)
+        (
+            format!("/webhooks/{}{token}{}", self.source, self.slug),
+            headers,
+        )
     }
 
     /// Tells whether a record of these bytes is of one of this happening's events.
@@ -177,7 +186,15 @@ fn mac(secret: &[u8], message: &[u8]) -> hmac::Tag {
 
 /// Names all sources, those that are more interesting more often.
 const SENDERS: [&str; 9] = [
-    "voice", "voice", "voice", "voice-two", "texts", "sms", "desk", "desk-two", "hooks",
+    "voice",
+    "voice",
+    "voice",
+    "voice-two",
+    "texts",
+    "sms",
+    "desk",
+    "desk-two",
+    "hooks",
 ];
 
 /// Draws what happens: no two happenings are one in the ledger's eyes.
@@ -189,7 +206,10 @@ pub(crate) fn happenings(world: &World, count: usize) -> Vec<Happening> {
     for number in 0..count {
         let happening = happening(world, &sources, number, entities);
         let identities = identities(&sources, &happening);
-        if identities.iter().any(|identity| known.contains_key(identity)) {
+        if identities
+            .iter()
+            .any(|identity| known.contains_key(identity))
+        {
             continue;
         }
         known.extend(identities.into_iter().map(|identity| (identity, number)));
@@ -206,7 +226,10 @@ fn happening(world: &World, sources: &Sources, number: usize, entities: usize) -
     let sample = &all[world.draw(|chance| chance.usize(0..all.len()))];
     let build = |world: &World| samples::build(sample, source, &variation(world, entities));
     let built = build(world);
-    let token = source.tokens.first().map(|token| format!("/{}", token.as_str()));
+    let token = source
+        .tokens
+        .first()
+        .map(|token| format!("/{}", token.as_str()));
     let path = format!("/webhooks/{name}{}", token.unwrap_or_default());
     let slug = built.path.strip_prefix(&path).unwrap().to_owned();
     let (body, elements, window_secs) = content(world, sample, provider, built.body, build);
@@ -251,7 +274,9 @@ fn content(
         0..=7 => text = other_words(world, &text),
         8 if is_json => text = marked(&text, &format!(r#""mark":"{PANICS}","#)),
         9 if is_json => text = marked(&text, &format!(r#""mark":"{KILLS}","#)),
-        10 if is_json && world.happens(0.4) => text = marked(&text, &format!(r#""blob":"{}","#, blob(world))),
+        10 if is_json && world.happens(0.7) => {
+            text = marked(&text, &format!(r#""blob":"{}","#, blob(world)))
+        }
         11 | 12 if text.starts_with('[') => {
             let others = (0..world.draw(|chance| chance.usize(1..4)))
                 .map(|_| String::from_utf8(build(world).body).unwrap());
@@ -285,8 +310,16 @@ fn whole(text: String, window_secs: Option<u32>) -> Content {
 fn other_words(world: &World, text: &str) -> String {
     let words = ["STOP", "stop", "START", "Unsubscribe", "hello"];
     let said = words[world.draw(|chance| chance.usize(0..words.len()))];
-    let samples = ["Can you come on Friday?", "Yes please", "Yes, tell me more!", "Rockin", "Can you call me back?"];
-    samples.iter().fold(text.to_owned(), |text, sample| text.replace(sample, said))
+    let samples = [
+        "Can you come on Friday?",
+        "Yes please",
+        "Yes, tell me more!",
+        "Rockin",
+        "Can you call me back?",
+    ];
+    samples
+        .iter()
+        .fold(text.to_owned(), |text, sample| text.replace(sample, said))
 }
 
 /// Puts fields at the beginning of the object, or of the first of a list.
@@ -305,20 +338,34 @@ fn blob(world: &World) -> String {
 fn window_secs(provider: &str, sample: &str) -> Option<u32> {
     let may_happen_again = match provider {
         "ai-sync" => &[
-            "call.transferred", "agent.updated", "agent.status_changed", "agent.performance",
-            "contact", "contact-form", "contact-delete",
+            "call.transferred",
+            "agent.updated",
+            "agent.status_changed",
+            "agent.performance",
+            "contact",
+            "contact-form",
+            "contact-delete",
         ][..],
         "cellcast" => &["receive-legacy"],
-        "cloudcontactai" => {
-            &["message.incoming", "message.received", "message.excluded", "inbound-untyped"]
-        }
+        "cloudcontactai" => &[
+            "message.incoming",
+            "message.received",
+            "message.excluded",
+            "inbound-untyped",
+        ],
         "nectar-desk" => &[
-            "call-disposition-modified", "contact-created", "contact-modified",
-            "contact-modified-nested", "contact-list-created", "contact-list-modified",
+            "call-disposition-modified",
+            "contact-created",
+            "contact-modified",
+            "contact-modified-nested",
+            "contact-list-created",
+            "contact-list-modified",
         ],
         _ => &[],
     };
-    may_happen_again.contains(&sample).then(|| horizon_secs(provider))?
+    may_happen_again
+        .contains(&sample)
+        .then(|| horizon_secs(provider))?
 }
 
 /// How long a provider repeats what has no identity of its own.
@@ -350,7 +397,10 @@ fn identities(sources: &Sources, happening: &Happening) -> Vec<(String, String)>
     let request = Request {
         method: "POST".to_owned(),
         path,
-        headers: headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        headers: headers
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
         body: happening.body.clone().into(),
         peer: None,
     };

@@ -16,6 +16,7 @@ use switchhook_core::time::Timestamp;
 use tokio::time::Instant;
 
 use crate::broken::Broken;
+use crate::damage::Damage;
 use crate::queue::FifoQueue;
 use crate::table::Table;
 
@@ -41,6 +42,7 @@ pub(crate) struct World {
     pub(crate) table: Mutex<Table>,
     pub(crate) bodies: Mutex<BTreeMap<String, Bytes>>,
     pub(crate) sources: Mutex<Sources>,
+    pub(crate) damage: Mutex<Damage>,
     pub(crate) broken: Option<Broken>,
     weather: Weather,
     /// Spans in which a port refuses everything: its name, from, to, in milliseconds.
@@ -69,6 +71,7 @@ impl World {
             table: Mutex::default(),
             bodies: Mutex::default(),
             sources: Mutex::new(sources),
+            damage: Mutex::default(),
             broken,
             weather,
             outages,
@@ -100,14 +103,19 @@ impl World {
             mishaps: 0.0,
             ..self.weather
         };
-        if self.is_calm.load(Ordering::Relaxed) { calm } else { self.weather }
+        if self.is_calm.load(Ordering::Relaxed) {
+            calm
+        } else {
+            self.weather
+        }
     }
 
     /// Tells whether a port refuses everything at the moment.
     pub(crate) fn is_out(&self, port: &str) -> bool {
         let now = self.elapsed_millis();
         let over = self.is_calm.load(Ordering::Relaxed);
-        let hit = |(name, from, to): &(&str, u64, u64)| *name == port && (*from..*to).contains(&now);
+        let hit =
+            |(name, from, to): &(&str, u64, u64)| *name == port && (*from..*to).contains(&now);
         !over && self.outages.iter().any(hit)
     }
 
@@ -180,7 +188,10 @@ impl World {
     /// Takes the lines; random ids that stand in states are named as everywhere else.
     pub(crate) fn take_history(&self) -> Vec<String> {
         let History { lines, names } = std::mem::take(&mut *locked(&self.history));
-        let names: Vec<_> = names.iter().map(|(id, number)| (id.to_string(), format!("d{number}"))).collect();
+        let names: Vec<_> = names
+            .iter()
+            .map(|(id, number)| (id.to_string(), format!("d{number}")))
+            .collect();
         let named = |line: String| {
             let ids = names.iter().filter(|(id, _)| line.contains(id.as_str()));
             ids.fold(line.clone(), |line, (id, name)| line.replace(id, name))
@@ -200,7 +211,14 @@ fn weather(chance: &mut fastrand::Rng) -> Weather {
 }
 
 /// The ports that can be out for a while.
-const PORTS: [&str; 6] = ["queue", "ledger", "bodies", "sources", "dead letters", "redelivery"];
+const PORTS: [&str; 6] = [
+    "queue",
+    "ledger",
+    "bodies",
+    "sources",
+    "dead letters",
+    "redelivery",
+];
 
 fn outages(chance: &mut fastrand::Rng) -> Vec<(&'static str, u64, u64)> {
     let count = chance.usize(0..12).saturating_sub(8);
