@@ -346,7 +346,12 @@ fn window_secs(provider: &str, sample: &str) -> Option<u32> {
             "contact-form",
             "contact-delete",
         ][..],
-        "cellcast" => &["receive-legacy"],
+        "cellcast" => &[
+            "receive",
+            "receive-documented",
+            "receive-legacy",
+            "receive-stop",
+        ],
         "cloudcontactai" => &[
             "message.incoming",
             "message.received",
