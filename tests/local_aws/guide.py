@@ -28,6 +28,16 @@ def commands(readme):
     return [line for line in "".join(blocks).splitlines() if line]
 
 
+def with_host(command, stack):
+    """Where the API is: AWS gives it a name of its own."""
+    if command.startswith(("switchhook send ", "switchhook check --stack")):
+        if not stack.outputs:
+            found = stack.cloudformation.describe_stacks(StackName=stack.name)["Stacks"][0]
+            stack.outputs = {item["OutputKey"]: item["OutputValue"] for item in found["Outputs"]}
+        return f"{command} --url '{stack.base()}'"
+    return command
+
+
 def on_this_machine(command):
     if prove.HERE == "arm64":
         return command
@@ -77,8 +87,9 @@ def follow(folder, programs):
     }
     for name in ("CARGO_HOME", "RUSTUP_HOME"):
         environment.setdefault(name, str(Path.home() / f".{name.split('_')[0].lower()}"))
+    stack = prove.Stack(aws, "switchhook")
     for command in commands((clone / "README.md").read_text()):
-        run(on_this_machine(command), clone, environment)
+        run(with_host(on_this_machine(command), stack), clone, environment)
 
 
 def main():

@@ -84,8 +84,8 @@ def wait_for(what, probe, secs=30):
 # ------------------------------------------------------------------------------------ programs
 
 
-def build(zips):
-    for arch in MACHINES:
+def build(zips, arches):
+    for arch in arches:
         command = ["cargo", "lambda", "build", "--release", "--locked", f"--{arch}"]
         command += ["--output-format", "zip", "--lambda-dir", str(zips / arch)]
         for function in FUNCTIONS:
@@ -93,12 +93,12 @@ def build(zips):
         subprocess.run(command, cwd=ROOT, check=True, timeout=BUILD_SECS)
 
 
-def check_zips(zips):
-    for arch, machine in MACHINES.items():
+def check_zips(zips, arches):
+    for arch in arches:
         for function in FUNCTIONS:
             path = zips / arch / function / "bootstrap.zip"
             program = zipfile.ZipFile(path).read("bootstrap")
-            check(int.from_bytes(program[18:20], "little") == machine, f"{path} is not for {arch}")
+            check(int.from_bytes(program[18:20], "little") == MACHINES[arch], f"{path} is not for {arch}")
             sizes = f"{path.stat().st_size / 1e6:.2f} MB zipped, {len(program) / 1e6:.2f} MB"
             told(f"{arch} {function}: {sizes}")
 
@@ -879,6 +879,7 @@ Ctrl-C ends it.""", flush=True)
 def options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--zips", type=Path, default=ROOT / "target" / "lambda", help="where the zips are")
+    parser.add_argument("--one-arch", action="store_true", help="zips for this machine's processor only")
     parser.add_argument("--no-build", action="store_true", help="take the zips and the command as they are")
     parser.add_argument("--serve", action="store_true", help="deploy, and leave it running until Ctrl-C")
     parser.add_argument("--keep", action="store_true", help="keep the folder with the logs")
@@ -887,13 +888,14 @@ def options():
 
 def prove(arguments, folder, programs):
     binary = ROOT / "target" / "debug" / "switchhook"
+    arches = [HERE] if arguments.one_arch else list(MACHINES)
     if not arguments.no_build:
-        build(arguments.zips)
+        build(arguments.zips, arches)
         command = ["cargo", "build", "--quiet", "--locked", "--package", "switchhook"]
         subprocess.run(command, cwd=ROOT, check=True, timeout=BUILD_SECS)
         told("built")
     signal.alarm(PROOF_SECS)
-    check_zips(arguments.zips)
+    check_zips(arguments.zips, arches)
     command = Switchhook(binary, folder, programs)
     secret = command.sources["sources"]["ai-sync"]["secrets"][0]
     aws = Aws(folder, programs)
