@@ -72,7 +72,8 @@ impl Metrics<'_> {
         let since = whole_hour(since.max(self.ago(HOURS_LIVE)));
         let mut hits = HashMap::new();
         for sources in sources.chunks(MAX_QUERIES) {
-            let span = (since, self.now, HOUR_SECS);
+            // The second that it is now counts too, and clocks differ a little.
+            let span = (since, later(self.now, MINUTE_SECS), HOUR_SECS);
             hits.extend(self.sums(sources, span).await?);
         }
         let mut by_hour: BTreeMap<Timestamp, Vec<&str>> = BTreeMap::new();

@@ -190,6 +190,10 @@ async fn hits_come_from_the_metrics_and_a_silent_source_is_found() {
         (Some(0), vec![]),
         "further back than records live"
     );
+
+    aws.known(|known| known.deliveries.push(("texts", now + 20)));
+    let texts = aws.done(&["sources", "--json"]).json_lines().remove(0);
+    assert_eq!(texts["hits"], 1, "a clock that is ahead");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,6 +23,7 @@ import hmac
 import json
 import os
 import platform
+import pty
 import random
 import re
 import shutil
@@ -416,16 +417,19 @@ class Switchhook:
             key = iam.create_access_key(UserName=user)["AccessKey"]
             self.users[name] = (key["AccessKeyId"], key["SecretAccessKey"])
 
-    def on(self, stack, *arguments, code=0):
-        """Runs a command on a deployed stack, as its own user and in a folder that has none of its data."""
+    def start(self, stack, arguments, **streams):
+        """Starts a command on a deployed stack, as its own user and in a folder that has none of its data."""
         elsewhere = self.folder / "elsewhere"
         elsewhere.mkdir(exist_ok=True)
         user = self.users.get(" ".join(arguments[:2])) or self.users[arguments[0]]
         environment = {"PATH": os.environ["PATH"], "HOME": str(elsewhere), **stack.aws.credentials(*user)}
         command = [str(self.binary), *arguments, "--stack", stack.name]
-        said = subprocess.run(
-            command, capture_output=True, text=True, timeout=60, env=environment, cwd=elsewhere
+        return subprocess.run(
+            command, stdout=subprocess.PIPE, text=True, timeout=60, env=environment, cwd=elsewhere, **streams
         )
+
+    def on(self, stack, *arguments, code=0):
+        said = self.start(stack, arguments, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
         shown = f"{' '.join(arguments)}: {said.returncode} {said.stdout}{said.stderr}"
         check(said.returncode == code, shown)
         for secret in self.secrets():
@@ -438,6 +442,16 @@ class Switchhook:
     def secrets(self):
         values = [value for source in self.sources["sources"].values() for value in strings(source)]
         return [value for value in values if len(value) >= 12]
+
+    def answering(self, stack, answer, *arguments):
+        """Runs a command on a terminal where somebody types an answer, and returns its exit code."""
+        terminal, end = pty.openpty()
+        try:
+            os.write(terminal, answer.encode())
+            return self.start(stack, arguments, stdin=end, stderr=end).returncode
+        finally:
+            os.close(terminal)
+            os.close(end)
 
     def push(self, stack):
         said = self.on(stack, "sources", "push", "--config", str(self.document), "--yes")
@@ -703,16 +717,17 @@ def prove_rotation(stack, command):
         signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
         return stack.request("/webhooks/ai-sync", body, {"x-webhook-signature": signature})[0] == 200
 
-    def push(document, changed):
-        command.document.write_text(document)
-        command.sources = tomllib.loads(document)
-        said = command.push(stack)
-        check(said == f"~ ai-sync: {changed}\n", said)
-
-    push(both, "secrets 1 added (2 now)")
+    command.document.write_text(both)
+    pushing = ("sources", "push", "--config", str(command.document))
+    command.on(stack, *pushing, code=2)  # nobody is asked
+    check(command.answering(stack, "n\n", *pushing) == 1, "a no is none")
+    check(command.push(stack) == "~ ai-sync: secrets 1 added (2 now)\n", "another change")
     wait_for("the new secret", lambda: is_taken(new), 70)
     check(is_taken(old), "the old secret went too early")
-    push(text.replace(old, new), "secrets 1 removed (1 now)")
+    command.document.write_text(text.replace(old, new))
+    check(command.answering(stack, "y\n", *pushing) == 0, "a yes is none")
+    check("Nothing changes" in command.push(stack), "a yes pushes nothing")
+    command.sources = tomllib.loads(command.document.read_text())
     check(is_taken(new), "the new secret is refused")
     wait_for("the queue is empty", stack.is_idle)
     told(f"`sources push` rotates a secret: taken over without a deployment, {time.monotonic() - since:.0f} s")
