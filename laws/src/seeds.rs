@@ -19,10 +19,7 @@ pub fn seeds(law: &str) -> Vec<Vec<u8>> {
     let cases = cases();
     let mut seeds: Vec<_> = match law {
         "bytes" => cases.into_iter().map(|case| case.body).collect(),
-        "configuration" => cases
-            .into_iter()
-            .map(|case| case.sources.into_bytes())
-            .collect(),
+        "configuration" => cases.iter().flat_map(of_configuration).collect(),
         "delivery" => cases.iter().filter_map(of_delivery).collect(),
         "order" => orders(&cases),
         "request" => cases.iter().flat_map(of_request).collect(),
@@ -88,24 +85,50 @@ fn orders(cases: &[Case]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// The case as API Gateway's event, and as the pieces of a request.
-fn of_request(case: &Case) -> [Vec<u8>; 2] {
-    let event = case.request.gateway_event(&case.body, "request");
-    let mut pieces = vec![
-        case.request.method.as_bytes(),
-        case.request.path.as_bytes(),
-        &case.body,
-    ];
-    for (name, value) in &case.request.headers {
-        pieces.extend([name.as_bytes(), value.as_bytes()]);
-    }
-    [event.get().as_bytes().to_vec(), pieces.join(&SEPARATOR)]
+/// A document, and what is left of it without each of its lines.
+fn of_configuration(case: &Case) -> Vec<Vec<u8>> {
+    let lines: Vec<_> = case.sources.lines().collect();
+    let without = |place: usize| {
+        let others = lines.iter().enumerate().filter(|(line, _)| *line != place);
+        others
+            .map(|(_, line)| format!("{line}\n"))
+            .collect::<String>()
+    };
+    let all = (0..=lines.len()).map(without);
+    all.map(String::into_bytes).collect()
 }
 
+/// The case as API Gateway's event, and as the pieces of a request, sent to the law's own source of
+/// its provider.
+fn of_request(case: &Case) -> Vec<Vec<u8>> {
+    let Some((provider, _)) = sender(case) else {
+        return Vec::new();
+    };
+    let mut path: Vec<_> = case.request.path.split('/').collect();
+    path[2] = ["a", "b", "c", "d", "e"][usize::from(provider)];
+    let mut request = case.request.clone();
+    request.path = path.join("/");
+    let event = request.gateway_event(&case.body, "request");
+    let mut pieces = vec![
+        request.method.as_bytes(),
+        request.path.as_bytes(),
+        &case.body,
+    ];
+    for (name, value) in &request.headers {
+        pieces.extend([name.as_bytes(), value.as_bytes()]);
+    }
+    vec![event.get().as_bytes().to_vec(), pieces.join(&SEPARATOR)]
+}
+
+/// Each case changes another bit.
 fn of_verification((number, case): (usize, &Case)) -> Vec<u8> {
     let scheme = u8::try_from(number % 5).expect("below five");
+    let bit = u16::try_from(number * 53 % 2_048)
+        .expect("small")
+        .to_be_bytes();
     [
-        &[scheme, 0, 77][..],
+        &[scheme],
+        &bit[..],
         b"example-secret",
         &[SEPARATOR],
         &case.body,

@@ -43,7 +43,7 @@ fn holds(law: &str) {
     let default = Config::default();
     let config = Config {
         failure_persistence: None,
-        cases: default.cases * 2,
+        cases: default.cases * 4,
         ..default
     };
     let change = (

@@ -22,6 +22,8 @@ use crate::world::locked;
 
 const QUEUE: &str = "queue";
 const LEDGER: &str = "ledger";
+/// A table can be throttled for writes alone.
+const WRITES: &str = "writes";
 const BODIES: &str = "bodies";
 
 /// All ports of one process.
@@ -109,7 +111,7 @@ impl Ports {
         let what = format!("put the state of {entity}");
         let (entity, stored) = (entity.clone(), stored.clone());
         let effect = move || locked(&world.table).put_state(&world, entity, stored, read_version);
-        self.node.call(LEDGER, what, effect).await
+        self.node.call(WRITES, what, effect).await
     }
 }
 
@@ -242,7 +244,7 @@ impl Ledger for Ports {
             let what = format!("put record {}", world.name(record.id));
             let record = record.clone();
             let effect = move || locked(&world.table).put_record(&world, record);
-            let written = self.node.call(LEDGER, what, effect).await?;
+            let written = self.node.call(WRITES, what, effect).await?;
             self.write_waiting().await?;
             Ok(written)
         })
@@ -256,6 +258,6 @@ impl Ledger for Ports {
         let (world, key) = (Arc::clone(&self.node.world), record.clone());
         let what = format!("count {}", world.name_of_delivery(delivery));
         let effect = move || locked(&world.table).count_delivery(&world, &key, delivery);
-        Box::pin(self.node.call(LEDGER, what, effect))
+        Box::pin(self.node.call(WRITES, what, effect))
     }
 }

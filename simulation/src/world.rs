@@ -211,7 +211,8 @@ fn weather(chance: &mut fastrand::Rng) -> Weather {
 }
 
 /// The ports that can be out for a while.
-const PORTS: [&str; 6] = [
+const PORTS: [&str; 7] = [
+    "writes",
     "queue",
     "ledger",
     "bodies",
