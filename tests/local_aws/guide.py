@@ -61,7 +61,7 @@ def run(command, folder, environment):
     )
     child.logfile_read = sys.stdout
     # A question of sam ends with its default; a confirmation of the command, with its answers.
-    while child.expect([r"[^\r\n]*\[[^\]\r\n]*\]: ", pexpect.EOF]) == 0:
+    while child.expect([r"[^\r\n]*(\[[^\]\r\n]*\]: |\[y/N\] )", pexpect.EOF]) == 0:
         child.sendline(answer(child.after))
     child.close()
     prove.check(child.exitstatus == 0, f"`{command}` ended with {child.exitstatus}")
