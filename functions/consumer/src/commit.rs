@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use switchhook_core::attempts::{self, Attempt, Failure};
 use switchhook_core::body::{self, Carried};
 use switchhook_core::canonical;
 use switchhook_core::content::MAX_INFLATED_BYTES;
@@ -19,7 +20,7 @@ use switchhook_core::ports::{BodyStore, Ledger, PortError, Written};
 use switchhook_core::states::Stored;
 use switchhook_core::time::{Clock, Timestamp};
 
-use crate::message::AgeLimit;
+use crate::message::{AgeLimit, Message};
 use crate::router::{ApplyError, Route, Router};
 
 /// How often a state or record that somebody else wrote meanwhile is read again.
@@ -36,6 +37,18 @@ pub enum Outcome {
     Duplicate,
 }
 
+/// What the ledger tells of an event before its body is touched.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Checked {
+    /// It was recorded before, and this copy of it is counted.
+    Known,
+    /// It is to be committed.
+    New {
+        /// From when on its record is kept.
+        kept_from: Timestamp,
+    },
+}
+
 /// Why an event is not in the ledger.
 #[derive(Debug, thiserror::Error)]
 pub enum HandleError {
@@ -50,13 +63,40 @@ pub enum HandleError {
     /// It will be tried again.
     #[error("the event is tried again later")]
     Passing(#[from] PortError),
+    /// Something outside did not answer in the function's time; handlers do not wait.
+    #[error("the event was not finished in the function's time")]
+    OutOfTime,
+    /// Its handler has a mistake. What a panic says may be what the event says.
+    #[error("the handler panicked")]
+    Panicked,
 }
 
 impl HandleError {
-    fn terminal(reason: &'static str) -> Self {
+    pub(crate) fn terminal(reason: &'static str) -> Self {
         Self::Terminal {
             reason,
             source: None,
+        }
+    }
+
+    /// Returns what log lines and dead letters call it.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Terminal { reason, .. } => reason,
+            Self::Passing(_) => "passing",
+            Self::OutOfTime => "time",
+            Self::Panicked => "panic",
+        }
+    }
+
+    /// Returns what kind of failure it is.
+    #[must_use]
+    pub const fn failure(&self) -> Failure {
+        match self {
+            Self::Terminal { .. } => Failure::ForGood,
+            Self::Passing(_) | Self::OutOfTime => Failure::Passing,
+            Self::Panicked => Failure::Unknown,
         }
     }
 
@@ -139,8 +179,54 @@ impl Committer {
         self.ledger.read(&states, &records).await
     }
 
-    /// Commits one event. What is written is written into `snapshot` too, so that the next event of
-    /// the batch sees it.
+    /// Tells whether an event is recorded, and counts this copy of it then. Its body is not touched.
+    ///
+    /// # Errors
+    ///
+    /// When it can never be recorded, or the copy could not be counted.
+    pub async fn check(
+        &self,
+        envelope: &Envelope,
+        age_limit: AgeLimit,
+        snapshot: &mut Snapshot,
+    ) -> Result<Checked, HandleError> {
+        if snapshot.damaged.contains(&envelope.entity) {
+            return Err(HandleError::terminal("item"));
+        }
+        if self.is_known(envelope, snapshot).await? {
+            return Ok(Checked::Known);
+        }
+        let kept_from = self.kept_from(envelope, age_limit)?;
+        Ok(Checked::New { kept_from })
+    }
+
+    /// Counts an attempt of a message.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger did not answer: it may be counted all the same.
+    pub async fn count_attempt(&self, message: &Message) -> Result<Attempt, PortError> {
+        let lifetime = i64::from(attempts::REMEMBERED_DAYS).saturating_mul(DAY_MILLIS);
+        let until = self.clock.now().as_millisecond().saturating_add(lifetime);
+        let until = Timestamp::from_millisecond(until).unwrap_or(Timestamp::MAX);
+        let added = self
+            .ledger
+            .add_attempt(&message.id, message.receives, until);
+        Ok(Attempt::counted(&added.await?))
+    }
+
+    /// Takes an attempt of a message back.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger did not answer: the attempt may count.
+    pub async fn take_back_attempt(&self, message: &Message) -> Result<(), PortError> {
+        let taken = self.ledger.take_back_attempt(&message.id, message.receives);
+        taken.await
+    }
+
+    /// Commits one event that is new. What is written is written into `snapshot` too, so that the
+    /// next event of the batch sees it.
     ///
     /// # Errors
     ///
@@ -149,16 +235,9 @@ impl Committer {
         &self,
         envelope: Envelope,
         sequence: Sequence,
-        age_limit: AgeLimit,
+        kept_from: Timestamp,
         snapshot: &mut Snapshot,
     ) -> Result<Outcome, HandleError> {
-        if snapshot.damaged.contains(&envelope.entity) {
-            return Err(HandleError::terminal("item"));
-        }
-        if self.is_known(&envelope, snapshot).await? {
-            return Ok(Outcome::Duplicate);
-        }
-        let kept_from = self.kept_from(&envelope, age_limit)?;
         let (raw, resting) = self.bytes(&envelope.body).await?;
         let occurrence = Occurrence::read(envelope, sequence, raw)?;
         let record = record_of(&occurrence, resting, kept_from)?;

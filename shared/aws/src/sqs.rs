@@ -24,6 +24,8 @@ pub const SEQUENCE_ATTRIBUTE: &str = "sequence_number";
 pub const REASON_ATTRIBUTE: &str = "reason";
 /// The message attribute of a dead letter that keeps the message group it had.
 pub const GROUP_ATTRIBUTE: &str = "group";
+/// The message attribute of a dead letter that says how many attempts of the event were counted.
+pub const ATTEMPTS_ATTRIBUTE: &str = "attempts";
 /// The message attribute that runs an event however long ago it was accepted.
 pub const FORCED_ATTRIBUTE: &str = "forced";
 
@@ -239,6 +241,7 @@ impl DeadLetterQueue for SqsQueue {
                 .message_attributes(GROUP_ATTRIBUTE, text(&letter.group)?)
                 .message_attributes(SEQUENCE_ATTRIBUTE, text(&letter.sequence.to_string())?)
                 .message_attributes(REASON_ATTRIBUTE, text(&letter.reason)?)
+                .message_attributes(ATTEMPTS_ATTRIBUTE, text(&letter.attempts.to_string())?)
                 .send();
             send.await
                 .map(drop)
