@@ -14,7 +14,9 @@ use switchhook_core::canonical;
 use switchhook_core::content::MAX_INFLATED_BYTES;
 use switchhook_core::entity::Entity;
 use switchhook_core::envelope::Envelope;
-use switchhook_core::ledger::{Known, RawBody, Record, RecordHead, RecordKey, Snapshot, StateItem};
+use switchhook_core::ledger::{
+    self, Known, Met, RawBody, Record, RecordHead, RecordKey, Snapshot, StateItem, Step,
+};
 use switchhook_core::occurrence::{Occurrence, Sequence, UnknownProvider};
 use switchhook_core::ports::{BodyStore, Ledger, PortError, Written};
 use switchhook_core::states::Stored;
@@ -25,8 +27,6 @@ use crate::router::{ApplyError, Route, Router};
 
 /// How often a state or record that somebody else wrote meanwhile is read again.
 const MAX_CONFLICTS: u32 = 8;
-
-const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -206,9 +206,7 @@ impl Committer {
     ///
     /// When the ledger did not answer: it may be counted all the same.
     pub async fn count_attempt(&self, message: &Message) -> Result<Attempt, PortError> {
-        let lifetime = i64::from(attempts::REMEMBERED_DAYS).saturating_mul(DAY_MILLIS);
-        let until = self.clock.now().as_millisecond().saturating_add(lifetime);
-        let until = Timestamp::from_millisecond(until).unwrap_or(Timestamp::MAX);
+        let until = ledger::kept_until(self.clock.now(), attempts::REMEMBERED_DAYS);
         let added = self
             .ledger
             .add_attempt(&message.id, message.receives, until);
@@ -242,10 +240,14 @@ impl Committer {
         let occurrence = Occurrence::read(envelope, sequence, raw)?;
         let record = record_of(&occurrence, resting, kept_from)?;
         let changes = self.plan(&occurrence, snapshot).await?;
-        for change in changes {
-            self.write_state(change, &occurrence, snapshot).await?;
+        let mut outcome = Outcome::Recorded;
+        for step in ledger::commit_steps(changes) {
+            match step {
+                Step::State(change) => self.write_state(change, &occurrence, snapshot).await?,
+                Step::Record => outcome = self.write_record(&record, snapshot).await?,
+            }
         }
-        self.write_record(&record, snapshot).await
+        Ok(outcome)
     }
 
     /// Counts a further copy where there is a record.
@@ -386,17 +388,16 @@ impl Committer {
     ) -> Result<Outcome, HandleError> {
         let (head, outcome) = match self.ledger.put_record(record).await? {
             Written::Done => (RecordHead::from(record), Outcome::Recorded),
-            // Our own write whose answer was lost, or a copy that another invocation recorded.
-            Written::Refused(head) if head.deliveries.contains(&record.id.delivery) => {
-                (head, Outcome::Recorded)
-            }
-            Written::Refused(mut head) => {
-                self.ledger
-                    .count_delivery(&record.key, record.id.delivery)
-                    .await?;
-                head.deliveries.insert(record.id.delivery);
-                (head, Outcome::Duplicate)
-            }
+            Written::Refused(mut head) => match head.meets(record.id.delivery) {
+                Met::Own => (head, Outcome::Recorded),
+                Met::Copy => {
+                    self.ledger
+                        .count_delivery(&record.key, record.id.delivery)
+                        .await?;
+                    head.deliveries.insert(record.id.delivery);
+                    (head, Outcome::Duplicate)
+                }
+            },
         };
         snapshot.records.insert(record.key.clone(), head);
         Ok(outcome)
@@ -424,8 +425,6 @@ fn record_of(
 ) -> Result<Record, HandleError> {
     let envelope = &occurrence.envelope;
     let data = canonical::write(&occurrence.data).map_err(|e| HandleError::caused("data", e))?;
-    let lifetime = i64::from(envelope.retention_days).saturating_mul(DAY_MILLIS);
-    let expires_at = kept_from.as_millisecond().saturating_add(lifetime);
     Ok(Record {
         key: RecordKey {
             entity: envelope.entity.clone(),
@@ -443,6 +442,6 @@ fn record_of(
         data,
         raw,
         headers: envelope.headers.clone(),
-        expires_at: Timestamp::from_millisecond(expires_at).unwrap_or(Timestamp::MAX),
+        expires_at: ledger::kept_until(kept_from, envelope.retention_days),
     })
 }

@@ -13,7 +13,7 @@ use aws_sdk_sqs::types::{
     MessageSystemAttributeName, QueueAttributeName, SendMessageBatchRequestEntry,
 };
 use jiff::SignedDuration;
-use switchhook_core::envelope::Envelope;
+use switchhook_core::envelope::{Envelope, deduplication_id_of_moved};
 use switchhook_core::json::Misplaced;
 use switchhook_core::occurrence::Sequence;
 use switchhook_core::ports::PortError;
@@ -332,7 +332,7 @@ fn send_entry(letter: &Redriven) -> Result<SendMessageBatchRequestEntry, PortErr
     let mut entry = SendMessageBatchRequestEntry::builder()
         .id(&letter.message_id)
         .message_group_id(&letter.group)
-        .message_deduplication_id(&letter.message_id)
+        .message_deduplication_id(deduplication_id_of_moved(&letter.message_id))
         .message_body(&letter.body)
         .message_attributes(SEQUENCE_ATTRIBUTE, text(&letter.sequence.to_string())?);
     if letter.forced {

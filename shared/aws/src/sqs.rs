@@ -8,6 +8,7 @@ use aws_sdk_sqs::types::{
     BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue,
     SendMessageBatchRequestEntry,
 };
+use switchhook_core::envelope::{deduplication_id, deduplication_id_of_moved};
 use switchhook_core::intake::Ready;
 use switchhook_core::ports::{
     DeadLetter, DeadLetterQueue, EventQueue, PortError, PortFuture, Redelivery, message_body,
@@ -108,13 +109,11 @@ struct Message {
 }
 
 impl Message {
-    /// The deduplication id is unique for each delivery and index: it protects against the SDK's own
-    /// retries only. What is a duplicate is for the ledger to decide.
     fn new(event: &Ready) -> Result<Self, PortError> {
         let envelope = event.envelope();
         Ok(Self {
             group: envelope.entity.message_group(),
-            dedup_id: envelope.id.to_string(),
+            dedup_id: deduplication_id(envelope.id),
             body: message_body(envelope)?,
         })
     }
@@ -236,7 +235,7 @@ impl DeadLetterQueue for SqsQueue {
                 .send_message()
                 .queue_url(&self.url)
                 .message_group_id(&letter.message_id)
-                .message_deduplication_id(&letter.message_id)
+                .message_deduplication_id(deduplication_id_of_moved(&letter.message_id))
                 .message_body(&letter.body)
                 .message_attributes(GROUP_ATTRIBUTE, text(&letter.group)?)
                 .message_attributes(SEQUENCE_ATTRIBUTE, text(&letter.sequence.to_string())?)

@@ -266,6 +266,40 @@ async fn a_redriven_event_starts_afresh() {
     }
 }
 
+/// What a call of the ledger is about, for events whose order is looked at.
+fn turns(calls: &[Call]) -> Vec<String> {
+    let turns = calls.iter().filter_map(|call| match call {
+        Call::AddAttempt(receive) => Some(format!("attempt {receive}")),
+        Call::PutState(entity) => Some(entity.to_string()),
+        _ => None,
+    });
+    turns.collect()
+}
+
+/// The one that ends the run must be told from those beside it.
+#[tokio::test]
+async fn one_event_runs_at_a_time_and_those_received_least_come_first() {
+    let rig = Rig::open().await;
+    for id in ["call_1", "call_2"] {
+        rig.post(&call("started", id, 1)).await;
+    }
+    for _ in 0..3 {
+        rig.receive().await;
+        rig.test.clock.advance(181);
+    }
+    rig.post(&call("started", "call_3", 1)).await;
+    rig.ledger.take_calls();
+    rig.run_once().await;
+    let expected = [
+        "voice/call/call_3",
+        "attempt 4",
+        "voice/call/call_1",
+        "attempt 4",
+        "voice/call/call_2",
+    ];
+    assert_eq!(turns(&rig.ledger.take_calls()), expected);
+}
+
 /// Counting costs nothing before the third receive, and nothing of what is recorded.
 #[tokio::test]
 async fn only_what_comes_a_third_time_costs_a_request_more() {
