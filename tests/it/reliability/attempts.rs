@@ -37,7 +37,7 @@ async fn post_killer(rig: &Rig, event: &str, id: &str) -> String {
     let body = call(event, id, 2);
     let body = format!(
         r#"{},"noise":"{}"}}"#,
-        &body[..body.len() - 1],
+        body.strip_suffix('}').unwrap(),
         STANDARD.encode(noise())
     );
     let key = format!("voice/{}.0", rig.post(&body).await);
