@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use switchhook_core::body;
+use switchhook_aws::sqs::REASON_ATTRIBUTE;
+use switchhook_core::body::{self, Carried};
 use switchhook_core::content::MAX_INFLATED_BYTES;
 use switchhook_core::entity::Entity;
 use switchhook_core::envelope::Envelope;
@@ -13,6 +14,8 @@ use switchhook_core::ids::{DeliveryId, EventId};
 use switchhook_core::ledger::{RawBody, Record};
 use switchhook_core::states::Stored;
 
+use crate::poison::{KILLS, PANICS};
+use crate::queue::Message;
 use crate::reference;
 use crate::senders::{Attempt, Told};
 use crate::traffic::Happening;
@@ -44,6 +47,7 @@ impl Checker<'_> {
         wrong.extend(self.copies(&seen));
         wrong.extend(self.order(&seen));
         wrong.extend(self.letters_left());
+        wrong.extend(self.innocents());
         wrong.extend(self.states(&seen).await);
         wrong
     }
@@ -216,17 +220,43 @@ impl Checker<'_> {
         letters
             .filter_map(|letter| match envelope_id(&letter.sent.body) {
                 Some(id) => Some(format!("{} is still a dead letter", self.world.name(id))),
-                None if letter
-                    .sent
-                    .attributes
-                    .get("reason")
-                    .is_none_or(String::is_empty) =>
-                {
+                None if reason(&letter).is_empty() => {
                     Some("a dead letter has no reason".to_owned())
                 }
                 None => None,
             })
             .collect()
+    }
+
+    /// What no handler stumbles over is no dead letter for its attempts, unless as much went wrong
+    /// besides outages as it takes.
+    fn innocents(&self) -> Vec<String> {
+        const ATTEMPTS: usize = 5;
+        let letters = self.world.dead_letters.archive().into_iter();
+        let judged = letters.filter(|letter| match reason(letter) {
+            "panic" => true,
+            "attempts" => self.world.strokes() < ATTEMPTS,
+            "passing" | "time" => true,
+            _ => false,
+        });
+        let envelopes = judged.filter_map(|letter| serde_json::from_str(&letter.sent.body).ok());
+        let innocent = envelopes.filter(|envelope| !self.is_poison(envelope));
+        innocent
+            .map(|envelope| format!("{} was innocent", self.world.name(envelope.id)))
+            .collect()
+    }
+
+    fn is_poison(&self, envelope: &Envelope) -> bool {
+        let bytes = match &envelope.body {
+            Carried::Inline(base64) => base64.decode().unwrap_or_default(),
+            Carried::Deflated(base64) => {
+                let deflated = base64.decode().unwrap_or_default();
+                body::inflate(&deflated, MAX_INFLATED_BYTES).unwrap_or_default()
+            }
+            Carried::Stored(pointer) => self.stored(&pointer.key).unwrap_or_default().to_vec(),
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        text.contains(PANICS) || text.contains(KILLS)
     }
 
     /// The states are those of the recorded events, applied in order by a consumer without faults.
@@ -275,13 +305,7 @@ impl Checker<'_> {
     /// Returns the events that are dead letters with a reason.
     fn letters(&self) -> BTreeSet<EventId> {
         let letters = self.world.dead_letters.messages().into_iter();
-        let with_reason = letters.filter(|letter| {
-            letter
-                .sent
-                .attributes
-                .get("reason")
-                .is_some_and(|reason| !reason.is_empty())
-        });
+        let with_reason = letters.filter(|letter| !reason(letter).is_empty());
         with_reason
             .filter_map(|letter| envelope_id(&letter.sent.body))
             .collect()
@@ -327,6 +351,12 @@ fn is_within(window_secs: Option<u32>, one: i64, other: i64) -> bool {
 
 fn millis(id: DeliveryId) -> i64 {
     id.time().unwrap().as_millisecond()
+}
+
+/// Returns why a letter is dead; nothing where it does not say.
+fn reason(letter: &Message) -> &str {
+    let reason = letter.sent.attributes.get(REASON_ATTRIBUTE);
+    reason.map_or("", String::as_str)
 }
 
 fn envelope_id(body: &str) -> Option<EventId> {

@@ -86,6 +86,7 @@ impl Node {
 
     pub(crate) fn die(&self) {
         if !self.is_dead.swap(true, Ordering::Relaxed) {
+            self.world.count_stroke();
             self.note("DIES");
         }
         self.died.notify_waiters();
@@ -182,6 +183,7 @@ impl Node {
         if !world.happens(world.weather().faults) {
             return None;
         }
+        world.count_stroke();
         let late = world.pause(50_000);
         let slow = world.pause(3_000);
         Some(match world.draw(|chance| chance.u8(0..16)) {

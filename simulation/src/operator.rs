@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchhook_aws::sqs::{FORCED_ATTRIBUTE, GROUP_ATTRIBUTE, SEQUENCE_ATTRIBUTE};
+use switchhook_aws::sqs::{
+    ATTEMPTS_ATTRIBUTE, FORCED_ATTRIBUTE, GROUP_ATTRIBUTE, REASON_ATTRIBUTE, SEQUENCE_ATTRIBUTE,
+};
 use switchhook_core::envelope::Envelope;
 use switchhook_core::ledger::{Known, RecordKey};
 
@@ -79,7 +81,8 @@ fn redriven(
     is_forced: bool,
 ) -> Outgoing {
     let mut attributes = letter.sent.attributes.clone();
-    attributes.remove("reason");
+    attributes.remove(REASON_ATTRIBUTE);
+    attributes.remove(ATTEMPTS_ATTRIBUTE);
     let group = attributes.remove(GROUP_ATTRIBUTE).unwrap();
     if is_forced {
         attributes.insert(FORCED_ATTRIBUTE, "true".to_owned());

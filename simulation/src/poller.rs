@@ -69,7 +69,7 @@ async fn invoke(node: &Arc<Node>, messages: &[Message]) -> Option<Vec<String>> {
         });
     }
     let consumer = consumer(node);
-    let run = consumer.handle(event(messages), deadline(node));
+    let run = Box::pin(consumer.handle(event(messages), deadline(node)));
     let in_time = tokio::time::timeout(TIMEOUT, run);
     let response = match node.live(in_time).await? {
         Ok(response) => response.unwrap(),

@@ -1,9 +1,12 @@
 //! The functions' ports onto the world, for one process.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use switchhook_aws::sqs::{GROUP_ATTRIBUTE, REASON_ATTRIBUTE, SEQUENCE_ATTRIBUTE};
+use switchhook_aws::sqs::{
+    ATTEMPTS_ATTRIBUTE, GROUP_ATTRIBUTE, REASON_ATTRIBUTE, SEQUENCE_ATTRIBUTE,
+};
 use switchhook_core::config::Sources;
 use switchhook_core::entity::Entity;
 use switchhook_core::ids::DeliveryId;
@@ -14,6 +17,7 @@ use switchhook_core::ports::{
     SourceStore, Written, message_body,
 };
 use switchhook_core::states::Stored;
+use switchhook_core::time::Timestamp;
 
 use crate::broken::Broken;
 use crate::node::{Node, failed};
@@ -162,6 +166,7 @@ impl DeadLetterQueue for Ports {
                 dedup_id: letter.message_id.clone(),
                 body: letter.body.clone(),
                 attributes: [
+                    (ATTEMPTS_ATTRIBUTE, letter.attempts.to_string()),
                     (GROUP_ATTRIBUTE, letter.group.clone()),
                     (SEQUENCE_ATTRIBUTE, letter.sequence.to_string()),
                     (REASON_ATTRIBUTE, letter.reason.clone()),
@@ -259,5 +264,34 @@ impl Ledger for Ports {
         let what = format!("count {}", world.name_of_delivery(delivery));
         let effect = move || locked(&world.table).count_delivery(&world, &key, delivery);
         Box::pin(self.node.call(WRITES, what, effect))
+    }
+
+    fn add_attempt<'a>(
+        &'a self,
+        message_id: &'a str,
+        receive: u32,
+        _expires_at: Timestamp,
+    ) -> PortFuture<'a, BTreeSet<u32>> {
+        let (world, id) = (Arc::clone(&self.node.world), message_id.to_owned());
+        let what = format!("count the attempt at receive {receive}");
+        let effect = move || {
+            let attempts = &mut locked(&world.table).attempts;
+            let counted = attempts.entry(id).or_default();
+            counted.insert(receive);
+            counted.clone()
+        };
+        Box::pin(self.node.call(LEDGER, what, effect))
+    }
+
+    fn take_back_attempt<'a>(&'a self, message_id: &'a str, receive: u32) -> PortFuture<'a, ()> {
+        let (world, id) = (Arc::clone(&self.node.world), message_id.to_owned());
+        let what = format!("take back the attempt at receive {receive}");
+        let effect = move || {
+            let attempts = &mut locked(&world.table).attempts;
+            if let Some(counted) = attempts.get_mut(&id) {
+                counted.remove(&receive);
+            }
+        };
+        Box::pin(self.node.call(LEDGER, what, effect))
     }
 }

@@ -31,6 +31,9 @@ pub(crate) struct Table {
     rows: BTreeMap<(Entity, String), Row>,
     pub(crate) states: BTreeMap<Entity, StateItem>,
     pub(crate) damaged: BTreeSet<Entity>,
+    /// The receives at which messages were tried, by their ids. What expires is expired by more than
+    /// SQS keeps a message, so that here nothing does.
+    pub(crate) attempts: BTreeMap<String, BTreeSet<u32>>,
     /// Records in the order they were inserted, each as it was last.
     pub(crate) inserted: Vec<Record>,
 }

@@ -49,6 +49,7 @@ pub(crate) struct World {
     outages: Vec<(&'static str, u64, u64)>,
     is_calm: AtomicBool,
     faults: AtomicUsize,
+    strokes: AtomicUsize,
     chance: Mutex<fastrand::Rng>,
     begun: Instant,
     history: Mutex<History>,
@@ -77,6 +78,7 @@ impl World {
             outages,
             is_calm: AtomicBool::new(false),
             faults: AtomicUsize::new(0),
+            strokes: AtomicUsize::new(0),
             chance: Mutex::new(chance),
             begun: Instant::now(),
             history: Mutex::default(),
@@ -132,6 +134,15 @@ impl World {
     /// Tells whether something usual goes wrong.
     pub(crate) fn mishap(&self) -> bool {
         self.happens(self.weather().mishaps)
+    }
+
+    /// Counts a stroke of bad luck: whatever goes wrong and is no outage.
+    pub(crate) fn count_stroke(&self) {
+        self.strokes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn strokes(&self) -> usize {
+        self.strokes.load(Ordering::Relaxed)
     }
 
     /// Counts a fault.

@@ -16,7 +16,7 @@ use crate::request::Headers;
 use crate::time::Timestamp;
 
 /// SQS's own sequence number: the accepted order of an entity's events. It has up to 128 bits.
-#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Sequence(pub u128);
 
 impl fmt::Display for Sequence {

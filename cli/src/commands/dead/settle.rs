@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use switchhook_aws::clock::SystemClock;
 use switchhook_aws::dead_letters::Redriven;
 use switchhook_core::ids::DeliveryId;
-use switchhook_core::ledger::Known;
+use switchhook_core::ledger::{self, Known};
 use switchhook_core::occurrence::Sequence;
 use switchhook_core::ports::Ledger;
 use switchhook_core::time::Clock;
@@ -67,10 +67,10 @@ impl Picked {
 
     /// Says what is to become of it.
     fn plan(&self, force: bool) -> Action {
-        match self.known {
-            Known::Counted | Known::Copy(_) => Action::AlreadyRecorded,
-            Known::No if self.is_too_old && !force => Action::TooOld,
-            Known::No => Action::Redriven,
+        match self.known.redrive(self.is_too_old, force) {
+            ledger::Redrive::Send => Action::Redriven,
+            ledger::Redrive::Drop => Action::AlreadyRecorded,
+            ledger::Redrive::Refuse => Action::TooOld,
         }
     }
 }

@@ -24,6 +24,7 @@ struct Shown<'a> {
     #[serde(flatten)]
     letter: LetterJson<'a>,
     explanation: &'static str,
+    attempts: Option<usize>,
     sequence_number: Option<String>,
     group: String,
     headers: BTreeMap<String, String>,
@@ -87,6 +88,7 @@ fn print_json(seen: &Seen, body: Option<&[u8]>) -> Result<(), CommandError> {
     let shown = Shown {
         letter: LetterJson::from(seen),
         explanation: reasons::explanation(seen.reason()),
+        attempts: seen.letter.attempts,
         sequence_number: seen.letter.sequence.map(|sequence| sequence.to_string()),
         group: seen.letter.group(event),
         headers: event.map(|event| event.headers.clone()).unwrap_or_default(),
@@ -142,6 +144,11 @@ fn facts(seen: &Seen) -> Vec<Vec<String>> {
         if seen.is_recorded() { "yes" } else { "no" }.to_owned(),
     );
     tell("reason", letter::reason_shown(seen.reason()).into_owned());
+    let attempts = letter.attempts.map(|count| count.to_string());
+    tell(
+        "counted attempts",
+        attempts.unwrap_or_else(|| "unknown".to_owned()),
+    );
     facts
 }
 
