@@ -3,7 +3,7 @@
 //! The first failure stops its own group only; the rest of that group goes back untried, delayed
 //! together. A batch that holds an event received too often for comfort runs one event at a time,
 //! so that the one which ends the run is told from those beside it. What becomes of one event is
-//! decided in its [`run`](crate::run).
+//! decided in `run`.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
