@@ -1,6 +1,6 @@
 //! An invocation of the consumer, from one answer it waits for to the next.
 //!
-//! Which event runs when is here; one event's own way is in `event`.
+//! Which event runs when is here; one event's own way is a module of its own.
 
 mod event;
 

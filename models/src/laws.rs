@@ -1,13 +1,14 @@
 //! What must hold in every state of every story.
+//!
+//! No decision of the receiver is used here: windows and orders are worked out anew.
 
 use std::collections::BTreeSet;
 
-use switchhook_core::states::Position;
+use switchhook_core::dedup::Window;
 
 use crate::ledger::Registers;
-use crate::scenario::{Config, Order, SHARED, at};
+use crate::scenario::{Config, Order, RETENTION_DAYS, SHARED};
 use crate::world::World;
-use switchhook_core::occurrence::Sequence;
 
 /// One law.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -18,7 +19,7 @@ pub enum Law {
     NothingLost,
     /// A happening is recorded once within its window.
     CountedOnce,
-    /// A record tells how many copies there were.
+    /// A record tells how many copies there were, of its own happening only.
     CopiesCounted,
     /// Events of an entity that were never dead letters are recorded in the accepted order.
     InOrder,
@@ -65,7 +66,7 @@ impl Law {
             Self::Durable => acknowledged(world).all(|id| world.known.enqueued.contains_key(&id)),
             Self::NothingLost => nothing_lost(world),
             Self::CountedOnce => counted_once(world, config),
-            Self::CopiesCounted => copies_counted(world),
+            Self::CopiesCounted => copies_counted(world, config),
             Self::InOrder => in_order(world, config),
             Self::Isolated => world.known.wronged.is_none(),
             Self::Converged => !world.is_settled() || converged(world, config),
@@ -106,17 +107,29 @@ fn counted_once(world: &World, config: &Config) -> bool {
     let commits = &world.known.commits;
     commits.iter().enumerate().all(|(place, one)| {
         let event = world.event_of(one.delivery);
-        let (key, accepted) = (config.key(event), world.accepted(one.delivery));
+        let (window, accepted) = (config.event(event).window, world.accepted(one.delivery));
         let mut before = commits.iter().take(place).map(|commit| commit.delivery);
         !before.any(|other| {
-            world.event_of(other) == event && key.covers(at(world.accepted(other)), at(accepted))
+            world.event_of(other) == event && is_within(window, world.accepted(other), accepted)
         })
     })
 }
 
-fn copies_counted(world: &World) -> bool {
-    let mut records = world.ledger.records.iter();
-    records.all(|record| usize::from(record.count) == record.counted.len())
+/// Tells whether two accepted times are those of one happening.
+fn is_within(window: Window, one: i64, other: i64) -> bool {
+    let apart = one.abs_diff(other);
+    match window {
+        Window::Record => apart < u64::from(RETENTION_DAYS) * 24 * 60 * 60,
+        Window::Secs(secs) => apart < u64::from(secs),
+    }
+}
+
+fn copies_counted(world: &World, config: &Config) -> bool {
+    world.ledger.records.iter().all(|record| {
+        let window = config.event(record.event).window;
+        let is_copy = |id: &u8| is_within(window, world.accepted(*id), record.accepted);
+        usize::from(record.count) == record.counted.len() && record.counted.iter().all(is_copy)
+    })
 }
 
 fn in_order(world: &World, config: &Config) -> bool {
@@ -134,12 +147,12 @@ fn in_order(world: &World, config: &Config) -> bool {
     })
 }
 
-/// Where an event truly stands among those of its register, whatever the protocol thinks.
-fn true_position(world: &World, config: &Config, delivery: u8) -> Position {
-    let sequence = Sequence(u128::from(world.known.enqueued[&delivery]));
+/// Where an event truly stands among those of its register, whatever the receiver thinks.
+fn true_place(world: &World, config: &Config, delivery: u8) -> (i64, u8) {
+    let sequence = world.known.enqueued[&delivery];
     match config.event(world.event_of(delivery)).order {
-        Order::Accepted => Position::by_sequence(sequence),
-        Order::Time(time) => Position::by_time(at(time), sequence),
+        Order::Accepted => (0, sequence),
+        Order::Time(time) => (time, sequence),
     }
 }
 
@@ -171,16 +184,16 @@ fn holds_newest(
         event.register == register
             && (event.entity == entity || (entity == SHARED && event.is_shared))
     };
-    let position = |delivery: &u8| true_position(world, config, *delivery);
+    let place = |delivery: &u8| true_place(world, config, *delivery);
     let recorded = world.known.commits.iter().map(|commit| commit.delivery);
-    let newest = recorded.filter(|id| sets(*id)).max_by_key(position);
+    let newest = recorded.filter(|id| sets(*id)).max_by_key(place);
     let held = registers[register]
         .get()
         .and_then(|value| u8::try_from(*value).ok());
     if held == newest {
         return true;
     }
-    let is_ahead = |held: u8| newest.is_none_or(|newest| position(&held) > position(&newest));
+    let is_ahead = |held: u8| newest.is_none_or(|newest| place(&held) > place(&newest));
     held.is_some_and(|held| was_dead(world, held) && is_ahead(held))
 }
 

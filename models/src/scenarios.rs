@@ -41,6 +41,7 @@ pub const ALL: &[Scenario] = &[
     REDRIVE,
     FORGOTTEN,
     LAPSE,
+    POSTHUMOUS,
 ];
 
 /// Two events of one entity, and everything fails now and then.
@@ -282,5 +283,20 @@ pub const LAPSE: Scenario = Scenario {
     consumers: 2,
     faults: 0,
     lapses: 1,
+    ..PLAIN
+};
+
+/// A record that is put after its event became a dead letter.
+pub const POSTHUMOUS: Scenario = Scenario {
+    name: "posthumous",
+    about: "an event is dead-lettered while its record is under way, and a copy of it comes",
+    events: &[Event {
+        nature: Nature::Killer,
+        ..Event::sound("ended", 0)
+    }],
+    posts: &[Post::of(0), Post::of(0)],
+    faults: 1,
+    is_repaired: true,
+    most_receives: 19, // one killer behind the other
     ..PLAIN
 };

@@ -1,6 +1,8 @@
 //! Invariants 5 and 6: an event that fails or ends the run again and again is a dead letter after
 //! five attempts of its own, whatever was in the batch with it; an outage is nobody's fault.
 
+use std::process::{Command, Stdio};
+
 use aws_sdk_sqs::types::Message;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -106,6 +108,40 @@ async fn what_ends_every_run_is_a_dead_letter_unrun_and_takes_no_other_with_it()
     assert_eq!(rig.attempts(&message).await.unwrap().0, [3, 4, 5, 6, 7, 8]);
     let fetched = rig.deadly.take_fetched();
     assert_eq!(fetched, vec![killer; 7], "two runs uncounted, five counted");
+    for entity in [CALL, OTHER] {
+        let records = rig.records(entity).await;
+        assert_eq!(records.len(), 1, "{entity}");
+        assert_eq!(records[0].kind, Kind::CallEnded, "{entity}");
+    }
+}
+
+/// As above, with a process that truly dies.
+#[tokio::test]
+async fn what_kills_the_process_each_time_is_a_dead_letter_unrun() {
+    let rig = Rig::open().await;
+    for (event, id) in [
+        ("answered", "call_1"),
+        ("ended", "call_1"),
+        ("ended", "call_2"),
+    ] {
+        rig.post(&call(event, id, 1)).await;
+    }
+    let mut deaths = 0;
+    while rig.messages_left().await > 0 {
+        let ended = Command::new(env!("CARGO_BIN_EXE_dying_consumer"))
+            .arg(rig.test.folder.path())
+            .arg(rig.test.clock.now().to_string())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert_ne!(ended.code(), Some(101), "it ends by itself or by abortion");
+        deaths += u32::from(!ended.success());
+        assert!(deaths < 10, "it dies for ever");
+        rig.test.clock.advance(181);
+    }
+    assert_eq!(deaths, 7, "two runs uncounted, five counted");
+    let (reason, attempts, _) = only_letter(&rig).await;
+    assert_eq!((reason.as_str(), attempts.as_str()), ("attempts", "6"));
     for entity in [CALL, OTHER] {
         let records = rig.records(entity).await;
         assert_eq!(records.len(), 1, "{entity}");

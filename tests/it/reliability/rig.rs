@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage, SqsMessageAttribute};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
     DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName, QueueAttributeName,
@@ -21,7 +21,9 @@ use switchhook_aws::sqs::SqsQueue;
 use switchhook_core::entity::Entity;
 use switchhook_core::ledger::Record;
 use switchhook_core::time::{Clock, Timestamp};
-use tests::{TestClock, TestStack, sign};
+use tests::{TestClock, TestStack, failures, sign};
+
+pub(crate) use tests::batch;
 
 use crate::doubles::{DeadLettersDouble, DeadlyBodies, FaultyLedger, RedeliveryDouble};
 
@@ -322,39 +324,6 @@ async fn url_of(client: &Client, name: &str) -> String {
         .unwrap()
         .queue_url
         .unwrap()
-}
-
-/// Makes Lambda's event of messages.
-pub(crate) fn batch(messages: &[Message]) -> SqsEvent {
-    let mut batch = SqsEvent::default();
-    batch.records = messages.iter().map(record).collect();
-    batch
-}
-
-fn record(message: &Message) -> SqsMessage {
-    let mut record = SqsMessage::default();
-    record.message_id.clone_from(&message.message_id);
-    record.receipt_handle.clone_from(&message.receipt_handle);
-    record.body.clone_from(&message.body);
-    let attributes = message.attributes.iter().flatten();
-    record.attributes = attributes
-        .map(|(name, value)| (name.as_str().to_owned(), value.clone()))
-        .collect();
-    for (name, value) in message.message_attributes.iter().flatten() {
-        let mut attribute = SqsMessageAttribute::default();
-        attribute.string_value.clone_from(&value.string_value);
-        attribute.data_type = Some(value.data_type.clone());
-        record.message_attributes.insert(name.clone(), attribute);
-    }
-    record
-}
-
-fn failures(response: &SqsBatchResponse) -> Vec<String> {
-    response
-        .batch_item_failures
-        .iter()
-        .map(|failure| failure.item_identifier.clone())
-        .collect()
 }
 
 /// Returns an AI Sync event about a call.
