@@ -254,3 +254,26 @@ fn no_module_is_too_long() {
         .collect();
     assert!(long.is_empty(), "more than {MAX_LINES} lines: {long:?}");
 }
+
+#[test]
+fn every_test_that_the_documents_name_is_there() {
+    let text = fs::read_to_string(workspace_root().join("docs/reliability.md")).unwrap();
+    let named: BTreeSet<_> = text
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|name| name.matches('_').count() > 2 && !name.contains(' '))
+        .collect();
+    assert!(named.len() > 20, "{named:?}");
+    let sources: Vec<_> = rust_files(&workspace_root().join("tests/it"))
+        .iter()
+        .map(|file| code(file))
+        .collect();
+    for name in named {
+        let function = format!("fn {name}()");
+        assert!(
+            sources.iter().any(|source| source.contains(&function)),
+            "no test {name}"
+        );
+    }
+}
