@@ -107,7 +107,7 @@ impl Invocation<'_> {
             return None;
         }
         let receives = |group: &Group| group.left.first().map(|id| run.message(*id).receives);
-        attempts::next_turn(run.groups.iter().map(receives))
+        attempts::next_turn(&run.groups.iter().map(receives).collect::<Vec<_>>())
     }
 
     /// Notes how an event's run goes on; false when the process ended.

@@ -9,6 +9,7 @@ mod dead_letters;
 mod groups;
 mod lists;
 mod order;
+mod reading;
 mod requests;
 pub(crate) mod rig;
 mod sending;

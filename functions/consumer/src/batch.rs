@@ -92,25 +92,34 @@ impl Consumer {
         let entries = messages
             .map(|m| m.map(Entry::new))
             .collect::<Result<Vec<_>, _>>()?;
-        let envelopes = entries
-            .iter()
-            .filter_map(|entry| entry.envelope.as_ref().ok());
-        let snapshot = self.runner.committer.snapshot(envelopes).await;
-        let is_looked_at_closely = entries.iter().any(Entry::is_counted);
-        let groups = by_group(entries);
-        let stopped = match snapshot {
-            Ok(snapshot) if is_looked_at_closely => {
-                self.run_one_by_one(groups, snapshot, deadline).await
-            }
-            Ok(snapshot) => self.run_side_by_side(groups, snapshot, deadline).await,
-            Err(error) => all_stopped(groups, &error),
-        };
-        join_all(stopped.iter().map(|group| self.delay(group))).await;
+        let stopped = self.run_all(entries, deadline).await;
+        join_all(stopped.iter().map(|group| self.delay(group, deadline))).await;
         let mut response = SqsBatchResponse::default();
         for message in stopped.into_iter().flat_map(|group| group.messages) {
             response.add_failure(message.id);
         }
         Ok(response)
+    }
+
+    /// Reads what is known of the batch and runs it; returns what is to come again.
+    async fn run_all(&self, entries: Vec<Entry>, deadline: Timestamp) -> Vec<Stopped> {
+        if !self.runner.has_time(deadline) {
+            return untried(by_group(entries));
+        }
+        let envelopes = entries
+            .iter()
+            .filter_map(|entry| entry.envelope.as_ref().ok());
+        let snapshot = self.runner.committer.snapshot(envelopes);
+        let snapshot = self.runner.in_time(deadline, snapshot).await;
+        let is_looked_at_closely = entries.iter().any(Entry::is_counted);
+        let groups = by_group(entries);
+        match snapshot {
+            Ok(snapshot) if is_looked_at_closely => {
+                self.run_one_by_one(groups, snapshot, deadline).await
+            }
+            Ok(snapshot) => self.run_side_by_side(groups, snapshot, deadline).await,
+            Err(error) => all_stopped(groups, &error),
+        }
     }
 
     async fn run_side_by_side(
@@ -150,8 +159,7 @@ impl Consumer {
                 Err(failed) => stopped.push(failed.with_rest(std::mem::take(group))),
             }
         }
-        let untried = groups.into_iter().filter(|group| !group.is_empty());
-        stopped.extend(untried.map(|group| Stopped::default().with_rest(group)));
+        stopped.extend(untried(groups));
         stopped
     }
 
@@ -170,13 +178,14 @@ impl Consumer {
     }
 
     /// Delays a stopped group. When that fails, the queue's visibility time-out is the delay.
-    async fn delay(&self, stopped: &Stopped) {
+    async fn delay(&self, stopped: &Stopped, deadline: Timestamp) {
         let handles: Vec<_> = stopped
             .messages
             .iter()
             .map(|m| m.receipt_handle.clone())
             .collect();
-        if let Err(error) = self.queue.delay(&handles, stopped.delay_secs).await {
+        let delayed = self.queue.delay(&handles, stopped.delay_secs);
+        if let Err(error) = self.runner.at_last(deadline, delayed).await {
             tracing::warn!(error = %Report(&error), "group not delayed");
         }
     }
@@ -196,7 +205,7 @@ impl Entry {
 /// Takes the event that runs now, and returns the rest of its group with it.
 fn next_turn(groups: &mut [Group]) -> Option<(Entry, &mut Group)> {
     let next = |group: &Group| group.front().map(|entry| entry.message.receives);
-    let turn = attempts::next_turn(groups.iter().map(next))?;
+    let turn = attempts::next_turn(&groups.iter().map(next).collect::<Vec<_>>())?;
     let group = groups.get_mut(turn)?;
     Some((group.pop_front()?, group))
 }
@@ -236,6 +245,14 @@ fn own_part(snapshot: &mut Snapshot, group: &Group) -> Snapshot {
         }
     }
     own
+}
+
+/// What was not run comes again at once.
+fn untried(groups: Vec<Group>) -> Vec<Stopped> {
+    let groups = groups.into_iter().filter(|group| !group.is_empty());
+    groups
+        .map(|group| Stopped::default().with_rest(group))
+        .collect()
 }
 
 fn all_stopped(groups: Vec<Group>, error: &PortError) -> Vec<Stopped> {

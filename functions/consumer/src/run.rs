@@ -30,7 +30,10 @@ const MIN_REMAINING_MILLIS: i64 = 2_500;
 const REMEDY_MILLIS: i64 = 500;
 
 /// The time, in milliseconds, that is kept for delaying groups and answering.
-const ANSWER_MILLIS: i64 = 1_000;
+const END_MILLIS: i64 = 1_000;
+
+/// The time, in milliseconds, that is kept for answering.
+const ANSWER_MILLIS: i64 = 200;
 
 /// The longest delay of a failed group: 15 minutes.
 const MAX_DELAY_SECS: u32 = 15 * 60;
@@ -63,7 +66,7 @@ impl Runner {
         snapshot: &mut Snapshot,
         deadline: Timestamp,
     ) -> Result<Settled, u32> {
-        if self.millis_left(deadline) < MIN_REMAINING_MILLIS {
+        if !self.has_time(deadline) {
             return Err(0);
         }
         let request_id = envelope.as_ref().ok();
@@ -84,6 +87,11 @@ impl Runner {
         ran.instrument(span).await
     }
 
+    /// Tells whether there is time left to start anything.
+    pub(crate) fn has_time(&self, deadline: Timestamp) -> bool {
+        self.millis_left(deadline) >= MIN_REMAINING_MILLIS
+    }
+
     /// Tries an event once.
     ///
     /// INVARIANT: where attempts count, no body is touched before its attempt is counted.
@@ -102,9 +110,13 @@ impl Runner {
         if attempts::is_counted(message.receives) {
             *attempt = Attempt::Unanswered;
             *attempt = self.committer.count_attempt(message).await?;
-        }
-        if attempt.is_one_too_many() {
-            return Err(HandleError::terminal("attempts"));
+            if attempt.is_one_too_many() {
+                return Err(HandleError::terminal("attempts"));
+            }
+            // The last that is heard of an event which ends the process.
+            let (event_id, source) = (envelope.id, envelope.entity.source());
+            let (kind, attempt) = (envelope.kind.as_str(), attempt.count());
+            tracing::warn!(%event_id, source, kind, attempt, "event tried again, alone");
         }
         let committed = self
             .committer
@@ -118,7 +130,7 @@ impl Runner {
         run: impl Future<Output = Result<Outcome, HandleError>>,
         deadline: Timestamp,
     ) -> Result<Outcome, HandleError> {
-        let kept = REMEDY_MILLIS.saturating_add(ANSWER_MILLIS);
+        let kept = REMEDY_MILLIS.saturating_add(END_MILLIS);
         let run = AssertUnwindSafe(run).catch_unwind();
         match timeout(self.left(deadline, kept), run).await {
             Ok(Ok(ended)) => ended,
@@ -176,14 +188,22 @@ impl Runner {
         })
     }
 
-    /// Does what is done about a failure in the time that is kept for it.
-    async fn in_time(
+    /// Does what comes before the end of the batch, as long as there is time for the end.
+    pub(crate) async fn in_time<T>(
         &self,
         deadline: Timestamp,
-        remedy: impl Future<Output = Result<(), PortError>>,
+        work: impl Future<Output = Result<T, PortError>>,
+    ) -> Result<T, PortError> {
+        within(self.left(deadline, END_MILLIS), work).await
+    }
+
+    /// Does what is the end of the batch, as long as there is time to answer.
+    pub(crate) async fn at_last(
+        &self,
+        deadline: Timestamp,
+        work: impl Future<Output = Result<(), PortError>>,
     ) -> Result<(), PortError> {
-        let done = timeout(self.left(deadline, ANSWER_MILLIS), remedy).await;
-        done.unwrap_or_else(|elapsed| Err(PortError::new("ending an event's run", elapsed)))
+        within(self.left(deadline, ANSWER_MILLIS), work).await
     }
 
     fn millis_left(&self, deadline: Timestamp) -> i64 {
@@ -196,6 +216,15 @@ impl Runner {
         let left = self.millis_left(deadline).saturating_sub(kept_millis);
         Duration::from_millis(u64::try_from(left).unwrap_or_default())
     }
+}
+
+/// Waits for an answer for so long.
+async fn within<T>(
+    left: Duration,
+    work: impl Future<Output = Result<T, PortError>>,
+) -> Result<T, PortError> {
+    let done = timeout(left, work).await;
+    done.unwrap_or_else(|elapsed| Err(PortError::new("waiting for an answer", elapsed)))
 }
 
 /// What log lines say of a message: ids, source and kind, never a key or what it says.

@@ -1,9 +1,15 @@
 //! Amazon S3: the store of bodies too large for a message or an item.
 
+use std::time::Duration;
+
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use switchhook_core::ports::{BodyStore, PortError, PortFuture};
+use tokio::time::timeout;
+
+/// How long the bytes of a body may take after its head was answered: the SDK's time-outs end there.
+const BODY_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A bucket that keeps bodies.
 #[derive(Clone, Debug)]
@@ -43,7 +49,8 @@ impl BodyStore for S3Bodies {
                 .await
             {
                 Ok(object) => {
-                    let body = object.body.collect().await;
+                    let body = timeout(BODY_PATIENCE, object.body.collect()).await;
+                    let body = body.map_err(|e| PortError::new(READING, e))?;
                     body.map(|body| Some(body.into_bytes()))
                         .map_err(|e| PortError::new(READING, e))
                 }

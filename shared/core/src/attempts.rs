@@ -24,10 +24,18 @@ pub const fn is_counted(receives: u32) -> bool {
 
 /// Returns the place of the group whose next event runs now, given how often the next event of each
 /// was received: the fewest times, so that what ends a run takes as few others with it as it can.
-pub fn next_turn(receives: impl IntoIterator<Item = Option<u32>>) -> Option<usize> {
-    let waiting = receives.into_iter().enumerate();
-    let waiting = waiting.filter_map(|(place, receives)| Some((receives?, place)));
-    waiting.min().map(|(_, place)| place)
+/// Among equals another one is first at each receive, so that the one which ends the run does not
+/// always come before the others.
+#[must_use]
+pub fn next_turn(receives: &[Option<u32>]) -> Option<usize> {
+    let all = receives.len();
+    let waiting = receives.iter().enumerate();
+    let waiting = waiting.filter_map(|(place, receives)| {
+        let receives = (*receives)?;
+        let turned = place.wrapping_add(usize::try_from(receives).ok()?);
+        Some((receives, turned.checked_rem(all)?, place))
+    });
+    waiting.min().map(|(_, _, place)| place)
 }
 
 /// How far the counting of one attempt is.
@@ -103,9 +111,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_was_received_least_is_next_and_the_first_of_equals() {
-        assert_eq!(next_turn([Some(4), Some(3), None, Some(3)]), Some(1));
-        assert_eq!(next_turn([None, None]), None);
+    fn who_was_received_least_is_next() {
+        assert_eq!(next_turn(&[Some(4), Some(3), None, Some(5)]), Some(1));
+        assert_eq!(next_turn(&[None, None]), None);
+    }
+
+    #[test]
+    fn equals_take_turns_at_being_first() {
+        let firsts: BTreeSet<_> = (3..6)
+            .map(|receives| next_turn(&[Some(receives); 3]))
+            .collect();
+        assert_eq!(firsts, [0, 1, 2].map(Some).into());
     }
 
     #[test]

@@ -72,7 +72,7 @@ async fn a_poison_envelope_is_dead_lettered_alone() {
 }
 
 #[tokio::test]
-async fn every_kind_of_poison_has_its_reason() {
+async fn what_is_no_message_of_ours_is_a_dead_letter_with_its_reason() {
     let rig = Rig::open().await;
     rig.post(&call("ended", "call_1", 1)).await;
     let body = rig.take_one().await.body.unwrap();
@@ -109,7 +109,7 @@ async fn while_the_dead_letter_queue_is_down_the_group_is_kept_and_tried_within_
         assert_eq!(failed.unwrap(), ids[..2], "both of the group, nothing else");
         let delays = rig.redelivery.take_delays();
         assert!(delays.len() == 1 && delays[0].0 == 2, "{delays:?}");
-        assert!((1..=300).contains(&delays[0].1), "{delays:?}");
+        assert!((1..300).contains(&delays[0].1), "{delays:?}");
         rig.test.clock.advance(delays[0].1.into());
     }
     assert!(rig.records(CALL).await.is_empty());

@@ -1,5 +1,7 @@
 //! Invariant 6: an event that fails stops its own group, and nothing else.
 
+use std::sync::{Arc, OnceLock};
+
 use consumer::router::Event;
 use consumer::routes::routes;
 use switchhook_core::data;
@@ -7,17 +9,15 @@ use switchhook_core::kind::Kind;
 use switchhook_core::states::Call as CallState;
 use tests::TestClock;
 
-use super::rig::{Rig, batch, call};
+use super::rig::{Rig, batch, call, with_a_mistake};
 use crate::doubles::{Call, Fault};
 
-fn panicking(_: &mut CallState, _: &Event<'_, data::Call>) {
-    panic!("a handler with a mistake");
-}
+/// The clock of [`slow`].
+static CLOCK: OnceLock<Arc<TestClock>> = OnceLock::new();
 
-/// A rig whose handler of `call.answered` panics.
-async fn with_a_mistake() -> Rig {
-    let router = routes().on(Kind::CallAnswered, panicking);
-    Rig::with(router, TestClock::at("2026-03-04T05:06:07.089Z")).await
+/// A handler that takes most of the function's time.
+fn slow(_: &mut CallState, _: &Event<'_, data::Call>) {
+    CLOCK.get().unwrap().advance(28);
 }
 
 #[tokio::test]
@@ -140,6 +140,21 @@ async fn with_no_time_left_nothing_is_started_and_everything_comes_again() {
     }
 }
 
+#[tokio::test]
+async fn what_an_event_leaves_no_time_for_comes_again_untried() {
+    let clock = TestClock::at("2026-03-04T05:06:07.089Z");
+    CLOCK.set(Arc::clone(&clock)).unwrap();
+    let rig = Rig::with(routes().on(Kind::CallAnswered, slow), clock).await;
+    for event in ["started", "answered", "ended"] {
+        rig.post(&call(event, "call_1", 1)).await;
+    }
+    let messages = rig.receive().await;
+    let failed = rig.run_until(batch(&messages), rig.deadline(30)).await;
+    assert_eq!(failed, [messages[2].message_id.clone().unwrap()]);
+    assert_eq!(rig.records("voice/call/call_1").await.len(), 2);
+    assert_eq!(rig.redelivery.take_delays(), [(1, 0)], "at once");
+}
+
 /// A write that never answers takes the time of its own group, not the answer for the batch.
 #[tokio::test]
 async fn what_hangs_is_broken_off_in_time_and_the_other_groups_commit() {
@@ -170,15 +185,37 @@ async fn a_ledger_that_cannot_be_read_fails_the_whole_batch() {
     let rig = Rig::open().await;
     rig.post(&call("ended", "call_1", 1)).await;
     rig.post(&call("ended", "call_2", 1)).await;
-    rig.ledger.fail_at(0, Fault::Refuse);
-    let (ids, failed) = rig.run_once().await;
-    assert_eq!(failed.unwrap(), ids);
-    assert_eq!(
-        rig.redelivery.take_delays().len(),
-        2,
-        "each group of its own"
+    rig.ledger.set_outage(Some(|_| true));
+    let mut delays = Vec::new();
+    for _ in 0..8 {
+        let (ids, failed) = rig.run_once().await;
+        assert_eq!((failed.unwrap(), ids.len()), (ids, 2));
+        let delayed = rig.redelivery.take_delays();
+        assert_eq!(delayed.len(), 2, "each group of its own");
+        let longest = delayed.iter().map(|(_, secs)| *secs).max().unwrap();
+        rig.test.clock.advance(longest.into());
+        delays.push(longest);
+    }
+    assert_eq!(rig.ledger.take_calls().len(), 8, "nothing but the reads");
+    assert!(
+        delays.is_sorted() && delays[0] <= 2 && delays[7] > 100,
+        "{delays:?}"
     );
-    assert_eq!(rig.ledger.take_calls().len(), 1);
+}
+
+/// A read that never answers leaves time to say which messages come again, and so does a delay.
+#[tokio::test]
+async fn a_read_and_a_delay_that_hang_are_broken_off_in_time() {
+    let rig = Rig::open().await;
+    rig.post(&call("ended", "call_1", 1)).await;
+    rig.ledger.fail_at(0, Fault::Hang);
+    rig.redelivery.fault.set(Some(Fault::Hang));
+    let messages = rig.receive().await;
+    let failed = rig.run_until(batch(&messages), rig.deadline(3)).await;
+    assert_eq!(failed.len(), 1);
+    rig.redelivery.fault.set(None);
+    rig.settle().await;
+    assert_eq!(rig.records("voice/call/call_1").await.len(), 1);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use aws_sdk_sqs::types::{
 };
 use consumer::batch::Consumer;
 use consumer::commit::Committer;
-use consumer::router::Router;
+use consumer::router::{Event, Router};
 use consumer::routes::routes;
 use serde_json::json;
 use switchhook::local::bodies::FileBodies;
@@ -18,8 +18,11 @@ use switchhook::local::data_dir::DataDir;
 use switchhook::local::{dynamodb, sqs};
 use switchhook_aws::connection::{Connection, Patience};
 use switchhook_aws::sqs::SqsQueue;
+use switchhook_core::data;
 use switchhook_core::entity::Entity;
+use switchhook_core::kind::Kind;
 use switchhook_core::ledger::Record;
+use switchhook_core::states::Call as CallState;
 use switchhook_core::time::{Clock, Timestamp};
 use tests::{TestClock, TestStack, failures, sign};
 
@@ -302,6 +305,16 @@ impl Rig {
     pub(crate) fn bodies(&self) -> PathBuf {
         DataDir::new(self.test.folder.path().to_owned()).bodies()
     }
+}
+
+fn panicking(_: &mut CallState, _: &Event<'_, data::Call>) {
+    panic!("a handler with a mistake");
+}
+
+/// Returns a rig whose handler of `call.answered` panics.
+pub(crate) async fn with_a_mistake() -> Rig {
+    let router = routes().on(Kind::CallAnswered, panicking);
+    Rig::with(router, TestClock::at("2026-03-04T05:06:07.089Z")).await
 }
 
 /// Returns a client of the stack's queues.

@@ -7,7 +7,7 @@ pub(super) const MOVED: &str = "moved_by_sqs";
 pub(super) fn explanation(reason: &str) -> &'static str {
     match reason {
         "attempts" => {
-            "Five attempts of its own never came to an end: each time the consumer crashed, or nobody knows what became of it. Look for its id in the consumer's log, repair the cause, then redrive it."
+            "Five attempts of its own never came to an end: each time the consumer crashed, or it could not be made a dead letter for another reason (`dead letter not sent`). Its lines in the consumer's log, `event tried again, alone`, tell when; look at what comes after them, repair the cause, then redrive it."
         }
         "body_damaged" => {
             "Its body is not the one that was accepted: the message or the body store was changed. Put the original object back into the body store and redrive it, or drop it and ask the provider to send it again."
