@@ -31,11 +31,21 @@ use crate::programs::{Home, Program, Said};
 
 /// How many answers a round waits for at most.
 const MOST_ANSWERS: u64 = 120;
-/// How long a round under load lasts at most, and one that starts or redrives.
-const MOST_LOAD_MILLIS: u64 = 800;
-const MOST_START_MILLIS: u64 = 600;
+/// How long the program lives at most under load, when it starts, and beside a redrive.
+const MOST_LOAD_MILLIS: u64 = 1_000;
+const MOST_START_MILLIS: u64 = 500;
+const MOST_REDRIVE_MILLIS: u64 = 250;
 /// How long queues may take to become empty.
 const PATIENCE: Duration = Duration::from_secs(90);
+
+/// What is counted only to be told.
+#[derive(Debug, Default)]
+struct Figures {
+    between: u64,
+    starting: u64,
+    redriving: u64,
+    redriven: usize,
+}
 
 struct Test {
     home: Home,
@@ -44,7 +54,7 @@ struct Test {
     notes: Notes,
     /// The entities whose states are damaged now.
     damaged: BTreeSet<String>,
-    redriven: usize,
+    figures: Figures,
 }
 
 impl Test {
@@ -59,7 +69,7 @@ impl Test {
             load: Load::new(seed),
             notes: Notes::new(),
             damaged: BTreeSet::new(),
-            redriven: 0,
+            figures: Figures::default(),
         }
     }
 
@@ -104,6 +114,7 @@ impl Test {
         let mut program = self.home.start(&["local", "--port", "0"]);
         thread::sleep(self.moment(MOST_START_MILLIS));
         program.kill();
+        self.figures.starting += u64::from(!program.end().out.contains(" listens on "));
     }
 
     /// Puts right what is damaged, and kills the redriving and the program that handles it.
@@ -111,13 +122,15 @@ impl Test {
         let mut local = self.home.local(&[]).program;
         self.repair().await;
         let mut redriving = self.home.start(&["dead", "redrive", "--all", "--json"]);
-        thread::sleep(self.moment(MOST_START_MILLIS));
+        thread::sleep(self.moment(MOST_REDRIVE_MILLIS));
         let victims = [&mut local, &mut redriving];
         let first = usize::try_from(self.load.numbers.below(2)).unwrap();
         victims[first].kill();
         thread::sleep(self.moment(100));
         victims[1 - first].kill();
-        self.redriven += redriven(&redriving.end());
+        let said = redriving.end();
+        self.figures.redriving += u64::from(said.code.is_none());
+        self.figures.redriven += redriven(&said);
     }
 
     /// Redrives all dead letters, undisturbed.
@@ -125,7 +138,7 @@ impl Test {
         self.repair().await;
         let said = self.home.run(&["dead", "redrive", "--all", "--json"]);
         assert_eq!(said.code, Some(0), "{}", said.err);
-        self.redriven += redriven(&said);
+        self.figures.redriven += redriven(&said);
     }
 
     async fn repair(&mut self) {
@@ -198,7 +211,6 @@ async fn what_was_acknowledged_survives_kills_at_any_moment() {
     });
     println!("SWITCHHOOK_SEED={seed}");
     let mut test = Test::new(seed);
-    let mut between = 0;
     for number in 0..kills {
         test.kill(number).await;
         let waiting = test.waiting().await;
@@ -208,9 +220,12 @@ async fn what_was_acknowledged_survives_kills_at_any_moment() {
             test.acknowledged(),
             depth(&test.data, DEAD_LETTERS).await
         );
-        between += u64::from(waiting > 0);
+        test.figures.between += u64::from(waiting > 0);
     }
-    assert!(between > 0, "no kill came between an answer and its commit");
+    assert!(
+        test.figures.between > 0,
+        "no kill came between an answer and its commit"
+    );
 
     let program = test.post(Moment::Never).await;
     test.until_empty(QUEUE).await;
@@ -228,10 +243,10 @@ async fn what_was_acknowledged_survives_kills_at_any_moment() {
     check_deliveries(&test.notes, &recorded(&test.data).await);
     let events = check_events(&test.home, &test.notes);
     let unanswered: usize = test.notes.values().map(|fate| fate.unanswered).sum();
+    let acknowledged = test.acknowledged();
     println!(
-        "{kills} kills, {between} between answer and commit: {} deliveries acknowledged and {unanswered} unanswered, {events} events recorded, {} dead letters redriven",
-        test.acknowledged(),
-        test.redriven
+        "{kills} kills, {:?}: {acknowledged} deliveries acknowledged and {unanswered} unanswered, {events} events recorded",
+        test.figures
     );
 }
 

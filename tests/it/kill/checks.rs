@@ -1,6 +1,6 @@
 //! Holds the ledger and the queues against the senders' notes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use base64::Engine;
@@ -65,9 +65,13 @@ pub(super) fn check_events(home: &Home, notes: &Notes) -> usize {
         assert!(twice.is_none(), "recorded twice: {twice:?}");
     }
     let told = told(notes);
+    let sent: BTreeSet<_> = told.keys().map(|event| &event.bytes).collect();
+    let known: BTreeSet<_> = recorded.keys().collect();
+    let missing: Vec<_> = sent.difference(&known).map(|bytes| shown(bytes)).collect();
+    let strange: Vec<_> = known.difference(&sent).map(|bytes| shown(bytes)).collect();
     assert!(
-        recorded.keys().eq(told.keys().map(|event| &event.bytes)),
-        "other bytes are recorded than were sent"
+        missing.is_empty() && strange.is_empty(),
+        "sent and not recorded: {missing:#?}, recorded and not sent: {strange:#?}"
     );
     for (event, fates) in &told {
         let record = &recorded[&event.bytes];
@@ -93,4 +97,9 @@ fn told(notes: &Notes) -> BTreeMap<&Event, Vec<&Fate>> {
         }
     }
     told
+}
+
+/// As much of an event as tells which it is.
+fn shown(bytes: &str) -> String {
+    bytes.chars().take(200).collect()
 }

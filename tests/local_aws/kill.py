@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""Kills the two functions' processes on a local AWS while senders post: nothing acknowledged is lost.
+
+template.yaml is deployed with the release zips, as prove.py does it. Senders post events with copies,
+shuffled, some with large bodies, and some of entities whose states are damaged, which become dead letters.
+Meanwhile one of the local AWS's own children is killed with SIGKILL, again and again: the ingress or the
+consumer, at a random moment. A sender that is not answered 2xx sends again, as a provider would. Towards
+the end the damaged states are put right and `switchhook dead redrive --all --stack` runs while the kills
+go on, and once more after them. Then every event is in the table once, with its own bytes, and counts all
+deliveries that were acknowledged; both queues are empty.
+
+    python3 -m venv VENV && VENV/bin/pip install -r tests/local_aws/requirements.txt
+    PATH=VENV/bin:$PATH python3 tests/local_aws/kill.py --one-arch --kills 100
+
+`--seed` repeats a run's bodies and pauses; what is in flight then is the machine's affair.
+
+One attribute of the stack is changed: messages in the hands of a process that died come again after three
+seconds and not after three minutes.
+"""
+
+import base64
+import hashlib
+import hmac
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+from deployment import FUNCTIONS, call, check, large_call, told, wait_for
+from proof import deployed, options, run
+
+SENDERS = 6
+VISIBILITY_SECS = 3
+# How many messages may wait before the senders pause, and how long they do.
+MOST_WAITING, PAUSE_SECS = 120, 0.2
+# How long between a process's being there and its end, at most.
+MOST_PAUSE_SECS = 0.5
+DRAIN_SECS = 180
+
+
+class Load:
+    """What is posted, and what the senders were told about it."""
+
+    def __init__(self, stack, secret, numbers):
+        self.stack, self.secret, self.numbers = stack, secret, numbers
+        self.lock = threading.Lock()
+        self.queue, self.made = [], 0
+        self.acknowledged = {}  # of each body, the deliveries
+        self.unanswered = Counter()  # of each body, copies that may have been accepted or not
+        self.damaged = []
+        self.stopped = threading.Event()
+        self.failures = []
+
+    def start(self):
+        self.threads = [threading.Thread(target=self.send) for _ in range(SENDERS)]
+        for thread in self.threads:
+            thread.start()
+
+    def stop(self):
+        self.stopped.set()
+        for thread in self.threads:
+            thread.join()
+        check(not self.failures, self.failures)
+
+    def send(self):
+        try:
+            while not self.stopped.is_set():
+                if self.stack.depth(self.stack.outputs["QueueUrl"]) > MOST_WAITING:
+                    time.sleep(PAUSE_SECS)
+                else:
+                    self.post(self.next())
+        except Exception as error:  # told by `stop`
+            self.failures.append(error)
+
+    def next(self):
+        with self.lock:
+            if not self.queue:
+                self.queue = self.some()
+            return self.queue.pop()
+
+    def some(self):
+        """Three events of each of ten calls, copies among them, shuffled, and old copies."""
+        bodies = []
+        for _ in range(10):
+            key = f"k{self.made}"
+            self.made += 1
+            if self.numbers.random() < 0.1:
+                self.damage(key)
+            for event in ("call.started", "call.answered", "call.ended"):
+                large = self.numbers.random() < 0.1
+                body = large_call(key, event) if large else call(key, event)
+                bodies += [body] * self.numbers.choice((1, 1, 2, 3))
+        known = list(self.acknowledged)
+        bodies += self.numbers.sample(known, min(3, len(known)))
+        self.numbers.shuffle(bodies)
+        return bodies
+
+    def damage(self, key):
+        item = {"pk": {"S": f"ai-sync/call/{key}"}, "sk": {"S": "state"}, "version": {"N": "1"}}
+        self.stack.dynamodb.put_item(TableName=self.stack.outputs["TableName"], Item=item)
+        self.damaged.append(key)
+
+    def repair(self):
+        with self.lock:
+            for key in self.damaged:
+                item = {"pk": {"S": f"ai-sync/call/{key}"}, "sk": {"S": "state"}}
+                self.stack.dynamodb.delete_item(TableName=self.stack.outputs["TableName"], Key=item)
+            self.damaged = []
+
+    def post(self, body):
+        """Sends until it is acknowledged."""
+        signature = hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()
+        headers = {"x-webhook-signature": signature, "content-type": "application/json"}
+        while True:
+            status, _, answer = self.stack.request("/webhooks/ai-sync", body, headers)
+            with self.lock:
+                if status == 200:
+                    self.acknowledged.setdefault(body, set()).add(answer["id"])
+                    return
+                self.unanswered[body] += 1
+            check(status >= 500, f"{status} {answer}")
+
+
+class Killer:
+    """Kills children of the local AWS, which are the functions' processes."""
+
+    def __init__(self, stack, numbers):
+        self.stack, self.numbers = stack, numbers
+        self.names = {function: stack.outputs[f"{function.capitalize()}Function"] for function in FUNCTIONS}
+        self.killed = Counter()
+
+    def kill(self, count):
+        enough = self.killed.total() + count
+        while self.killed.total() < enough:
+            function = self.numbers.choice(FUNCTIONS)
+            wait_for(f"a process of the {function}", lambda: self.processes(function))
+            time.sleep(self.numbers.random() * MOST_PAUSE_SECS)
+            for process in self.processes(function)[:1]:
+                os.kill(process, signal.SIGKILL)
+                self.killed[function] += 1
+
+    def processes(self, function):
+        """The function's processes, in no order."""
+        found = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+        found = [process for process in found if self.is_of(process, function)]
+        self.numbers.shuffle(found)
+        return found
+
+    def is_of(self, process, function):
+        try:
+            status = Path(f"/proc/{process}/stat").read_text()
+            parent = int(status.rpartition(")")[2].split()[1])
+            if parent != self.stack.aws.program.pid:
+                return False
+            environment = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
+        except OSError:
+            return False  # it has ended meanwhile
+        return f"AWS_LAMBDA_FUNCTION_NAME={self.names[function]}".encode() in environment
+
+
+def redriven(command, stack, code=0):
+    lines = command.lines(stack, "dead", "redrive", "--all", code=code)
+    return sum(line["action"] == "redriven" for line in lines)
+
+
+def is_drained(stack):
+    return stack.is_idle() and stack.depth(stack.outputs["DeadLetterQueueUrl"]) == 0
+
+
+def check_table(stack, command, load):
+    """Every event once, with its own bytes, and all deliveries that were acknowledged."""
+    events = command.lines(stack, "events", "--raw", "--limit", "100000")
+    bodies = {event["id"]: base64.b64decode(event["raw"]) for event in events}
+    check(len(bodies) == len(set(bodies.values())), "an event is recorded twice")
+    check(set(bodies.values()) == set(load.acknowledged), "other bytes are recorded than were sent")
+    records = stack.records()
+    check(bodies.keys() == {record["id"]["S"] for record in records}, "the command tells other events")
+    for record in records:
+        body, counted = bodies[record["id"]["S"]], set(record["deliveries"]["SS"])
+        acknowledged = load.acknowledged[body]
+        check(acknowledged <= counted, f"{acknowledged - counted} of {record['id']} were acknowledged")
+        more = len(counted - acknowledged)
+        check(more <= load.unanswered[body], f"{record['id']} counts {more} that nobody sent")
+    return len(records)
+
+
+def prove(arguments, folder, programs):
+    stack, command = deployed(arguments, folder, programs, 300 + 5 * arguments.kills)
+    command.push(stack)
+    stack.sqs.set_queue_attributes(
+        QueueUrl=stack.outputs["QueueUrl"], Attributes={"VisibilityTimeout": str(VISIBILITY_SECS)}
+    )
+    told(f"--seed {arguments.seed}")
+    numbers = random.Random(arguments.seed)
+    secret = command.sources["sources"]["ai-sync"]["secrets"][0]
+    load, killer = Load(stack, secret, random.Random(numbers.random())), Killer(stack, numbers)
+    load.start()
+    try:
+        last = arguments.kills // 3
+        killer.kill(arguments.kills - last)
+        told(f"{killer.killed.total()} kills under load")
+        load.repair()
+        redriving = threading.Thread(target=killer.kill, args=(last,))
+        redriving.start()
+        sent_back = redriven(command, stack)
+        redriving.join()
+    finally:
+        load.stop()
+    told(f"{killer.killed.total()} kills; {sent_back} dead letters redriven meanwhile")
+    wait_for("an empty queue", stack.is_idle, DRAIN_SECS)
+    load.repair()
+    sent_back += redriven(command, stack)
+    wait_for("empty queues", lambda: is_drained(stack), DRAIN_SECS)
+    check(sent_back > 0, "nothing was poison")
+    events = check_table(stack, command, load)
+    broken = (folder / "aws.log").read_text(errors="replace").count(": Runtime exited before returning")
+    deliveries = sum(len(ids) for ids in load.acknowledged.values())
+    told(
+        f"{dict(killer.killed)} killed, {broken} of them in the middle of an invocation:"
+        f" {deliveries} deliveries acknowledged, {load.unanswered.total()} not,"
+        f" {events} events recorded once, {sent_back} dead letters redriven"
+    )
+
+
+def main():
+    parser = options(__doc__)
+    parser.add_argument("--kills", type=int, default=10, help="how many processes are killed")
+    parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32, help="repeats a run's load")
+    run(prove, parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()
