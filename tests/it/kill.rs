@@ -27,14 +27,15 @@ use tests::FixedSources;
 use self::checks::{DEAD_LETTERS, QUEUE, check_deliveries, check_events, depth, recorded};
 use self::load::{Load, Notes, SOURCES};
 use self::senders::{Moment, post};
-use crate::programs::{Home, Program, Said};
+use crate::programs::{Home, Program, Said, eventually};
 
 /// How many answers a round waits for at most.
 const MOST_ANSWERS: u64 = 120;
-/// How long the program lives at most under load, when it starts, and beside a redrive.
+/// How long the program lives at most under load, and when it only starts.
 const MOST_LOAD_MILLIS: u64 = 1_000;
 const MOST_START_MILLIS: u64 = 500;
-const MOST_REDRIVE_MILLIS: u64 = 250;
+/// How many letters a redrive may settle before it is killed, at most.
+const MOST_LETTERS: u64 = 30;
 /// How long queues may take to become empty.
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -122,7 +123,11 @@ impl Test {
         let mut local = self.home.local(&[]).program;
         self.repair().await;
         let mut redriving = self.home.start(&["dead", "redrive", "--all", "--json"]);
-        thread::sleep(self.moment(MOST_REDRIVE_MILLIS));
+        let letters = usize::try_from(self.load.numbers.below(MOST_LETTERS)).unwrap();
+        eventually("some letters or an end", || {
+            let enough = redriving.out().lines().count() >= letters || redriving.has_ended();
+            enough.then_some(())
+        });
         let victims = [&mut local, &mut redriving];
         let first = usize::try_from(self.load.numbers.below(2)).unwrap();
         victims[first].kill();

@@ -114,11 +114,18 @@ impl Delivery {
     }
 
     fn of_texts(events: Vec<Event>) -> Self {
-        let elements: Vec<_> = events.iter().map(|event| event.bytes.as_str()).collect();
+        // The bytes of a list of one would be the list's.
+        let body = match events.as_slice() {
+            [event] => event.bytes.clone(),
+            events => {
+                let elements: Vec<_> = events.iter().map(|event| event.bytes.as_str()).collect();
+                format!("[{}]", elements.join(","))
+            }
+        };
         Self {
             path: "/webhooks/texts".to_owned(),
             header: Some(("authorization", format!("Basic {}", STANDARD.encode(LOGIN)))),
-            body: format!("[{}]", elements.join(",")),
+            body,
             events,
         }
     }
