@@ -171,12 +171,15 @@ def is_drained(stack):
 
 
 def check_table(stack, command, load):
-    """Every event once, with its own bytes, and all deliveries that were acknowledged."""
+    """Every event once, with its own bytes, and all deliveries that were acknowledged.
+
+    Returns how many events there are, and how many deliveries were accepted without being answered so.
+    """
     events = command.lines(stack, "events", "--raw", "--limit", "100000")
     bodies = {event["id"]: base64.b64decode(event["raw"]) for event in events}
     check(len(bodies) == len(set(bodies.values())), "an event is recorded twice")
     check(set(bodies.values()) == set(load.acknowledged), "other bytes are recorded than were sent")
-    records = stack.records()
+    records, unheard = stack.records(), 0
     check(bodies.keys() == {record["id"]["S"] for record in records}, "the command tells other events")
     for record in records:
         body, counted = bodies[record["id"]["S"]], set(record["deliveries"]["SS"])
@@ -184,7 +187,8 @@ def check_table(stack, command, load):
         check(acknowledged <= counted, f"{acknowledged - counted} of {record['id']} were acknowledged")
         more = len(counted - acknowledged)
         check(more <= load.unanswered[body], f"{record['id']} counts {more} that nobody sent")
-    return len(records)
+        unheard += more
+    return len(records), unheard
 
 
 def prove(arguments, folder, programs):
@@ -215,12 +219,14 @@ def prove(arguments, folder, programs):
     sent_back += redriven(command, stack)
     wait_for("empty queues", lambda: is_drained(stack), DRAIN_SECS)
     check(sent_back > 0, "nothing was poison")
-    events = check_table(stack, command, load)
+    check(killer.killed.total() == arguments.kills, f"{killer.killed.total()} kills")
+    events, unheard = check_table(stack, command, load)
     broken = (folder / "aws.log").read_text(errors="replace").count(": Runtime exited before returning")
     deliveries = sum(len(ids) for ids in load.acknowledged.values())
     told(
         f"{dict(killer.killed)} killed, {broken} of them in the middle of an invocation:"
-        f" {deliveries} deliveries acknowledged, {load.unanswered.total()} not,"
+        f" {deliveries} deliveries acknowledged, {load.unanswered.total()} not"
+        f" ({unheard} of these accepted all the same),"
         f" {events} events recorded once, {sent_back} dead letters redriven"
     )
 
