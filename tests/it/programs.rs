@@ -143,10 +143,6 @@ impl Program {
         self.ended();
     }
 
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
-    }
-
     fn ended(&mut self) -> ExitStatus {
         eventually("a program's end", || self.child.try_wait().unwrap())
     }
