@@ -3,8 +3,8 @@
 
 template.yaml is deployed with the release zips, as prove.py does it. Senders post events with copies,
 shuffled, some with large bodies, and some of entities whose states are damaged, which become dead letters.
-Meanwhile one of the local AWS's own children is killed with SIGKILL, again and again: the ingress or the
-consumer, at a random moment. A sender that is not answered 2xx sends again, as a provider would. Towards
+Meanwhile children of the local AWS are killed with SIGKILL, again and again: all processes of the ingress,
+as soon as a sender has its answer or at a random moment, or the consumer's, at a random moment. A sender that is not answered 2xx sends again, as a provider would. Towards
 the end the damaged states are put right and `switchhook dead redrive --all --stack` runs while the kills
 go on, and once more after them. Then every event is in the table once, with its own bytes, and counts all
 deliveries that were acknowledged; both queues are empty.
@@ -51,6 +51,7 @@ class Load:
         self.acknowledged = {}  # of each body, the deliveries
         self.unanswered = Counter()  # of each body, copies that may have been accepted or not
         self.damaged = []
+        self.answered = threading.Event()
         self.stopped = threading.Event()
         self.failures = []
 
@@ -116,6 +117,7 @@ class Load:
         headers = {"x-webhook-signature": signature, "content-type": "application/json"}
         while True:
             status, _, answer = self.stack.request("/webhooks/ai-sync", body, headers)
+            self.answered.set()
             with self.lock:
                 if status == 200:
                     self.acknowledged.setdefault(body, set()).add(answer["id"])
@@ -127,27 +129,32 @@ class Load:
 class Killer:
     """Kills children of the local AWS, which are the functions' processes."""
 
-    def __init__(self, stack, numbers):
-        self.stack, self.numbers = stack, numbers
+    def __init__(self, stack, load, numbers):
+        self.stack, self.load, self.numbers = stack, load, numbers
         self.names = {function: stack.outputs[f"{function.capitalize()}Function"] for function in FUNCTIONS}
-        self.killed = Counter()
+        self.kills, self.killed = 0, Counter()
 
     def kill(self, count):
-        enough = self.killed.total() + count
-        while self.killed.total() < enough:
+        for _ in range(count):
             function = self.numbers.choice(FUNCTIONS)
-            wait_for(f"a process of the {function}", lambda: self.processes(function))
-            time.sleep(self.numbers.random() * MOST_PAUSE_SECS)
-            for process in self.processes(function)[:1]:
-                os.kill(process, signal.SIGKILL)
-                self.killed[function] += 1
+            killed = wait_for(f"a process of the {function}", lambda: self.killed_of(function))
+            self.kills += 1
+            self.killed[function] += killed
+
+    def killed_of(self, function):
+        """Waits for the moment, kills all processes of a function, and returns how many they were."""
+        time.sleep(self.numbers.random() * MOST_PAUSE_SECS)
+        processes = self.processes(function)
+        if function == "ingress" and self.numbers.random() < 0.5:
+            self.load.answered.clear()
+            self.load.answered.wait(MOST_PAUSE_SECS)
+        for process in processes:
+            os.kill(process, signal.SIGKILL)
+        return len(processes)
 
     def processes(self, function):
-        """The function's processes, in no order."""
         found = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
-        found = [process for process in found if self.is_of(process, function)]
-        self.numbers.shuffle(found)
-        return found
+        return [process for process in found if self.is_of(process, function)]
 
     def is_of(self, process, function):
         try:
@@ -200,12 +207,13 @@ def prove(arguments, folder, programs):
     told(f"--seed {arguments.seed}")
     numbers = random.Random(arguments.seed)
     secret = command.sources["sources"]["ai-sync"]["secrets"][0]
-    load, killer = Load(stack, secret, random.Random(numbers.random())), Killer(stack, numbers)
+    load = Load(stack, secret, random.Random(numbers.random()))
+    killer = Killer(stack, load, numbers)
     load.start()
     try:
         last = arguments.kills // 3
         killer.kill(arguments.kills - last)
-        told(f"{killer.killed.total()} kills under load")
+        told(f"{killer.kills} kills under load")
         load.repair()
         redriving = threading.Thread(target=killer.kill, args=(last,))
         redriving.start()
@@ -213,18 +221,18 @@ def prove(arguments, folder, programs):
         redriving.join()
     finally:
         load.stop()
-    told(f"{killer.killed.total()} kills; {sent_back} dead letters redriven meanwhile")
+    told(f"{killer.kills} kills; {sent_back} dead letters redriven meanwhile")
     wait_for("an empty queue", stack.is_idle, DRAIN_SECS)
     load.repair()
     sent_back += redriven(command, stack)
     wait_for("empty queues", lambda: is_drained(stack), DRAIN_SECS)
     check(sent_back > 0, "nothing was poison")
-    check(killer.killed.total() == arguments.kills, f"{killer.killed.total()} kills")
+    check(killer.kills == arguments.kills, f"{killer.kills} kills")
     events, unheard = check_table(stack, command, load)
     broken = (folder / "aws.log").read_text(errors="replace").count(": Runtime exited before returning")
     deliveries = sum(len(ids) for ids in load.acknowledged.values())
     told(
-        f"{dict(killer.killed)} killed, {broken} of them in the middle of an invocation:"
+        f"{killer.kills} kills of {dict(killer.killed)} processes, {broken} in the middle of an invocation:"
         f" {deliveries} deliveries acknowledged, {load.unanswered.total()} not"
         f" ({unheard} of these accepted all the same),"
         f" {events} events recorded once, {sent_back} dead letters redriven"
@@ -233,7 +241,7 @@ def prove(arguments, folder, programs):
 
 def main():
     parser = options(__doc__)
-    parser.add_argument("--kills", type=int, default=10, help="how many processes are killed")
+    parser.add_argument("--kills", type=int, default=10, help="how often processes are killed")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32, help="repeats a run's load")
     run(prove, parser.parse_args())
 

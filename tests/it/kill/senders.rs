@@ -14,6 +14,8 @@ use crate::programs::{Local, Program, lock};
 const SENDERS: usize = 8;
 /// How long a sender waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How many copies of a delivery may stay without an acknowledgement, the program being killed or busy.
+const MOST_UNANSWERED: usize = 50;
 
 /// When the program is killed.
 #[derive(Clone, Copy, Debug)]
@@ -92,21 +94,28 @@ impl Round {
                 return;
             };
             let id = self.answer(&agent, &delivery);
-            let mut notes = lock(&self.notes);
-            let fate = notes.entry(delivery).or_default();
-            match id {
-                Some(id) => assert!(fate.acknowledged.insert(id), "an id is given twice"),
-                None => fate.unanswered += 1,
-            }
-            drop(notes);
+            self.note(&delivery, id);
             self.count(id.is_some());
             if self.is_over() {
                 return;
             }
+            if id.is_none() {
+                lock(&self.left).push_back(delivery);
+            }
         }
     }
 
-    /// Returns the id of an answer that came whole.
+    fn note(&self, delivery: &Arc<Delivery>, id: Option<DeliveryId>) {
+        let mut notes = lock(&self.notes);
+        let fate = notes.entry(Arc::clone(delivery)).or_default();
+        match id {
+            Some(id) => assert!(fate.acknowledged.insert(id), "an id is given twice"),
+            None => fate.unanswered += 1,
+        }
+        assert!(fate.unanswered < MOST_UNANSWERED, "{fate:?}");
+    }
+
+    /// Returns the id of an acknowledgement that came whole. A busy machine may be told to come again.
     fn answer(&self, agent: &ureq::Agent, delivery: &Delivery) -> Option<DeliveryId> {
         let url = format!("http://{}{}", self.address, delivery.path);
         let mut request = agent.post(&url).header("content-type", "application/json");
@@ -120,6 +129,9 @@ impl Round {
                 return None;
             }
         };
+        if answer.status() == 503 {
+            return None;
+        }
         assert_eq!(answer.status(), 200);
         let answer = answer.body_mut().read_to_string().ok()?;
         let answer: Value = serde_json::from_str(&answer).unwrap();
