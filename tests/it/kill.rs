@@ -41,9 +41,13 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// What is counted only to be told.
 #[derive(Debug, Default)]
 struct Figures {
+    /// Kills between an answer and its commit.
     between: u64,
+    /// Kills before the program listened.
     starting: u64,
+    /// Kills in the middle of a redrive.
     redriving: u64,
+    /// Letters that were sent back.
     redriven: usize,
 }
 

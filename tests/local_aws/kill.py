@@ -89,7 +89,7 @@ class Load:
         for _ in range(10):
             key = f"k{self.made}"
             self.made += 1
-            if self.numbers.random() < 0.1:
+            if self.made % 10 == 5:
                 self.damage(key)
             for event in ("call.started", "call.answered", "call.ended"):
                 large = self.numbers.random() < 0.1

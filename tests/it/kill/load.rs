@@ -217,7 +217,7 @@ impl Load {
             "event": kind, "timestamp": "2026-02-03T04:05:06.007Z",
             "data": {"call_id": format!("call_{number}")}, "noise": self.numbers.noise(),
         });
-        let entity = self.entity(format!("voice/call/call_{number}"), step);
+        let entity = self.entity(format!("voice/call/call_{number}"), number);
         Event {
             bytes: body.to_string(),
             kind,
@@ -232,7 +232,7 @@ impl Load {
             ("call-overflowed-to-voicemail", "call.voicemail"),
         ][step];
         let body = json!({"id": number, "noise": self.numbers.noise()});
-        let entity = self.entity(format!("desk/call/{number}"), step);
+        let entity = self.entity(format!("desk/call/{number}"), number);
         Delivery::of_desk(
             slug,
             Event {
@@ -249,7 +249,7 @@ impl Load {
             "_id": format!("m{number}"), "sender": "ACME", "receiver": "+61400000123",
             "type": "send", "status": status, "noise": self.numbers.noise(),
         });
-        let entity = self.entity(format!("texts/message/m{number}"), step);
+        let entity = self.entity(format!("texts/message/m{number}"), number);
         Event {
             bytes: body.to_string(),
             kind: "message.status",
@@ -257,9 +257,9 @@ impl Load {
         }
     }
 
-    /// Returns an entity's name; one in ten is poisoned from its first event on.
-    fn entity(&mut self, name: String, step: usize) -> String {
-        if step == 0 && self.numbers.below(10) == 0 {
+    /// Returns an entity's name; each tenth is poisoned from its first event on.
+    fn entity(&mut self, name: String, number: usize) -> String {
+        if number.is_multiple_of(10) {
             self.poisoned.insert(name.clone());
         }
         name
