@@ -5,7 +5,7 @@ Every line of every "sh aws" block is one command, run in a fresh clone as it st
 --guided` is answered as a person would who takes each default. Needs what prove.py needs, on the PATH.
 
 The local AWS differs from AWS in three things that the commands are adapted to: the functions run on this
-machine's processor; the template is the one that `prove.adapted` makes; and the API has another host
+machine's processor; the template is the one that `deployment.adapted` makes; and the API has another host
 name, which commands that send or ask for the functions' health are given.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pexpect
 
-import prove
+import deployment
 
 COMMAND_SECS = 3600  # sam build, from nothing
 
@@ -39,18 +39,18 @@ def with_host(command, stack):
 
 
 def on_this_machine(command):
-    if prove.HERE == "arm64":
+    if deployment.HERE == "arm64":
         return command
-    command = command.replace("--arm64", f"--{prove.HERE}")
+    command = command.replace("--arm64", f"--{deployment.HERE}")
     if command == "sam build":
-        command += f" --parameter-overrides Architecture={prove.HERE.replace('-', '_')}"
+        command += f" --parameter-overrides Architecture={deployment.HERE.replace('-', '_')}"
     return command
 
 
 def answer(prompt):
     """What a person types: this machine's processor, yes to what is to be done, else Enter."""
     if "Architecture" in prompt:
-        return prove.HERE.replace("-", "_")
+        return deployment.HERE.replace("-", "_")
     return "y" if "[y/N]" in prompt and "Disable rollback" not in prompt else ""
 
 
@@ -66,22 +66,22 @@ def run(command, folder, environment):
     child.close()
     # The local AWS makes no metrics of log lines, so that every source is a silent one there.
     expected = 1 if "--silent-for" in command else 0
-    prove.check(child.exitstatus == expected, f"`{command}` ended with {child.exitstatus}")
+    deployment.check(child.exitstatus == expected, f"`{command}` ended with {child.exitstatus}")
 
 
 def follow(folder, programs):
     clone = folder / "switchhook"
-    subprocess.run(["git", "clone", "--quiet", str(prove.ROOT), str(clone)], check=True)
-    (clone / "target").symlink_to(prove.ROOT / "target")
+    subprocess.run(["git", "clone", "--quiet", str(deployment.ROOT), str(clone)], check=True)
+    (clone / "target").symlink_to(deployment.ROOT / "target")
     template = clone / "template.yaml"
-    template.write_text(prove.adapted(template.read_text()))
-    aws = prove.Aws(folder, programs)
+    template.write_text(deployment.adapted(template.read_text()))
+    aws = deployment.Aws(folder, programs)
     aws.start()
     environment = os.environ | {
-        "PATH": f"{prove.ROOT / 'target' / 'debug'}:{os.environ['PATH']}",
+        "PATH": f"{deployment.ROOT / 'target' / 'debug'}:{os.environ['PATH']}",
         "AWS_ENDPOINT_URL": aws.url,
-        "AWS_REGION": prove.REGION,
-        "AWS_DEFAULT_REGION": prove.REGION,
+        "AWS_REGION": deployment.REGION,
+        "AWS_DEFAULT_REGION": deployment.REGION,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "SAM_CLI_TELEMETRY": "0",
@@ -89,13 +89,13 @@ def follow(folder, programs):
     }
     for name in ("CARGO_HOME", "RUSTUP_HOME"):
         environment.setdefault(name, str(Path.home() / f".{name.split('_')[0].lower()}"))
-    stack = prove.Stack(aws, "switchhook")
+    stack = deployment.Stack(aws, "switchhook")
     for command in commands((clone / "README.md").read_text()):
         run(with_host(on_this_machine(command), stack), clone, environment)
 
 
 def main():
-    programs = prove.Programs()
+    programs = deployment.Programs()
     with tempfile.TemporaryDirectory(prefix="switchhook-", ignore_cleanup_errors=True) as folder:
         try:
             follow(Path(folder), programs)

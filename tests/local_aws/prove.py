@@ -16,453 +16,21 @@ Everything is on 127.0.0.1 and in a temporary folder. Ends with 1 at the first t
 should be, and ends only processes that it started.
 """
 
-import argparse
-import base64
 import hashlib
 import hmac
 import json
-import os
-import platform
-import pty
-import random
-import re
-import shutil
 import signal
-import socket
-import subprocess
-import sys
-import tempfile
 import time
 import tomllib
-import urllib.error
-import urllib.request
-import zipfile
 from datetime import datetime, timezone
-from pathlib import Path
 
-import boto3
-import samcli
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-ROOT = Path(__file__).resolve().parents[2]
-REGION = "eu-central-1"
-STACK = "hooks"
-FUNCTIONS = ("ingress", "consumer")
-# The source that events/lambda are of.
-FILES_SOURCE = {"provider": "ai-sync", "secrets": ["example-secret"]}
-FILES_TIME = "2026-02-03T04:05:06.789Z"  # the accepted time of events/lambda
-BUILD_SECS, PROOF_SECS = 3600, 600
-# For whose batches the local AWS asks for a permission of their own.
-BATCHED = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:SendMessage")
-# ELF's number of the machine that a program is for.
-MACHINES = {"x86-64": 62, "arm64": 183}
-HERE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86-64"
-
-started = time.monotonic()
-
-
-def told(text):
-    print(f"{time.monotonic() - started:6.1f} s  {text}", flush=True)
-
-
-def check(condition, text):
-    if not condition:
-        raise AssertionError(text)
-
-
-def wait_for(what, probe, secs=30):
-    """Returns what `probe` returns once that is true."""
-    end = time.monotonic() + secs
-    while True:
-        found = probe()
-        if found:
-            return found
-        check(time.monotonic() < end, f"not within {secs} s: {what}")
-        time.sleep(0.2)
-
-
-# ------------------------------------------------------------------------------------ programs
-
-
-def build(zips, arches):
-    for arch in arches:
-        command = ["cargo", "lambda", "build", "--release", "--locked", f"--{arch}"]
-        command += ["--output-format", "zip", "--lambda-dir", str(zips / arch)]
-        for function in FUNCTIONS:
-            command += ["--package", function]
-        subprocess.run(command, cwd=ROOT, check=True, timeout=BUILD_SECS)
-
-
-def check_zips(zips, arches):
-    for arch in arches:
-        for function in FUNCTIONS:
-            path = zips / arch / function / "bootstrap.zip"
-            program = zipfile.ZipFile(path).read("bootstrap")
-            check(int.from_bytes(program[18:20], "little") == MACHINES[arch], f"{path} is not for {arch}")
-            sizes = f"{path.stat().st_size / 1e6:.2f} MB zipped, {len(program) / 1e6:.2f} MB"
-            told(f"{arch} {function}: {sizes}")
-
-
-class Programs:
-    """What was started here, and nothing else, is ended here."""
-
-    def __init__(self):
-        self.running = []
-
-    def start(self, command, log, **options):
-        with open(log, "ab") as out:
-            program = subprocess.Popen(
-                command, stdout=out, stderr=out, start_new_session=True, **options
-            )
-        self.running.append(program)
-        return program
-
-    def end(self, program):
-        if program.poll() is None:
-            program.terminate()
-            try:
-                program.wait(20)
-            except subprocess.TimeoutExpired:
-                program.kill()
-                program.wait()
-        self.running.remove(program)
-
-    def end_all(self):
-        for program in reversed(list(self.running)):
-            self.end(program)
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-# ------------------------------------------------------------------------------------ the local AWS
-
-
-class Aws:
-    def __init__(self, folder, programs):
-        self.folder, self.programs = folder, programs
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.program = None
-
-    def credentials(self, key="test", secret="test"):
-        """What the environment of a program holds that uses the local AWS as its users do."""
-        return {
-            "AWS_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": key,
-            "AWS_SECRET_ACCESS_KEY": secret,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_ENDPOINT_URL": self.url,
-        }
-
-    def start(self):
-        for name in ("state", "s3", "tmp"):
-            (self.folder / name).mkdir(exist_ok=True)
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.folder),
-            "TMPDIR": str(self.folder / "tmp"),
-            "BIND_HOST": "127.0.0.1",
-            "GATEWAY_PORT": str(self.port),
-            "MINISTACK_HOST": "127.0.0.1",
-            "MINISTACK_REGION": REGION,
-            "AWS_ENDPOINT_URL": self.url,  # where the functions find it
-            "AUTH": "true",  # policies are enforced, each function by its own role
-            "PERSIST_STATE": "1",
-            "STATE_DIR": str(self.folder / "state"),
-            "S3_PERSIST": "1",
-            "S3_DATA_DIR": str(self.folder / "s3"),
-            "IOT_MTLS_ENABLED": "0",
-            "SFTP_ENABLED": "0",
-        }
-        self.program = self.programs.start(
-            [sys.executable, "-m", "ministack"], self.folder / "aws.log", env=environment, cwd=self.folder
-        )
-        wait_for("the local AWS answers", self.answers)
-
-    def answers(self):
-        check(self.program.poll() is None, f"the local AWS ended: {self.folder / 'aws.log'}")
-        try:
-            with urllib.request.urlopen(f"{self.url}/_ministack/health", timeout=2) as answer:
-                return answer.status == 200
-        except OSError:
-            return False
-
-    def stop(self):
-        self.programs.end(self.program)
-
-    def client(self, service):
-        return boto3.client(
-            service,
-            endpoint_url=self.url,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
-        )
-
-
-def adapted(template):
-    """The template as the local AWS takes it, which differs from AWS in two things.
-
-    It speaks plain HTTP only, so the policies that refuse that are left out; `prove_tls_only` adds them.
-    And it asks for a permission of its own for each batch operation, where AWS asks for that of the
-    single one (API reference of SQS: `SendMessage` grants `SendMessageBatch` too).
-    """
-    blocks = re.split(r"\n(?=  [A-Za-z0-9]+:\n)", template)
-    kept = [block for block in blocks if not (re.match(r"  \w+Policy:\n", block) and "TlsOnly" in block)]
-    check(len(blocks) - len(kept) == 4, "the template has four policies that refuse plain HTTP")
-    template = "\n".join(kept)
-    for single, both in {
-        "Action: sqs:SendMessage\n": "Action: [sqs:SendMessage, sqs:SendMessageBatch]\n",
-        "- sqs:ChangeMessageVisibility\n": (
-            "- sqs:ChangeMessageVisibility\n                  - sqs:ChangeMessageVisibilityBatch\n"
-        ),
-    }.items():
-        check(single in template, f"no role has {single}")
-        template = template.replace(single, both)
-    return template
-
-
-class Stack:
-    def __init__(self, aws, name):
-        self.aws, self.name = aws, name
-        for service in ("cloudformation", "dynamodb", "s3", "sqs", "logs", "lambda", "secretsmanager"):
-            setattr(self, service.replace("lambda", "functions"), aws.client(service))
-        self.outputs = {}
-
-    def deploy(self, template, zips):
-        """Makes or updates the stack by a change set, as `sam deploy` does."""
-        for function in FUNCTIONS:
-            key = f"{function}.zip"
-            self.s3.upload_file(str(zips / HERE / function / "bootstrap.zip"), "artifacts", key)
-            template = template.replace(
-                f"CodeUri: functions/{function}\n", f"CodeUri: s3://artifacts/{key}\n"
-            )
-        self.s3.put_object(Bucket="artifacts", Key=f"{self.name}.yaml", Body=template.encode())
-        parameters = {"Architecture": HERE.replace("-", "_"), "FanOut": "true"}
-        kind = "UPDATE" if self.outputs else "CREATE"
-        names = {"StackName": self.name, "ChangeSetName": kind.lower()}
-        self.cloudformation.create_change_set(
-            **names,
-            ChangeSetType=kind,
-            TemplateURL=f"{self.aws.url}/artifacts/{self.name}.yaml",
-            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-            Parameters=[
-                {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
-            ],
-        )
-
-        def planned():
-            change = self.cloudformation.describe_change_set(**names)
-            check(change["Status"] != "FAILED", f"change set: {change.get('StatusReason')}")
-            return change["Status"] == "CREATE_COMPLETE"
-
-        wait_for("the change set", planned)
-        self.cloudformation.execute_change_set(**names)
-        wait_for("the stack", lambda: self.status().endswith("COMPLETE"), 60)
-        check(self.status() == f"{kind}_COMPLETE", self.failures())
-        found = self.cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]
-        self.outputs = {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
-
-    def status(self):
-        return self.cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]["StackStatus"]
-
-    def failures(self):
-        events = self.cloudformation.describe_stack_events(StackName=self.name)["StackEvents"]
-        failed = [event for event in events if "FAILED" in event["ResourceStatus"]]
-        return [(event["LogicalResourceId"], event.get("ResourceStatusReason")) for event in failed]
-
-    def push(self, document):
-        self.secretsmanager.put_secret_value(
-            SecretId=self.outputs["SourcesSecretArn"], SecretString=json.dumps(document)
-        )
-
-    def environment(self, function):
-        """What a function needs outside of the local AWS to work beside it."""
-        name = self.outputs[f"{function.capitalize()}Function"]
-        configured = self.functions.get_function_configuration(FunctionName=name)
-        return {
-            **configured["Environment"]["Variables"],
-            **self.aws.credentials(),
-        }
-
-    # ---- requests
-
-    def base(self):
-        """The API's address on the local AWS; what stands before the path is no part of it."""
-        api = self.outputs["HealthUrl"].removeprefix("https://").split(".")[0]
-        return f"{self.aws.url}/_aws/execute-api/{api}/$default"
-
-    def request(self, path, body=None, headers=None):
-        request = urllib.request.Request(self.base() + path, data=body, headers=headers or {})
-        try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                return answer.status, dict(answer.headers), json.loads(answer.read())
-        except urllib.error.HTTPError as answer:
-            return answer.code, dict(answer.headers), json.loads(answer.read())
-
-    def post(self, secret, body):
-        """Posts a signed AI Sync body and returns the delivery's id and the request's."""
-        signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-        headers = {"x-webhook-signature": f"sha256={signature}", "content-type": "application/json"}
-        status, headers, answer = self.request("/webhooks/ai-sync", body, headers)
-        check(status == 200, f"{status} {answer}")
-        return answer["id"], headers["x-request-id"]
-
-    # ---- what came of them
-
-    def records(self):
-        pages = self.dynamodb.get_paginator("scan").paginate(
-            TableName=self.outputs["TableName"], ConsistentRead=True
-        )
-        items = [item for page in pages for item in page["Items"]]
-        return [item for item in items if item["sk"]["S"].startswith("event#")]
-
-    def records_of(self, entity):
-        return [record for record in self.records() if record["pk"]["S"] == entity]
-
-    def depth(self, url):
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        found = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-        return sum(int(found[name]) for name in names)
-
-    def is_idle(self):
-        return self.depth(self.outputs["QueueUrl"]) == 0
-
-    def take_dead_letters(self):
-        url = self.outputs["DeadLetterQueueUrl"]
-        received = self.sqs.receive_message(
-            QueueUrl=url,
-            MaxNumberOfMessages=10,
-            MessageSystemAttributeNames=["All"],
-            MessageAttributeNames=["All"],
-        )
-        return received.get("Messages", [])
-
-    def consumer_runs(self, enabled):
-        mapping = self.functions.list_event_source_mappings(
-            FunctionName=self.outputs["ConsumerFunction"]
-        )["EventSourceMappings"][0]
-        self.functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
-        state = "Enabled" if enabled else "Disabled"
-        wait_for(
-            f"the consumer's mapping is {state}",
-            lambda: self.functions.get_event_source_mapping(UUID=mapping["UUID"])["State"] == state,
-        )
-        if not enabled:
-            time.sleep(1.5)  # a poll that is under way
-
-    def lines(self, output):
-        group = self.outputs[output]
-        pages = self.logs.get_paginator("filter_log_events").paginate(logGroupName=group)
-        texts = [event["message"] for page in pages for event in page["events"]]
-        return [line for text in texts for line in text.splitlines()]
-
-
-# ------------------------------------------------------------------------------------ deliveries
-
-
-def call(key, event="call.ended", more=""):
-    return (
-        f'{{"event":"{event}","timestamp":"2026-02-03T04:05:06.007Z",'
-        f'"data":{{"call_id":"{key}","caller_number":"+15550100003"{more}}}}}'
-    ).encode()
-
-
-def large_call(key):
-    """A body that no compression makes small: it goes to the bucket."""
-    noise = base64.b64encode(random.Random(key).randbytes(60_000)).decode()
-    return call(key, more=f',"noise":"{noise}"')
-
-
-class Switchhook:
-    """The command, and a document with a demo source of every provider that it knows."""
-
-    def __init__(self, binary, folder, programs):
-        self.binary, self.document, self.folder = binary, folder / "sources.toml", folder
-        self.users = {}
-        data = folder / "laptop"
-        command = [binary, "--data", data, "local", "--port", "0"]
-        local = programs.start([str(part) for part in command], folder / "local.log", cwd=folder)
-        demo = data / "demo.toml"
-        wait_for("the demo sources", demo.exists)
-        time.sleep(0.5)
-        programs.end(local)
-        shutil.copy(demo, self.document)
-        self.sources = tomllib.loads(self.document.read_text())
-
-    def run(self, *arguments):
-        command = [str(self.binary), "--config", str(self.document), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60)
-
-    def make_users(self, aws):
-        """A user for each command, who may do what docs/operations.md says it needs, and no more."""
-        iam = aws.client("iam")
-        text = (ROOT / "docs" / "operations.md").read_text()
-        rows = re.findall(r"^\| `([a-z -]+)` \| (.*`[a-z0-9]+:[A-Z].*) \|$", text, re.M)
-        check(len(rows) == 12, f"the table of the commands' actions: {rows}")
-        for name, cell in rows:
-            actions = ["cloudformation:DescribeStacks", *re.findall(r"`([a-z0-9]+:[A-Za-z]+)`", cell)]
-            actions += [f"{action}Batch" for action in actions if action in BATCHED]
-            statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
-            policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-            user = name.replace(" ", "-")
-            iam.create_user(UserName=user)
-            iam.put_user_policy(UserName=user, PolicyName="command", PolicyDocument=policy)
-            key = iam.create_access_key(UserName=user)["AccessKey"]
-            self.users[name] = (key["AccessKeyId"], key["SecretAccessKey"])
-
-    def start(self, stack, arguments, **streams):
-        """Starts a command on a deployed stack, as its own user and in a folder that has none of its data."""
-        elsewhere = self.folder / "elsewhere"
-        elsewhere.mkdir(exist_ok=True)
-        user = self.users.get(" ".join(arguments[:2])) or self.users[arguments[0]]
-        environment = {"PATH": os.environ["PATH"], "HOME": str(elsewhere), **stack.aws.credentials(*user)}
-        command = [str(self.binary), *arguments, "--stack", stack.name]
-        return subprocess.run(
-            command, stdout=subprocess.PIPE, text=True, timeout=60, env=environment, cwd=elsewhere, **streams
-        )
-
-    def on(self, stack, *arguments, code=0):
-        said = self.start(stack, arguments, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        shown = f"{' '.join(arguments)}: {said.returncode} {said.stdout}{said.stderr}"
-        check(said.returncode == code, shown)
-        for secret in self.secrets():
-            check(secret not in said.stderr, f"a secret is shown: {arguments}")
-        return said.stdout
-
-    def lines(self, stack, *arguments, code=0):
-        return [json.loads(line) for line in self.on(stack, *arguments, "--json", code=code).splitlines()]
-
-    def secrets(self):
-        values = [value for source in self.sources["sources"].values() for value in strings(source)]
-        return [value for value in values if len(value) >= 12]
-
-    def answering(self, stack, answer, *arguments):
-        """Runs a command on a terminal where somebody types an answer, and returns its exit code."""
-        terminal, end = pty.openpty()
-        try:
-            os.write(terminal, answer.encode())
-            return self.start(stack, arguments, stdin=end, stderr=end).returncode
-        finally:
-            os.close(terminal)
-            os.close(end)
-
-    def push(self, stack):
-        said = self.on(stack, "sources", "push", "--config", str(self.document), "--yes")
-        check(not any(secret in said for secret in self.secrets()), "a secret is shown")
-        return said
-
-    def samples(self, source):
-        return self.run("send", source).stdout.split()
-
-    def send(self, source, sample, url, *more):
-        return self.run("send", source, sample, "--url", url, *more)
+from deployment import FUNCTIONS, REGION, TEMPLATE, Stack, adapted, call, check, large_call, told, wait_for
+from emulator import FILES_SOURCE, prove_emulator
+from proof import deployed, options, run
+
+PROOF_SECS = 600
 
 
 def prove_unconfigured(stack):
@@ -772,14 +340,6 @@ def prove_telemetry(stack, command, secret):
     told(f"one request id from delivery to commit; {len(counts)} lines of metrics, {events} events counted")
 
 
-def strings(value):
-    if isinstance(value, dict):
-        return [text for key, inner in value.items() if key != "provider" for text in strings(inner)]
-    if isinstance(value, list):
-        return [text for inner in value for text in strings(inner)]
-    return [value] if isinstance(value, str) else []
-
-
 def prove_tls_only(stack, template, zips):
     stack.deploy(template, zips)
     for output in ("QueueUrl", "DeadLetterQueueUrl"):
@@ -793,72 +353,6 @@ def prove_tls_only(stack, template, zips):
     policy = stack.s3.get_bucket_policy(Bucket=stack.outputs["BodiesBucket"])["Policy"]
     check("aws:SecureTransport" in policy, policy)
     told("the whole template, as an update: the queues refuse plain HTTP")
-
-
-# ------------------------------------------------------------------------------------ the emulator
-
-
-class Emulator:
-    """A zip's program under AWS's runtime interface emulator, beside the resources of a stack."""
-
-    def __init__(self, function, stack, zips, folder, programs):
-        place = folder / f"{function}-{HERE}"
-        zipfile.ZipFile(zips / HERE / function / "bootstrap.zip").extractall(place)
-        program = place / "bootstrap"
-        program.chmod(0o755)
-        rapid = Path(samcli.__file__).parent / "local" / "rapid"
-        emulator = place / "rie"
-        shutil.copy(rapid / f"aws-lambda-rie-{HERE.replace('-', '_')}", emulator)
-        emulator.chmod(0o755)
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
-        environment = stack.environment(function)
-        command = [str(emulator), "--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
-        command += ["--runtime-api-address", f"127.0.0.1:{free_port()}", str(program)]
-        self.log = folder / f"{function}.log"
-        programs.start(command, self.log, env=environment, cwd=place)
-        wait_for("the emulator listens", lambda: listens(port))
-
-    def invoke(self, event):
-        request = urllib.request.Request(self.url, data=event.encode())
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read())
-
-
-def listens(port):
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
-
-
-def prove_emulator(stack, zips, folder, programs):
-    """The tables of events/lambda/README.md, file by file."""
-    stack.push({"sources": {"voice": FILES_SOURCE}})
-    stack.consumer_runs(False)
-    files = ROOT / "events" / "lambda"
-    rows = re.findall(r"^\| `([a-z0-9-]+\.json)`:.*\| (.+) \|$", (files / "README.md").read_text(), re.M)
-    check({name for name, _ in rows} == {file.name for file in files.glob("*.json")}, "the tables")
-    ingress = Emulator("ingress", stack, zips, folder, programs)
-    statuses = []
-    for name, expected in rows:
-        if name.startswith("ingress-"):
-            answer = ingress.invoke((files / name).read_text())
-            check(str(answer["statusCode"]) == expected[:3], f"{name}: {answer}")
-            statuses.append(answer["statusCode"])
-    queued = statuses.count(200) - 1  # healthz queues nothing
-    check(stack.depth(stack.outputs["QueueUrl"]) == queued, "what was answered 200 is queued")
-    told(f"emulator: {len(statuses)} events of the ingress answered as told, {queued} queued")
-
-    consumer = Emulator("consumer", stack, zips, folder, programs)
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-    names = [name for name, _ in rows if name.startswith("consumer-")]
-    for name in names:
-        # Longer ago than records live, it would be `too_old`.
-        event = (files / name).read_text().replace(FILES_TIME, now)
-        check(consumer.invoke(event) == {"batchItemFailures": []}, name)
-    check({r["pk"]["S"] for r in stack.records()} >= {"voice/call/call_1", "voice/call/call_2"}, "records")
-    [letter] = stack.take_dead_letters()
-    check(letter["MessageAttributes"]["reason"]["StringValue"] == "envelope", "the poison")
-    told(f"emulator: {len(names)} events of the consumer handled as told")
 
 
 # ------------------------------------------------------------------------------------ all of it
@@ -891,41 +385,13 @@ Ctrl-C ends it.""", flush=True)
         pass
 
 
-def options():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--zips", type=Path, default=ROOT / "target" / "lambda", help="where the zips are")
-    parser.add_argument("--one-arch", action="store_true", help="zips for this machine's processor only")
-    parser.add_argument("--no-build", action="store_true", help="take the zips and the command as they are")
-    parser.add_argument("--serve", action="store_true", help="deploy, and leave it running until Ctrl-C")
-    parser.add_argument("--keep", action="store_true", help="keep the folder with the logs")
-    return parser.parse_args()
-
-
 def prove(arguments, folder, programs):
-    binary = ROOT / "target" / "debug" / "switchhook"
-    arches = [HERE] if arguments.one_arch else list(MACHINES)
-    if not arguments.no_build:
-        build(arguments.zips, arches)
-        command = ["cargo", "build", "--quiet", "--locked", "--package", "switchhook"]
-        subprocess.run(command, cwd=ROOT, check=True, timeout=BUILD_SECS)
-        told("built")
-    signal.alarm(PROOF_SECS)
-    check_zips(arguments.zips, arches)
-    command = Switchhook(binary, folder, programs)
-    secret = command.sources["sources"]["ai-sync"]["secrets"][0]
-    aws = Aws(folder, programs)
-    aws.start()
-    aws.client("s3").create_bucket(
-        Bucket="artifacts", CreateBucketConfiguration={"LocationConstraint": REGION}
-    )
-    command.make_users(aws)
-    template = (ROOT / "template.yaml").read_text()
-    stack = Stack(aws, STACK)
-    stack.deploy(adapted(template), arguments.zips)
-    told("the template is deployed; every policy of its roles is enforced")
+    stack, command = deployed(arguments, folder, programs, PROOF_SECS)
     if arguments.serve:
         serve(stack, command, folder)
+        told("ended")
         return
+    secret = command.sources["sources"]["ai-sync"]["secrets"][0]
     prove_unconfigured(stack)
     command.on(stack, "sources", code=1)  # says how to push some
     command.push(stack)
@@ -944,33 +410,17 @@ def prove(arguments, folder, programs):
     prove_replay(stack, command)
     secret = prove_rotation(stack, command)
     prove_restart(stack, secret)
-    second = Stack(aws, "emulated")
-    second.deploy(adapted(template), arguments.zips)
+    second = Stack(stack.aws, "emulated")
+    second.deploy(adapted(TEMPLATE.read_text()), arguments.zips)
     prove_emulator(second, arguments.zips, folder, programs)
-    prove_tls_only(stack, template, arguments.zips)
+    prove_tls_only(stack, TEMPLATE.read_text(), arguments.zips)
+    told("proven")
 
 
 def main():
-    arguments = options()
-    programs = Programs()
-    folder = Path(tempfile.mkdtemp(prefix="switchhook-"))
-    signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(TimeoutError("out of time")))
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    done = False
-    try:
-        prove(arguments, folder, programs)
-        done = True
-        told("ended" if arguments.serve else "proven")
-    except (AssertionError, ClientError, OSError, subprocess.SubprocessError) as error:
-        told(f"FAILED: {error}")
-    finally:
-        signal.alarm(0)
-        programs.end_all()
-        if done and not arguments.keep:
-            shutil.rmtree(folder, ignore_errors=True)
-        else:
-            told(f"its logs are in {folder}")
-    sys.exit(0 if done else 1)
+    parser = options(__doc__)
+    parser.add_argument("--serve", action="store_true", help="deploy, and leave it running until Ctrl-C")
+    run(prove, parser.parse_args())
 
 
 if __name__ == "__main__":
