@@ -246,3 +246,15 @@ fn with_usable_key(identity: Identity) -> Result<Identity, Cow<'static, str>> {
         Err(format!("the key is longer than {MAX_KEY_BYTES} bytes").into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_an_event_is_cut_between_characters() {
+        assert_eq!(shortened("call.ended".to_owned()), "call.ended");
+        let long = format!("a{}", "é".repeat(MAX_EVENT_NAME_BYTES));
+        assert_eq!(shortened(long.clone()), long[..MAX_EVENT_NAME_BYTES - 1]);
+    }
+}
