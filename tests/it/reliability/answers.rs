@@ -173,6 +173,8 @@ async fn without_a_sources_document_everything_is_a_503() {
     for fault in [Fault::Refuse, Fault::Hang] {
         let desk = Desk::new(QueueDouble::default());
         desk.sources.fault.set(Some(fault));
+        let warm = tokio::time::timeout(LIMIT, desk.ingress.warm()).await;
+        assert!(!matches!(warm, Ok(Ok(()))), "{fault:?}");
         desk.deliver(ENDED.as_bytes())
             .await
             .assert_unavailable(&format!("{fault:?}"));
