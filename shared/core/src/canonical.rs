@@ -108,8 +108,9 @@ fn cut(fields: &mut Vec<Field>) {
             .map(|field| field.size(limit))
             .fold(0, usize::saturating_add)
     };
+    let is_enough = |limit| size(fields, limit) <= budget || limit <= WORTH_CUTTING_BYTES;
     let mut limit = budget;
-    while size(fields, limit) > budget && limit > WORTH_CUTTING_BYTES {
+    while !is_enough(limit) {
         limit = limit.checked_div(2).unwrap_or_default();
     }
     fields.iter_mut().for_each(|field| field.shorten(limit));

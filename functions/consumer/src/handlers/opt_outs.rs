@@ -43,9 +43,12 @@ pub(super) fn position<D>(wish: Wish, event: &Event<'_, D>) -> Position {
 
 /// Returns the place of a wish among those of one time.
 fn place(wish: Wish, sequence: Sequence) -> Sequence {
-    const TOP: u32 = u128::BITS.saturating_sub(1);
-    let opt_out_first = u128::from(wish == Wish::OptOut) << TOP;
-    Sequence(opt_out_first | (sequence.0 & (u128::MAX >> 1)))
+    const LAST_OPT_IN: u128 = u128::MAX >> 1;
+    let place = sequence.0.min(LAST_OPT_IN);
+    Sequence(match wish {
+        Wish::OptIn => place,
+        Wish::OptOut => place.saturating_add(LAST_OPT_IN).saturating_add(1),
+    })
 }
 
 /// Returns the number's place in the list, if the text asks for anything and the number is known.
