@@ -298,6 +298,14 @@ mod tests {
     }
 
     #[test]
+    fn the_record_is_written_last_whatever_changes() {
+        let steps = |changes: &[u8]| commit_steps(changes.to_vec()).collect::<Vec<_>>();
+        let [one, other] = [1, 2].map(Step::State);
+        assert_eq!(steps(&[1, 2]), [one, other, Step::Record]);
+        assert_eq!(steps(&[]), [Step::Record]);
+    }
+
+    #[test]
     fn a_letter_goes_back_unless_it_is_recorded_or_may_be_forgotten() {
         let (snapshot, entity) = snapshot(&DedupKey::new(&[b"x"], Window::Record), 0);
         let key = snapshot.records.into_keys().next().unwrap();
