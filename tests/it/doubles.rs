@@ -140,13 +140,14 @@ impl BodyStore for BodiesDouble {
 #[derive(Default)]
 pub(crate) struct SourcesDouble {
     pub(crate) fault: Switch,
-    pub(crate) document: String,
+    pub(crate) document: Mutex<String>,
 }
 
 impl SourceStore for SourcesDouble {
     fn load(&self) -> PortFuture<'_, Sources> {
         let document = async {
-            Sources::from_toml(&self.document).map_err(|error| PortError::new("reading", error))
+            Sources::from_toml(&locked(&self.document))
+                .map_err(|error| PortError::new("reading", error))
         };
         Box::pin(self.fault.run(document))
     }

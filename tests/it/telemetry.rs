@@ -1,6 +1,6 @@
 //! Log lines and metrics as Lambda's log has them, over every known-answer case.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
@@ -13,6 +13,9 @@ use tests::{TestClock, TestStack};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing_subscriber::fmt::MakeWriter;
+
+use crate::doubles::Call;
+use crate::reliability::rig::{Rig, call};
 
 /// How many cases run side by side.
 const SIDE_BY_SIDE: usize = 12;
@@ -41,13 +44,6 @@ impl<'a> MakeWriter<'a> for Log {
 
 /// Runs every case on this thread, where the log listens, and returns the lines of log and metrics.
 async fn run_all(cases: &[Arc<Case>]) -> Vec<Value> {
-    let mut log = Log::default();
-    let metrics = Metrics::new(Origin {
-        stack: "hooks".to_owned(),
-        function: "ingress",
-    });
-    let subscriber = telemetry::subscriber(metrics.clone(), log.clone());
-    let guard = tracing::subscriber::set_default(subscriber);
     let permits = Arc::new(Semaphore::new(SIDE_BY_SIDE));
     let mut running = JoinSet::new();
     for case in cases {
@@ -57,7 +53,19 @@ async fn run_all(cases: &[Arc<Case>]) -> Vec<Value> {
             run(&case).await;
         });
     }
-    running.join_all().await;
+    told_by(running.join_all()).await
+}
+
+/// Returns the lines of log and metrics of what is done on this thread.
+async fn told_by<T>(work: impl Future<Output = T>) -> Vec<Value> {
+    let mut log = Log::default();
+    let metrics = Metrics::new(Origin {
+        stack: "hooks".to_owned(),
+        function: "ingress",
+    });
+    let subscriber = telemetry::subscriber(metrics.clone(), log.clone());
+    let guard = tracing::subscriber::set_default(subscriber);
+    work.await;
     drop(guard);
     metrics.flush(Timestamp::UNIX_EPOCH, &mut log);
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
@@ -214,4 +222,47 @@ async fn every_line_about_a_delivery_names_its_request_and_every_outcome_is_coun
         .filter(|line| line["message"] == "metrics")
         .count();
     assert!(series < 400, "{series} lines of metrics");
+}
+
+/// Returns the sums of a metric by the value of one of its dimensions.
+fn sums(lines: &[Value], metric: &str, dimension: &str) -> BTreeMap<String, u64> {
+    let mut sums = BTreeMap::new();
+    for line in lines {
+        if let (Some(count), Some(value)) = (line[metric].as_u64(), line[dimension].as_str()) {
+            *sums.entry(value.to_owned()).or_default() += count;
+        }
+    }
+    sums
+}
+
+#[tokio::test]
+async fn a_refusal_is_counted_for_its_source() {
+    let test = TestStack::open().await;
+    let lines = told_by(async {
+        for (method, path) in [
+            ("POST", "/webhooks/voice"),
+            ("PUT", "/webhooks/voice"),
+            ("POST", "/webhooks/nobody"),
+        ] {
+            let event = tests::event(method, path, &[], b"{}");
+            test.stack.ingress().serve(&event).await;
+        }
+    });
+    let refused = sums(&lines.await, "Deliveries", "Source");
+    let expected = [("none".to_owned(), 1), ("voice".to_owned(), 2)];
+    assert_eq!(refused, expected.into());
+}
+
+/// What can never be handled is a dead letter at once; what is tried again is an error.
+#[tokio::test]
+async fn a_dead_letter_is_counted_apart_from_what_is_tried_again() {
+    let rig = Rig::open().await;
+    rig.send("by-hand", "{}", None).await;
+    rig.post(&call("ended", "call_1", 1)).await;
+    rig.ledger
+        .set_outage(Some(|call| matches!(call, Call::PutState(_))));
+    let lines = told_by(Box::pin(rig.run_once())).await;
+    let expected = |reason: &str| BTreeMap::from([(reason.to_owned(), 1)]);
+    assert_eq!(sums(&lines, "DeadLetters", "Reason"), expected("envelope"));
+    assert_eq!(sums(&lines, "HandlerErrors", "Reason"), expected("passing"));
 }

@@ -138,11 +138,11 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Minutes(AtomicI64);
+    struct Seconds(AtomicI64);
 
-    impl Clock for Minutes {
+    impl Clock for Seconds {
         fn now(&self) -> Timestamp {
-            Timestamp::from_second(self.0.load(Ordering::Relaxed) * 60).unwrap()
+            Timestamp::from_second(self.0.load(Ordering::Relaxed)).unwrap()
         }
     }
 
@@ -173,9 +173,9 @@ mod tests {
         }
     }
 
-    fn cache() -> (Arc<Counting>, Arc<Minutes>, SourceCache) {
-        let (store, clock) = (Arc::new(Counting::default()), Arc::new(Minutes::default()));
-        let (store_port, clock_port): (Arc<Counting>, Arc<Minutes>) =
+    fn cache() -> (Arc<Counting>, Arc<Seconds>, SourceCache) {
+        let (store, clock) = (Arc::new(Counting::default()), Arc::new(Seconds::default()));
+        let (store_port, clock_port): (Arc<Counting>, Arc<Seconds>) =
             (Arc::clone(&store), Arc::clone(&clock));
         (store, clock, SourceCache::new(store_port, clock_port))
     }
@@ -188,9 +188,9 @@ mod tests {
     async fn it_is_read_once_and_again_after_five_minutes() {
         let (_, clock, cache) = cache();
         assert_eq!((days(&cache).await, days(&cache).await), (30, 30));
-        clock.0.store(4, Ordering::Relaxed);
+        clock.0.store(5 * 60 - 1, Ordering::Relaxed);
         assert_eq!(days(&cache).await, 30);
-        clock.0.store(5, Ordering::Relaxed);
+        clock.0.store(5 * 60, Ordering::Relaxed);
         assert_eq!((days(&cache).await, days(&cache).await), (31, 31));
     }
 
@@ -198,12 +198,13 @@ mod tests {
     async fn refusals_make_it_be_read_at_most_once_a_minute() {
         let (store, clock, cache) = cache();
         days(&cache).await;
+        clock.0.store(59, Ordering::Relaxed);
         assert!(cache.after_refusal().await.is_none());
-        clock.0.store(1, Ordering::Relaxed);
+        clock.0.store(60, Ordering::Relaxed);
         assert_eq!(cache.after_refusal().await.unwrap().retention_days, 31);
         assert!(cache.after_refusal().await.is_none());
         store.broken.store(true, Ordering::Relaxed);
-        clock.0.store(2, Ordering::Relaxed);
+        clock.0.store(2 * 60, Ordering::Relaxed);
         assert!(cache.after_refusal().await.is_none());
         assert!(cache.after_refusal().await.is_none());
         assert_eq!(store.reads.load(Ordering::Relaxed), 3);
@@ -214,10 +215,10 @@ mod tests {
         let (store, clock, cache) = cache();
         days(&cache).await;
         store.broken.store(true, Ordering::Relaxed);
-        clock.0.store(6, Ordering::Relaxed);
+        clock.0.store(6 * 60, Ordering::Relaxed);
         assert_eq!(days(&cache).await, 30);
         assert_eq!(store.reads.load(Ordering::Relaxed), 2);
-        clock.0.store(7, Ordering::Relaxed);
+        clock.0.store(7 * 60, Ordering::Relaxed);
         assert_eq!(days(&cache).await, 30);
         assert_eq!(
             store.reads.load(Ordering::Relaxed),
@@ -225,7 +226,7 @@ mod tests {
             "tried again a minute later"
         );
         store.hanging.store(true, Ordering::Relaxed);
-        clock.0.store(12, Ordering::Relaxed);
+        clock.0.store(12 * 60, Ordering::Relaxed);
         assert_eq!(days(&cache).await, 30);
     }
 

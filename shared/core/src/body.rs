@@ -150,6 +150,9 @@ mod tests {
         };
         assert!(pointer.describes(&noise));
         assert!(!pointer.describes(&noise[1..]));
+        let mut other = noise;
+        other[0] ^= 1;
+        assert!(!pointer.describes(&other), "of the same length");
     }
 
     #[test]

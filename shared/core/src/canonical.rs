@@ -108,8 +108,9 @@ fn cut(fields: &mut Vec<Field>) {
             .map(|field| field.size(limit))
             .fold(0, usize::saturating_add)
     };
+    let is_enough = |limit| size(fields, limit) <= budget || limit <= WORTH_CUTTING_BYTES;
     let mut limit = budget;
-    while size(fields, limit) > budget && limit > WORTH_CUTTING_BYTES {
+    while !is_enough(limit) {
         limit = limit.checked_div(2).unwrap_or_default();
     }
     fields.iter_mut().for_each(|field| field.shorten(limit));
@@ -233,6 +234,47 @@ mod tests {
             read["extra"]["truncated"],
             serde_json::json!(["fields.large"])
         );
+    }
+
+    fn field(object: Option<&'static str>, value: String) -> Field {
+        Field {
+            object,
+            name: "n".to_owned(),
+            value,
+            cut: false,
+        }
+    }
+
+    #[test]
+    fn what_just_fits_is_not_cut() {
+        let budget = MAX_DATA_BYTES - RESERVED_BYTES;
+        let around = field(None, String::new()).size(0);
+        let mut fields = vec![field(
+            None,
+            format!("{:?}", "x".repeat(budget - around - 2)),
+        )];
+        cut(&mut fields);
+        assert!(!fields[0].cut);
+        fields.push(field(Some("extra"), "7".to_owned()));
+        cut(&mut fields);
+        assert!(fields[0].cut && !fields[1].cut);
+        let mut exact = field(None, format!("{:?}", "x".repeat(98)));
+        exact.shorten(100);
+        assert!(!exact.cut);
+        exact.shorten(99);
+        assert_eq!((exact.cut, exact.value.len()), (true, 99));
+    }
+
+    #[test]
+    fn no_more_fields_are_left_out_than_must_be() {
+        let fields = MAX_DATA_BYTES / field(None, "1000".to_owned()).size(4) + 1_000;
+        let mut fields: Vec<_> = (0..fields)
+            .map(|_| field(Some("extra"), "1000".to_owned()))
+            .collect();
+        cut(&mut fields);
+        let size: usize = fields.iter().map(|field| field.size(4)).sum();
+        let budget = MAX_DATA_BYTES - RESERVED_BYTES;
+        assert!((budget - 20..=budget).contains(&size), "{size}");
     }
 
     #[test]

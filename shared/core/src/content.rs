@@ -177,6 +177,31 @@ mod tests {
     }
 
     #[test]
+    fn deflate_is_understood_with_its_zlib_header_and_without() {
+        let encoded = headers(&[("content-encoding", "deflate")]);
+        let level = flate2::Compression::fast();
+        let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), level);
+        zlib.write_all(b"{}").unwrap();
+        let mut bare = flate2::write::DeflateEncoder::new(Vec::new(), level);
+        bare.write_all(b"{}").unwrap();
+        for body in [zlib.finish().unwrap(), bare.finish().unwrap()] {
+            assert_eq!(decoded(&encoded, &body).unwrap(), &b"{}"[..]);
+        }
+    }
+
+    #[test]
+    fn a_list_has_one_event_at_least_and_a_thousand_at_most() {
+        let cellcast = crate::providers::find("cellcast").unwrap();
+        let list = |n: usize| format!("[{}]", vec!["{}"; n].join(","));
+        assert_eq!(events(cellcast, &list(0)), Err(Unreadable::NoEvents));
+        assert_eq!(events(cellcast, &list(1_000)).unwrap().len(), 1_000);
+        assert_eq!(
+            events(cellcast, &list(1_001)),
+            Err(Unreadable::TooManyEvents)
+        );
+    }
+
+    #[test]
     fn what_says_nothing_is_told_why() {
         let none = headers(&[]);
         assert_eq!(json_text(&none, b""), Err(Unreadable::Empty));

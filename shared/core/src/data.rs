@@ -318,3 +318,22 @@ shapes! {
         reason: String,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_final_from_excluded_on() {
+        use DeliveryStatus::{
+            Accepted, Deleted, Delivered, Excluded, Expired, Failed, Rejected, Sent,
+        };
+        let all = [
+            Accepted, Sent, Excluded, Expired, Failed, Rejected, Deleted, Delivered,
+        ];
+        assert!(all.is_sorted_by_key(|status| status.rank()));
+        let is_final = all.map(DeliveryStatus::is_final);
+        assert_eq!(is_final.iter().position(|is_final| *is_final), Some(2));
+        assert!(is_final.is_sorted());
+    }
+}

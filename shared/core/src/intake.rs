@@ -246,3 +246,69 @@ fn with_usable_key(identity: Identity) -> Result<Identity, Cow<'static, str>> {
         Err(format!("the key is longer than {MAX_KEY_BYTES} bytes").into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admission::admit;
+    use crate::config::Sources;
+    use crate::request::Request;
+
+    const TOKEN: &str = "abcdefghijklmnopqrstuvwxyz";
+
+    /// Returns the one event of a delivery to a source of this provider.
+    #[track_caller]
+    fn envelope(provider: &str, slug: &str, body: &'static str) -> Envelope {
+        let unsigned = if provider == "nectar-desk" {
+            ""
+        } else {
+            "unsigned = true"
+        };
+        let sources =
+            format!("[sources.a]\nprovider = \"{provider}\"\ntokens = [\"{TOKEN}\"]\n{unsigned}");
+        let sources = Sources::from_toml(&sources).unwrap();
+        let request = Request {
+            method: "POST".into(),
+            path: format!("/webhooks/a/{TOKEN}{slug}"),
+            headers: std::iter::empty().collect(),
+            body: Bytes::from_static(body.as_bytes()),
+            peer: None,
+        };
+        let admitted = admit(&sources, &request, Timestamp::UNIX_EPOCH).unwrap();
+        let id = "019aad2b-7c00-7000-8000-000000000001".parse().unwrap();
+        let [event] = <[Ready; 1]>::try_from(events(&admitted, id, Timestamp::UNIX_EPOCH)).unwrap();
+        event.envelope().clone()
+    }
+
+    #[test]
+    fn what_is_not_known_is_itself_by_its_slug_and_its_bytes() {
+        let one = envelope("nectar-desk", "/call-ended", "{");
+        assert_eq!(one.kind, Kind::Unreadable);
+        assert_eq!(
+            envelope("nectar-desk", "/call-ended", "{").entity,
+            one.entity
+        );
+        for (slug, body) in [("/call-ended", "{{"), ("/message-sent", "{"), ("", "{")] {
+            let other = envelope("nectar-desk", slug, body);
+            assert_ne!(other.entity, one.entity, "{slug} {body}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_not_known_has_a_reason() {
+        let known = r#"{"event":"call.ended","timestamp":"2026-02-03T04:05:06Z","data":{"call_id":"call_1"}}"#;
+        let known = envelope("ai-sync", "", known);
+        assert_eq!((known.kind, known.reason), (Kind::CallEnded, None));
+        let other = envelope("ai-sync", "", r#"{"event":"call.paused","data":{}}"#);
+        assert_eq!(other.kind, Kind::Unrecognised);
+        assert!(other.reason.is_some());
+    }
+
+    #[test]
+    fn a_name_of_an_event_is_cut_between_characters() {
+        assert_eq!(shortened("call.ended".to_owned()), "call.ended");
+        let letters = MAX_EVENT_NAME_BYTES / 2 - 1;
+        let long = |letters| format!("a{}", "é".repeat(letters));
+        assert_eq!(shortened(long(MAX_EVENT_NAME_BYTES)), long(letters));
+    }
+}

@@ -388,6 +388,21 @@ mod tests {
     }
 
     #[test]
+    fn a_text_takes_as_much_as_it_takes_in_json() {
+        for text in [
+            "",
+            "plain",
+            "\"quoted\"",
+            "back\\slash",
+            "\u{1}",
+            "é\u{1f600}",
+        ] {
+            let whole = serde_json::to_string(text).unwrap();
+            assert_eq!(written_len(text) + 2, whole.len(), "{whole}");
+        }
+    }
+
+    #[test]
     fn nesting_is_bounded_and_brackets_in_strings_do_not_count() {
         let nested =
             |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));

@@ -156,3 +156,16 @@ impl EntityType {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_written_as_it_is_read() {
+        for kind in Kind::ALL {
+            assert_eq!(kind.to_string().parse::<Kind>().unwrap(), *kind);
+        }
+        assert_eq!(format!("{:>12}", Kind::CallEnded), "  call.ended");
+    }
+}

@@ -298,6 +298,33 @@ mod tests {
     }
 
     #[test]
+    fn the_record_is_written_last_whatever_changes() {
+        let steps = |changes: &[u8]| commit_steps(changes.to_vec()).collect::<Vec<_>>();
+        let [one, other] = [1, 2].map(Step::State);
+        assert_eq!(steps(&[1, 2]), [one, other, Step::Record]);
+        assert_eq!(steps(&[]), [Step::Record]);
+    }
+
+    #[test]
+    fn a_letter_goes_back_unless_it_is_recorded_or_may_be_forgotten() {
+        let (snapshot, entity) = snapshot(&DedupKey::new(&[b"x"], Window::Record), 0);
+        let key = snapshot.records.into_keys().next().unwrap();
+        assert_eq!(key.entity, entity);
+        for (is_too_old, is_forced) in [(false, false), (false, true), (true, false), (true, true)]
+        {
+            for recorded in [Known::Counted, Known::Copy(key.clone())] {
+                assert_eq!(recorded.redrive(is_too_old, is_forced), Redrive::Drop);
+            }
+            let expected = if is_too_old && !is_forced {
+                Redrive::Refuse
+            } else {
+                Redrive::Send
+            };
+            assert_eq!(Known::No.redrive(is_too_old, is_forced), expected);
+        }
+    }
+
+    #[test]
     fn the_own_delivery_is_a_lost_commit_and_no_copy() {
         let dedup = DedupKey::new(&[b"x"], Window::Record);
         let (mut snapshot, entity) = snapshot(&dedup, 0);

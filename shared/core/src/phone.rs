@@ -98,6 +98,31 @@ mod tests {
     }
 
     #[test]
+    fn only_numbers_are_numbers() {
+        assert!(is_e164("+1555010") && is_e164("+155501000030000"));
+        for text in [
+            "15550100003",
+            "+155501",
+            "+1555010000300001",
+            "+555CALLNOW",
+            "+05550100003",
+        ] {
+            assert!(!is_e164(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_longer_than_any_number_stays_as_written() {
+        let australia = Country::new("AU");
+        let padded = |chars: usize| format!("{:chars$}", "0400 000 123");
+        let told = normalise(&padded(MAX_WRITTEN_BYTES), australia.as_ref());
+        assert_eq!(told, "+61400000123");
+        for chars in [MAX_WRITTEN_BYTES + 1, 100] {
+            assert_eq!(normalise(&padded(chars), australia.as_ref()), padded(chars));
+        }
+    }
+
+    #[test]
     fn only_countries_are_countries() {
         assert!(Country::new("AU").is_some());
         for code in ["", "au", "XX", "Australia"] {

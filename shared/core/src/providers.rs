@@ -146,4 +146,25 @@ mod tests {
         }
         assert!(find("nobody").is_none());
     }
+
+    #[test]
+    fn each_has_its_methods_country_and_retry_horizon() {
+        const MINUTE: u32 = 60;
+        let told = ALL.iter().map(|provider| {
+            (
+                provider.name(),
+                provider.methods(),
+                provider.default_country(),
+                provider.retry_horizon_secs(),
+            )
+        });
+        let expected = [
+            ("ai-sync", "POST", None, 120 * MINUTE),
+            ("cellcast", "POST", Some("AU"), 10 * MINUTE),
+            ("cloudcontactai", "POST, PUT", None, 10 * MINUTE),
+            ("nectar-desk", "POST", None, 2 * MINUTE),
+            ("standard-webhooks", "POST", None, 4 * 24 * 60 * MINUTE),
+        ];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+    }
 }

@@ -159,6 +159,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn schemes_have_the_names_that_people_are_shown() {
+        let schemes = crate::providers::ALL.iter().map(|provider| {
+            let scheme = provider.scheme();
+            (
+                provider.name(),
+                scheme.map(|scheme| (scheme.name(), scheme.needs_token(), scheme.challenge())),
+            )
+        });
+        let expected = [
+            ("ai-sync", Some(("hmac-sha256", false, None))),
+            (
+                "cellcast",
+                Some(("basic", false, Some("Basic realm=\"switchhook\""))),
+            ),
+            ("cloudcontactai", Some(("ccai", true, None))),
+            ("nectar-desk", None),
+            (
+                "standard-webhooks",
+                Some(("standard-webhooks", false, None)),
+            ),
+        ];
+        assert_eq!(schemes.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
     fn a_credential_is_never_shown() {
         let credentials = Credentials {
             secrets: vec![SigningSecret::new("hunter2")],

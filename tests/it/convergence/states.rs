@@ -107,6 +107,9 @@ fn a_call_that_ended_does_not_ring_again_when_its_start_is_told_late() {
     let ended = event(Kind::CallEnded, is("completed"), Some(0), 1);
     let state = state_after(&[started.clone(), answered.clone(), ended]);
     assert_eq!(state["status"], "completed");
+    let transferred = event(Kind::CallTransferred, is("handed on"), Some(0), 1);
+    let state = state_after(&[started.clone(), answered.clone(), transferred]);
+    assert_eq!(state["status"], "handed on");
     assert_eq!(state_after(&[started, answered])["status"], "in-progress");
 }
 
@@ -138,6 +141,18 @@ fn the_outcome_is_the_last_station_of_the_call() {
             .map(|((kind, told_at), sequence)| call(kind, told_at, sequence))
             .collect();
         assert_eq!(state_after(&events)["outcome"], outcome);
+    }
+}
+
+#[test]
+fn who_talked_had_answered_and_who_did_not_talk_may_not_have() {
+    for (talk_secs, outcome) in [(0, Value::Null), (1, json!("answered"))] {
+        let ended = data::Call {
+            talk_secs: Some(talk_secs),
+            ..Default::default()
+        };
+        let state = state_after(&[event(Kind::CallEnded, ended, Some(0), 1)]);
+        assert_eq!(state["outcome"], outcome);
     }
 }
 

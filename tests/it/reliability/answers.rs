@@ -50,7 +50,7 @@ impl Desk {
             ..Default::default()
         });
         let sources = Arc::new(SourcesDouble {
-            document: SOURCES.to_owned(),
+            document: SOURCES.to_owned().into(),
             ..Default::default()
         });
         let clock = TestClock::at("2026-03-04T05:06:07.089Z");
@@ -74,8 +74,12 @@ impl Desk {
     }
 
     async fn deliver_signed(&self, body: &[u8], signature: &str) -> Answer {
+        self.request("POST", body, signature).await
+    }
+
+    async fn request(&self, method: &str, body: &[u8], signature: &str) -> Answer {
         let event = event(
-            "POST",
+            method,
             "/webhooks/voice",
             &[("x-webhook-signature", signature)],
             body,
@@ -169,6 +173,8 @@ async fn without_a_sources_document_everything_is_a_503() {
     for fault in [Fault::Refuse, Fault::Hang] {
         let desk = Desk::new(QueueDouble::default());
         desk.sources.fault.set(Some(fault));
+        let warm = tokio::time::timeout(LIMIT, desk.ingress.warm()).await;
+        assert!(!matches!(warm, Ok(Ok(()))), "{fault:?}");
         desk.deliver(ENDED.as_bytes())
             .await
             .assert_unavailable(&format!("{fault:?}"));
@@ -205,6 +211,30 @@ async fn a_sources_document_that_cannot_be_read_again_stays() {
         let forged = desk.deliver_signed(ENDED.as_bytes(), &"0".repeat(64)).await;
         assert_eq!(forged.status, 401, "{fault:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_was_exchanged_is_asked_for_at_the_first_refusal() {
+    let desk = Desk::new(QueueDouble::default());
+    let body = ENDED.as_bytes();
+    assert_eq!(desk.deliver(body).await.status, 200);
+    *desk.sources.document.lock().unwrap() = SOURCES.replace(SECRET, "another-secret");
+    desk.clock.advance(2 * 60);
+    let signature = sign("another-secret", body);
+    assert_eq!(desk.deliver_signed(body, &signature).await.status, 200);
+    assert_eq!(desk.deliver(body).await.status, 401);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_no_document_changes_asks_for_none() {
+    let desk = Desk::new(QueueDouble::default());
+    assert_eq!(desk.deliver(ENDED.as_bytes()).await.status, 200);
+    desk.sources.fault.set(Some(Fault::Refuse));
+    desk.clock.advance(2 * 60);
+    let signature = sign(SECRET, ENDED.as_bytes());
+    let answer = desk.request("PUT", ENDED.as_bytes(), &signature).await;
+    assert_eq!(answer.status, 405);
+    assert_eq!(desk.deliver(&vec![b' '; (4 << 20) + 1]).await.status, 413);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! Invariant 6: an event that fails stops its own group, and nothing else.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use consumer::router::Event;
 use consumer::routes::routes;
@@ -134,6 +135,9 @@ async fn with_no_time_left_nothing_is_started_and_everything_comes_again() {
         delays.iter().all(|(_, secs)| *secs == 0),
         "it was not their fault: {delays:?}"
     );
+    let enough = rig.deadline(0).checked_add(Duration::from_millis(2_500));
+    let failed = rig.run_until(batch(&messages), enough.unwrap()).await;
+    assert!(failed.is_empty(), "{failed:?}");
     rig.settle().await;
     for id in ["call_1", "call_2"] {
         assert_eq!(rig.records(&format!("voice/call/{id}")).await.len(), 2);

@@ -38,10 +38,17 @@ fn channel(word: Option<&str>) -> String {
 
 /// Returns the position of a wish: by time, and an opt-out is the later one of a tie.
 pub(super) fn position<D>(wish: Wish, event: &Event<'_, D>) -> Position {
-    const TOP: u32 = u128::BITS.saturating_sub(1);
-    let opt_out_first = u128::from(wish == Wish::OptOut) << TOP;
-    let sequence = Sequence(opt_out_first | (event.sequence().0 & (u128::MAX >> 1)));
-    Position::by_time(event.time(), sequence)
+    Position::by_time(event.time(), place(wish, event.sequence()))
+}
+
+/// Returns the place of a wish among those of one time.
+fn place(wish: Wish, sequence: Sequence) -> Sequence {
+    const LAST_OPT_IN: u128 = u128::MAX >> 1;
+    let place = sequence.0.min(LAST_OPT_IN);
+    Sequence(match wish {
+        Wish::OptIn => place,
+        Wish::OptOut => place.saturating_add(LAST_OPT_IN).saturating_add(1),
+    })
 }
 
 /// Returns the number's place in the list, if the text asks for anything and the number is known.
@@ -123,4 +130,36 @@ fn wished<D>(item: &mut OptOut, wish: Wish, event: &Event<'_, D>, at: Position) 
     item.since.set(Some(event.time()), at);
     item.source.set(Some(event.source().to_owned()), at);
     event.mark(&mut item.updated_at, &mut item.updated_by, at);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_channel_is_a_plain_word_or_else_sms() {
+        for (word, name) in [
+            ("Whats-App_2", "whats-app_2"),
+            (" rcs ", "rcs"),
+            ("MMS", "sms"),
+            ("two words", "sms"),
+            ("e/mail", "sms"),
+            ("", "sms"),
+        ] {
+            assert_eq!(channel(Some(word)), name, "{word}");
+        }
+        let longest = "x".repeat(MAX_CHANNEL_CHARS);
+        assert_eq!(channel(Some(&longest)), longest);
+        assert_eq!(channel(Some(&format!("{longest}x"))), SMS);
+        assert_eq!(channel(None), SMS);
+    }
+
+    #[test]
+    fn of_wishes_of_one_time_an_opt_out_is_the_later_and_then_the_accepted_order_counts() {
+        for wish in [Wish::OptIn, Wish::OptOut] {
+            assert!(place(wish, Sequence(2)) < place(wish, Sequence(3)));
+        }
+        let latest = place(Wish::OptIn, Sequence(u128::MAX));
+        assert!(latest < place(Wish::OptOut, Sequence(0)));
+    }
 }

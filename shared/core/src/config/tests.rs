@@ -42,9 +42,11 @@ tokens = ["{TOKEN}"]
         "max_body":"1MiB","country":"AU","opt_out_words":["STOP"]}},
         "plain":{{"provider":"ai-sync","unsigned":true,"tokens":["{TOKEN}"]}}}}}}"#
     );
+    let converted = Sources::toml_to_json(&toml).unwrap().to_string();
     for sources in [
         Sources::from_toml(&toml).unwrap(),
         Sources::from_json(&json).unwrap(),
+        Sources::from_json(&converted).unwrap(),
     ] {
         assert_eq!(sources.retention_days, 45);
         assert_eq!(
@@ -100,6 +102,36 @@ fn credentials_are_asked_for() {
         "[sources.a]\nprovider = \"ai-sync\"\nsecrets = [\"s\", \" \"]",
         "line 3: source `a`: `secrets`: must not hold an empty text",
     );
+}
+
+#[test]
+fn each_provider_takes_the_credentials_of_its_own_scheme() {
+    for (fields, reason) in [
+        (
+            "provider = \"cellcast\"\nsecrets = [\"s\"]",
+            "`secrets`: is no field of provider `cellcast`",
+        ),
+        (
+            "provider = \"cloudcontactai\"\nclient_id = \" \"\nsecrets = [\"s\"]",
+            "`client_id`: must not be empty",
+        ),
+        (
+            "provider = \"cloudcontactai\"\nsecrets = [\"s\"]",
+            "`client_id`: is missing: the signature is over your account's id, which the provider's settings show",
+        ),
+    ] {
+        let error = Sources::from_toml(&format!("[sources.a]\n{fields}")).unwrap_err();
+        let line = if reason.contains("missing") { 1 } else { 3 };
+        assert_eq!(
+            error.to_string(),
+            format!("line {line}: source `a`: {reason}")
+        );
+    }
+    let whole =
+        "[sources.a]\nprovider = \"cloudcontactai\"\nclient_id = \" 7 \"\nsecrets = [\"s\"]";
+    let sources = Sources::from_toml(whole).unwrap();
+    let credentials = &sources.get("a").unwrap().credentials;
+    assert_eq!(credentials.client_id.as_deref(), Some("7"));
 }
 
 #[test]

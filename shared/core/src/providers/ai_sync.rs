@@ -223,11 +223,12 @@ fn repeatable(event: &Event, timestamp: &[u8], element: &Element<'_>) -> DedupKe
     DedupKey::new(&parts, Window::Secs(RETRY_HORIZON_SECS))
 }
 
+/// What names a contact: the first of them that there is.
+const CONTACT_KEYS: &[&str] = &["phone_number", "phone", "email"];
+
 fn identify_contact(kind: Kind, element: &Element<'_>) -> Result<Identity, Cow<'static, str>> {
     let fields = contact_object(element);
-    let key = first_id(&fields, &["phone_number", "phone"])
-        .or_else(|| first_id(&fields, &["email"]))
-        .ok_or("neither a `phone_number` nor an `email`")?;
+    let key = first_id(&fields, CONTACT_KEYS).ok_or("neither a `phone_number` nor an `email`")?;
     let slug = element.slug.unwrap_or_default();
     let digest = dedup::sha256_hex(element.raw);
     let window = Window::Secs(RETRY_HORIZON_SECS);
@@ -238,7 +239,7 @@ fn identify_contact(kind: Kind, element: &Element<'_>) -> Result<Identity, Cow<'
 /// The contact's fields: flat, or in `data` like those of the other events.
 fn contact_object<'a>(element: &Element<'a>) -> Object<'a> {
     let flat = &element.object;
-    if flat.get("phone_number").is_some() || flat.get("email").is_some() {
+    if CONTACT_KEYS.iter().any(|name| flat.get(name).is_some()) {
         return flat.clone();
     }
     data_object(flat).unwrap_or_else(|| flat.clone())

@@ -233,6 +233,8 @@ mod tests {
         register.offer(Some(&"a".to_owned()), at(0, 1, 9));
         register.offer(None, at(0, 3, 1));
         assert_eq!(register.get().unwrap(), "b");
+        register.offer(Some(&"x".to_owned()), at(0, 2, 1));
+        assert_eq!(register.get().unwrap(), "b", "the same event again");
         register.set(None, at(0, 3, 2));
         register.offer(Some(&"c".to_owned()), at(0, 3, 1));
         assert_eq!(register.get(), None);
@@ -253,5 +255,7 @@ mod tests {
         assert_eq!(list.len(), 16);
         let large = serde_json::value::to_raw_value(&"x".repeat(MAX_TEXT_BYTES)).unwrap();
         assert_eq!(large.bounded().get(), "null");
+        let small = serde_json::value::to_raw_value(&"x").unwrap();
+        assert_eq!(small.bounded().get(), "\"x\"");
     }
 }

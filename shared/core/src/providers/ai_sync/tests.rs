@@ -138,3 +138,20 @@ fn the_same_contact_bytes_under_two_slugs_are_two_events() {
         dedup(Some("contact-delete"), json)
     );
 }
+
+#[test]
+fn a_contact_is_flat_where_a_name_of_it_is_and_else_in_data() {
+    for (json, key) in [
+        (
+            r#"{"phone_number":"+1555","data":{"email":"a@b"}}"#,
+            "+1555",
+        ),
+        (r#"{"phone":"+1555","data":{"email":"a@b"}}"#, "+1555"),
+        (r#"{"email":"c@d","data":{"phone":"+1555"}}"#, "c@d"),
+        (r#"{"email":"c@d","phone":"+1555"}"#, "+1555"),
+        (r#"{"name":"Ann","data":{"email":"a@b"}}"#, "a@b"),
+    ] {
+        let expected = Ok((Kind::ContactModified, key.to_owned()));
+        assert_eq!(identify(Some("contact"), json), expected, "{json}");
+    }
+}

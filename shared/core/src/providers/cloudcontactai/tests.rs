@@ -188,6 +188,15 @@ fn numbers_are_read_by_the_country() {
         CloudContactAi.identify(element).unwrap().key
     });
     assert_eq!(key, "+61491570006,+61491570156");
+    let unsubscribed =
+        r#"{"eventType":"contact.unsubscribed","data":{"ContactData":{"phone":"0491 570 006"}}}"#;
+    let meaning = with(unsubscribed, Some("AU"), |element| {
+        CloudContactAi.interpret(Kind::ContactOptedOut, element)
+    });
+    let Data::OptedOut(data) = meaning.data else {
+        panic!("another shape")
+    };
+    assert_eq!(data.phone.as_deref(), Some("+61491570006"));
 }
 
 #[test]
