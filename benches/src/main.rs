@@ -1,0 +1,118 @@
+//! The benchmark's command line. `cargo run --release --package benches -- all` measures everything.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use benches::candidates::Places;
+use benches::certificates::Certificates;
+use benches::cloud::Cloud;
+use benches::functions::{self, Extent};
+use benches::instructions::{self, Verdict};
+use benches::measure::Bench;
+use benches::{growth, namespace, setup, workload};
+use clap::{Parser, Subcommand};
+
+/// Measures what Switchhook costs.
+#[derive(Debug, Parser)]
+#[command(name = "benches")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+    /// Do not build anything: what is there is current.
+    #[arg(long, global = true)]
+    built: bool,
+    /// Where tables and plots go.
+    #[arg(long, global = true, default_value = "docs/performance")]
+    out: PathBuf,
+    #[arg(long = "inside-own-network", global = true, hide = true)]
+    inside: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The functions beside the floor and the peers.
+    Functions {
+        /// Processes of each candidate.
+        #[arg(long, default_value_t = 15)]
+        rounds: usize,
+        /// Invocations of each process.
+        #[arg(long, default_value_t = 300)]
+        invocations: usize,
+    },
+    /// How cost grows with bodies, events of a delivery, entities, events of one entity.
+    Growth {
+        /// Processes for each point.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
+    /// Instructions of the hot functions, beside the committed counts.
+    Instructions {
+        /// How much one may grow, in per cent.
+        #[arg(long, default_value_t = 3.0)]
+        limit: f64,
+        /// Make the counts the baseline.
+        #[arg(long)]
+        accept: bool,
+    },
+}
+
+fn main() -> Result<ExitCode> {
+    let args = Args::parse();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .canonicalize()?;
+    let places = Places {
+        release: root.join("target/release"),
+        work: root.join("target/benches"),
+    };
+    std::fs::create_dir_all(&places.work)?;
+    if !args.inside {
+        if !args.built {
+            setup::run(&root, &places)?;
+        }
+        let status = namespace::run_inside(&places.work)?;
+        let code = status.code().and_then(|code| u8::try_from(code).ok());
+        return Ok(code.map_or(ExitCode::FAILURE, ExitCode::from));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    runtime.block_on(inside(args, places))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn inside(args: Args, places: Places) -> Result<()> {
+    let certificates = Certificates::make(&places.work)?;
+    let cloud = Cloud::start(certificates.server.clone(), &workload::sources()).await?;
+    let bench = Bench {
+        places,
+        certificates,
+        cloud,
+    };
+    std::fs::create_dir_all(&args.out)?;
+    match args.command {
+        Command::Functions {
+            rounds,
+            invocations,
+        } => {
+            let extent = Extent {
+                rounds,
+                invocations,
+            };
+            functions::run(&bench, extent, &args.out).await
+        }
+        Command::Growth { rounds } => growth::run(&bench, rounds, &args.out).await,
+        Command::Instructions { limit, accept } => {
+            let verdict = if accept {
+                Verdict::Accept
+            } else {
+                Verdict::Check(limit)
+            };
+            let baseline = Path::new(env!("CARGO_MANIFEST_DIR")).join("instructions.json");
+            instructions::run(&bench.places.release, &baseline, verdict, &args.out)
+        }
+    }
+    .context("the benchmark did not finish")
+}
