@@ -33,6 +33,8 @@ pub struct Bill {
     pub requests: BTreeMap<String, u64>,
     /// Write units of `DynamoDB`, the index included.
     pub write_units: u64,
+    /// Those of them that states cost.
+    pub state_units: u64,
     /// Read units of `DynamoDB`.
     pub read_units: u64,
 }
@@ -191,6 +193,7 @@ impl State {
     fn database(&mut self, operation: &str, body: &[u8]) -> Result<String, Refused> {
         let (answer, cost) = self.tables.call(operation, body);
         self.bill.write_units = self.bill.write_units.saturating_add(cost.write);
+        self.bill.state_units = self.bill.state_units.saturating_add(cost.state);
         self.bill.read_units = self.bill.read_units.saturating_add(cost.read);
         answer
     }

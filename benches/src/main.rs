@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use benches::candidates::Places;
@@ -10,7 +11,7 @@ use benches::cloud::Cloud;
 use benches::functions::{self, Extent};
 use benches::instructions::{self, Verdict};
 use benches::measure::Bench;
-use benches::{growth, namespace, setup, workload};
+use benches::{growth, laptop, namespace, payloads, setup, workload};
 use clap::{Parser, Subcommand};
 
 /// Measures what Switchhook costs.
@@ -45,6 +46,17 @@ enum Command {
         /// Processes for each point.
         #[arg(long, default_value_t = 3)]
         rounds: usize,
+    },
+    /// Write units of the documented payloads.
+    Payloads,
+    /// The laptop's stack: deliveries a second, memory, and the commands with many events.
+    Laptop {
+        /// Deliveries to send.
+        #[arg(long, default_value_t = 20_000)]
+        deliveries: usize,
+        /// The greatest ledger that is listed.
+        #[arg(long, default_value_t = 1_000_000)]
+        ledger: usize,
     },
     /// Instructions of the hot functions, beside the committed counts.
     Instructions {
@@ -85,7 +97,7 @@ fn main() -> Result<ExitCode> {
 
 async fn inside(args: Args, places: Places) -> Result<()> {
     let certificates = Certificates::make(&places.work)?;
-    let cloud = Cloud::start(certificates.server.clone(), &workload::sources()).await?;
+    let cloud = Cloud::start(Arc::clone(&certificates.server), &workload::sources()).await?;
     let bench = Bench {
         places,
         certificates,
@@ -104,6 +116,11 @@ async fn inside(args: Args, places: Places) -> Result<()> {
             functions::run(&bench, extent, &args.out).await
         }
         Command::Growth { rounds } => growth::run(&bench, rounds, &args.out).await,
+        Command::Payloads => payloads::run(&bench, &args.out).await,
+        Command::Laptop { deliveries, ledger } => {
+            let extent = laptop::Extent { deliveries, ledger };
+            laptop::run(&bench, extent, &args.out).await
+        }
         Command::Instructions { limit, accept } => {
             let verdict = if accept {
                 Verdict::Accept

@@ -17,7 +17,10 @@ pub const IDEMPOTENCY_TABLE: &str = "idempotency";
 /// What one request costs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cost {
+    /// All writes.
     pub(super) write: u64,
+    /// Writes of states.
+    pub(super) state: u64,
     pub(super) read: u64,
 }
 
@@ -73,7 +76,7 @@ impl Tables {
         let item = self.0.get(&place(table(request), &request["Key"]));
         let cost = Cost {
             read: units::read(item),
-            write: 0,
+            ..Cost::default()
         };
         let answer = item.map_or_else(|| json!({}), |item| json!({"Item": item}));
         (Ok(answer.to_string()), cost)
@@ -89,9 +92,9 @@ impl Tables {
             let cost = units::refused(existing);
             return condition_failed(request, existing, cost);
         }
-        let write = units::write(existing, item);
+        let cost = written(existing, item);
         self.0.insert(place, item.clone());
-        (Ok("{}".to_owned()), Cost { write, read: 0 })
+        (Ok("{}".to_owned()), cost)
     }
 
     /// `SET a = :a, …` and `ADD set :element`, which is all that is asked for.
@@ -117,9 +120,9 @@ impl Tables {
                 _ => return refused("ValidationException", expression),
             }
         }
-        let write = units::write(existing, &item);
+        let cost = written(existing, &item);
         self.0.insert(place, item);
-        (Ok("{}".to_owned()), Cost { write, read: 0 })
+        (Ok("{}".to_owned()), cost)
     }
 }
 
@@ -169,7 +172,22 @@ fn condition_failed(request: &Value, existing: Option<&Item>, write: u64) -> Out
     if request["ReturnValuesOnConditionCheckFailure"] == json!("ALL_OLD") {
         answer["Item"] = json!(existing);
     }
-    (Err(Refused(answer.to_string())), Cost { write, read: 0 })
+    let cost = Cost {
+        write,
+        ..Cost::default()
+    };
+    (Err(Refused(answer.to_string())), cost)
+}
+
+fn written(old: Option<&Item>, new: &Item) -> Cost {
+    let write = units::write(old, new);
+    let is_state = new.get("sk") == Some(&json!({"S": "state"}));
+    let state = if is_state { write } else { 0 };
+    Cost {
+        write,
+        state,
+        read: 0,
+    }
 }
 
 /// Resolves a name that may stand for another.

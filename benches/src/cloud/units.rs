@@ -111,7 +111,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn item(value: Value) -> Item {
+    fn item(value: &Value) -> Item {
         value.as_object().unwrap().clone()
     }
 
@@ -129,18 +129,18 @@ mod tests {
             (json!({"m": {"M": {"k": {"S": "v"}}}}), 1 + 3 + 1 + 1 + 1),
         ];
         for (value, bytes) in cases {
-            assert_eq!(size(&item(value.clone())), bytes, "{value}");
+            assert_eq!(size(&item(&value)), bytes, "{value}");
         }
     }
 
     #[test]
     fn a_write_pays_for_the_larger_item_and_for_the_index_where_it_changes() {
-        let plain = |bytes: usize| item(json!({"pk": {"S": "x".repeat(bytes - 2)}}));
+        let plain = |bytes: usize| item(&json!({"pk": {"S": "x".repeat(bytes - 2)}}));
         assert_eq!(write(None, &plain(1024)), 1);
         assert_eq!(write(None, &plain(1025)), 2);
         assert_eq!(write(Some(&plain(3000)), &plain(10)), 3);
         let entry = |hour: &str, data: usize| {
-            item(json!({
+            item(&json!({
                 "pk": {"S": "e"}, "hour": {"S": hour}, "received_at": {"N": "1"},
                 "data": {"S": "x".repeat(data)},
             }))
