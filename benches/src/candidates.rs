@@ -23,6 +23,14 @@ pub enum Role {
 }
 
 impl Role {
+    /// Finds a role by its name.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        [Self::Ingress, Self::Consumer]
+            .into_iter()
+            .find(|role| role.name() == name)
+    }
+
     /// Returns its name.
     #[must_use]
     pub const fn name(self) -> &'static str {

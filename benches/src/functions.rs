@@ -22,12 +22,14 @@ const BATCH: usize = 10;
 const DELAY: Duration = Duration::from_millis(5);
 
 /// How much is measured.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Extent {
     /// Processes of each candidate.
     pub rounds: usize,
     /// Invocations of each process.
     pub invocations: usize,
+    /// Whose programs.
+    pub stacks: Vec<Stack>,
 }
 
 /// The medians of a candidate's rounds.
@@ -69,10 +71,13 @@ fn per_event(round: &Round, count: u64) -> f64 {
 /// # Errors
 ///
 /// When one of them fails or answers wrongly.
-pub async fn run(bench: &Bench, extent: Extent, out: &Path) -> Result<()> {
-    let candidates = [Role::Ingress, Role::Consumer]
-        .iter()
-        .flat_map(|role| Stack::ALL.map(|stack| Candidate { stack, role: *role }));
+pub async fn run(bench: &Bench, extent: &Extent, out: &Path) -> Result<()> {
+    let candidates = [Role::Ingress, Role::Consumer].iter().flat_map(|role| {
+        extent.stacks.iter().map(|stack| Candidate {
+            stack: *stack,
+            role: *role,
+        })
+    });
     let candidates: Vec<_> = candidates.collect();
     let mut rounds: Vec<Vec<Round>> = vec![Vec::new(); candidates.len()];
     for _ in 0..extent.rounds {
@@ -86,7 +91,7 @@ pub async fn run(bench: &Bench, extent: Extent, out: &Path) -> Result<()> {
         .zip(&rounds)
         .map(|(c, r)| figures(*c, r))
         .collect();
-    let latencies = latencies(bench).await?;
+    let latencies = latencies(bench, &extent.stacks).await?;
     write(bench, &figures, &latencies, out)
 }
 
@@ -147,10 +152,10 @@ struct Latency {
     ten: f64,
 }
 
-async fn latencies(bench: &Bench) -> Result<Vec<Latency>> {
+async fn latencies(bench: &Bench, stacks: &[Stack]) -> Result<Vec<Latency>> {
     const COUNT: usize = 20;
     let mut latencies = Vec::new();
-    for stack in Stack::ALL {
+    for &stack in stacks {
         let candidate = Candidate {
             stack,
             role: Role::Consumer,
@@ -257,4 +262,38 @@ fn bars(figures: &Figures) -> Vec<Bar> {
             value: *value,
         })
         .collect()
+}
+
+/// Runs a program under callgrind: its first event, then warm ones. The profile goes to the work folder.
+///
+/// # Errors
+///
+/// When valgrind is missing, or the program fails.
+pub async fn profile(bench: &Bench, role: Role, program: &Path, warm: usize) -> Result<()> {
+    let candidate = Candidate {
+        stack: Stack::Switchhook,
+        role,
+    };
+    let inputs = match role {
+        Role::Ingress => deliveries(1 + warm, BODY_BYTES),
+        Role::Consumer => inputs(bench, candidate.stack, 1 + warm, BATCH).await?,
+    };
+    let plain = candidate.command(&bench.places, &bench.certificates);
+    let mut command = std::process::Command::new("valgrind");
+    let file = bench.places.work.join(format!("{}.callgrind", role.name()));
+    let to = format!("--callgrind-out-file={}", file.display());
+    command
+        .args(["--tool=callgrind", &to])
+        .arg(program)
+        .env_clear();
+    command.envs(
+        plain
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    let running = bench.start_as(candidate, command).await?;
+    for input in inputs {
+        running.invoke(&input).await?;
+    }
+    running.end()
 }

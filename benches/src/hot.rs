@@ -11,6 +11,7 @@ use consumer::routes::routes;
 use ingress::event;
 use serde_json::value::RawValue;
 use switchhook_core::admission::{self, Admitted};
+use switchhook_core::body;
 use switchhook_core::canonical;
 use switchhook_core::config::Sources;
 use switchhook_core::envelope::Envelope;
@@ -34,7 +35,7 @@ const CASES: [&str; 5] = [
 ];
 
 /// What is done to the payload of each provider.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
     "gateway-event",
     "admit",
     "intake",
@@ -43,6 +44,7 @@ const STEPS: [&str; 8] = [
     "dedup",
     "interpret",
     "apply",
+    "deflate",
 ];
 
 /// Returns the names of all hot functions: `PROVIDER/STEP`.
@@ -67,7 +69,7 @@ pub fn run(name: &str, times: u32) -> Result<()> {
         .find(|case| case.split('/').next() == Some(provider));
     let ready = Ready::new(case.with_context(|| format!("no provider {provider}"))?)?;
     let admitted = ready.admitted()?;
-    let body = message_body(&ready.envelope)?;
+    let message = message_body(&ready.envelope)?;
     let raw = ready.request.body.clone();
     let occurrence = Occurrence::read(ready.envelope.clone(), Sequence(1), raw.clone())?;
     for _ in 0..times {
@@ -76,10 +78,11 @@ pub fn run(name: &str, times: u32) -> Result<()> {
             "admit" => drop(black_box(ready.admitted()?)),
             "intake" => drop(black_box(intake::events(&admitted, ready.id, ready.at))),
             "envelope-encode" => drop(black_box(message_body(&ready.envelope)?)),
-            "envelope-decode" => drop(black_box(serde_json::from_str::<Envelope>(&body)?)),
+            "envelope-decode" => drop(black_box(serde_json::from_str::<Envelope>(&message)?)),
             "dedup" => drop(black_box(ready.judged())),
             "interpret" => drop(black_box(ready.interpreted(raw.clone())?)),
             "apply" => drop(black_box(ready.applied(&occurrence)?)),
+            "deflate" => drop(black_box(body::deflate(&raw))),
             _ => return Err(anyhow!("no step {step}")),
         }
     }

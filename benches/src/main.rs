@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use benches::candidates::Places;
+use benches::candidates::{Places, Role, Stack};
 use benches::certificates::Certificates;
 use benches::cloud::Cloud;
 use benches::functions::{self, Extent};
@@ -40,6 +40,19 @@ enum Command {
         /// Invocations of each process.
         #[arg(long, default_value_t = 300)]
         invocations: usize,
+        /// Only these: switchhook, node, python, floor.
+        #[arg(long, value_delimiter = ',')]
+        stacks: Vec<String>,
+    },
+    /// One function under callgrind, to see what dominates it.
+    Profile {
+        /// `ingress` or `consumer`.
+        role: String,
+        /// A build of it with symbols: `cargo rustc --release --package ROLE -- -C strip=none`.
+        program: PathBuf,
+        /// Invocations after the first.
+        #[arg(long, default_value_t = 0)]
+        warm: usize,
     },
     /// How cost grows with bodies, events of a delivery, entities, events of one entity.
     Growth {
@@ -108,12 +121,24 @@ async fn inside(args: Args, places: Places) -> Result<()> {
         Command::Functions {
             rounds,
             invocations,
+            stacks,
         } => {
+            let wanted =
+                |stack: &Stack| stacks.is_empty() || stacks.iter().any(|s| s == stack.name());
             let extent = Extent {
                 rounds,
                 invocations,
+                stacks: Stack::ALL.into_iter().filter(wanted).collect(),
             };
-            functions::run(&bench, extent, &args.out).await
+            functions::run(&bench, &extent, &args.out).await
+        }
+        Command::Profile {
+            role,
+            program,
+            warm,
+        } => {
+            let role = Role::of(&role).context("`ingress` or `consumer`")?;
+            functions::profile(&bench, role, &program, warm).await
         }
         Command::Growth { rounds } => growth::run(&bench, rounds, &args.out).await,
         Command::Payloads => payloads::run(&bench, &args.out).await,

@@ -4,6 +4,7 @@
     reason = "an absent field of a JSON value is null"
 )]
 
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -65,8 +66,17 @@ impl Bench {
     ///
     /// When it cannot be started.
     pub async fn start(&self, candidate: Candidate) -> Result<Running> {
+        let command = candidate.command(&self.places, &self.certificates);
+        self.start_as(candidate, command).await
+    }
+
+    /// Starts a candidate by another command.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub async fn start_as(&self, candidate: Candidate, mut command: Command) -> Result<Running> {
         let api = RuntimeApi::start().await?;
-        let mut command = candidate.command(&self.places, &self.certificates);
         command.env("AWS_LAMBDA_RUNTIME_API", api.address.to_string());
         let log = format!("{}.log", candidate.name().replace(' ', "-"));
         let process = Process::start(&mut command, &self.places.work.join(log))?;
@@ -164,6 +174,15 @@ impl Running {
         };
         ensure!(is_right, "{name} answered {answer}");
         Ok(invocation)
+    }
+
+    /// Ends the process as Lambda does, and waits for it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be signalled.
+    pub fn end(mut self) -> Result<()> {
+        self.process.terminate()
     }
 
     /// Returns the processor time used so far.

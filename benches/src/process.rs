@@ -84,6 +84,18 @@ impl Process {
         self.child.id()
     }
 
+    /// Asks it to end, and waits until it has.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be asked.
+    pub fn terminate(&mut self) -> Result<()> {
+        let pid = Pid::from_raw(i32::try_from(self.child.id())?);
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM)?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     /// Reads its memory and threads.
     ///
     /// # Errors
