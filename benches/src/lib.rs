@@ -12,6 +12,7 @@
 pub mod candidates;
 pub mod certificates;
 pub mod cloud;
+pub mod cold;
 pub mod floor;
 pub mod functions;
 pub mod growth;

@@ -11,7 +11,7 @@ use benches::cloud::Cloud;
 use benches::functions::{self, Extent};
 use benches::instructions::{self, Verdict};
 use benches::measure::Bench;
-use benches::{growth, laptop, namespace, payloads, setup, workload};
+use benches::{cold, growth, laptop, namespace, payloads, setup, workload};
 use clap::{Parser, Subcommand};
 
 /// Measures what Switchhook costs.
@@ -43,6 +43,12 @@ enum Command {
         /// Only these: switchhook, node, python, floor.
         #[arg(long, value_delimiter = ',')]
         stacks: Vec<String>,
+    },
+    /// What a cold start is made of.
+    Cold {
+        /// Starts of each kind.
+        #[arg(long, default_value_t = 20)]
+        rounds: usize,
     },
     /// One function under callgrind, to see what dominates it.
     Profile {
@@ -132,6 +138,7 @@ async fn inside(args: Args, places: Places) -> Result<()> {
             };
             functions::run(&bench, &extent, &args.out).await
         }
+        Command::Cold { rounds } => cold::run(&bench, rounds, &args.out).await,
         Command::Profile {
             role,
             program,

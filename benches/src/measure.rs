@@ -5,11 +5,11 @@
 )]
 
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::candidates::{Candidate, Places, Role};
 use crate::certificates::Certificates;
@@ -176,6 +176,12 @@ impl Running {
         Ok(invocation)
     }
 
+    /// Returns when it was started.
+    #[must_use]
+    pub const fn started(&self) -> Instant {
+        self.process.started
+    }
+
     /// Ends the process as Lambda does, and waits for it.
     ///
     /// # Errors
@@ -183,15 +189,6 @@ impl Running {
     /// When it cannot be signalled.
     pub fn end(mut self) -> Result<()> {
         self.process.terminate()
-    }
-
-    /// Returns the processor time used so far.
-    ///
-    /// # Errors
-    ///
-    /// When the process has ended.
-    pub fn cpu(&self) -> Result<Duration> {
-        self.process.clock.used()
     }
 
     /// Returns its footprint.
