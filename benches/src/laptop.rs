@@ -353,7 +353,8 @@ async fn fill(data: &Path, count: usize) -> Result<String> {
         sources: Arc::new(FixedSources),
         clock: Arc::new(SystemClock),
     };
-    fs::create_dir_all(data)?;
+    let folder = DataDir::new(data.to_owned());
+    drop(folder.own()?); // makes the folder, as `local` does
     let stack = Stack::open(parts).await?;
     let event = workload::voice_event(&workload::call_ended("call_first", BODY_BYTES));
     let event: Box<serde_json::value::RawValue> = serde_json::from_slice(&event)?;
