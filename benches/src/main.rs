@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use benches::candidates::{Places, Role, Stack};
 use benches::certificates::Certificates;
 use benches::cloud::Cloud;
@@ -32,6 +32,8 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// All of the following, but for the profile.
+    All,
     /// The functions beside the floor and the peers.
     Functions {
         /// Processes of each candidate.
@@ -123,7 +125,37 @@ async fn inside(args: Args, places: Places) -> Result<()> {
         cloud,
     };
     std::fs::create_dir_all(&args.out)?;
-    match args.command {
+    let commands = match args.command {
+        Command::All => ALL
+            .iter()
+            .map(|name| by_default(name))
+            .collect::<Result<_>>()?,
+        one => vec![one],
+    };
+    for command in commands {
+        let outcome = measure(&bench, command, &args.out).await;
+        outcome.context("the benchmark did not finish")?;
+    }
+    Ok(())
+}
+
+/// What `all` measures, each as it is without options.
+const ALL: [&str; 6] = [
+    "functions",
+    "cold",
+    "payloads",
+    "growth",
+    "laptop",
+    "instructions",
+];
+
+fn by_default(name: &str) -> Result<Command> {
+    Ok(Args::try_parse_from(["benches", name])?.command)
+}
+
+async fn measure(bench: &Bench, command: Command, out: &Path) -> Result<()> {
+    match command {
+        Command::All => bail!("not one measurement"),
         Command::Functions {
             rounds,
             invocations,
@@ -136,22 +168,22 @@ async fn inside(args: Args, places: Places) -> Result<()> {
                 invocations,
                 stacks: Stack::ALL.into_iter().filter(wanted).collect(),
             };
-            functions::run(&bench, &extent, &args.out).await
+            functions::run(bench, &extent, out).await
         }
-        Command::Cold { rounds } => cold::run(&bench, rounds, &args.out).await,
+        Command::Cold { rounds } => cold::run(bench, rounds, out).await,
         Command::Profile {
             role,
             program,
             warm,
         } => {
             let role = Role::of(&role).context("`ingress` or `consumer`")?;
-            functions::profile(&bench, role, &program, warm).await
+            functions::profile(bench, role, &program, warm).await
         }
-        Command::Growth { rounds } => growth::run(&bench, rounds, &args.out).await,
-        Command::Payloads => payloads::run(&bench, &args.out).await,
+        Command::Growth { rounds } => growth::run(bench, rounds, out).await,
+        Command::Payloads => payloads::run(bench, out).await,
         Command::Laptop { deliveries, ledger } => {
             let extent = laptop::Extent { deliveries, ledger };
-            laptop::run(&bench, extent, &args.out).await
+            laptop::run(bench, extent, out).await
         }
         Command::Instructions { limit, accept } => {
             let verdict = if accept {
@@ -160,8 +192,19 @@ async fn inside(args: Args, places: Places) -> Result<()> {
                 Verdict::Check(limit)
             };
             let baseline = Path::new(env!("CARGO_MANIFEST_DIR")).join("instructions.json");
-            instructions::run(&bench.places.release, &baseline, verdict, &args.out)
+            instructions::run(&bench.places.release, &baseline, verdict, out)
         }
     }
-    .context("the benchmark did not finish")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_is_made_of_commands() {
+        for name in ALL {
+            assert!(!matches!(by_default(name).unwrap(), Command::All), "{name}");
+        }
+    }
 }
