@@ -4,9 +4,10 @@ mod dead;
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args as Arguments, Parser, Subcommand};
 use clap_complete::Shell;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use switchhook_core::ids::EventId;
 use switchhook_core::kind::Kind;
 
@@ -17,7 +18,7 @@ use crate::outbound::Url;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Examples:\n  switchhook local\n  switchhook send ai-sync call.ended\n  switchhook events --source ai-sync --limit 10\n  switchhook show ai-sync/call/call_987\n\nExit codes: 0 done, 1 failed or refused, 2 wrong usage."
+    after_help = "Examples:\n  switchhook local\n  switchhook send ai-sync call.ended\n  switchhook events --source ai-sync --limit 10\n  switchhook show ai-sync/call/call_987\n  switchhook dead list --stack hooks\n\nWith --stack, AWS is asked as its own tools ask it: region and credentials come from the environment (AWS_REGION, AWS_PROFILE, AWS_ACCESS_KEY_ID, ...), the files of ~/.aws, single sign-on or the machine's role.\n\nExit codes: 0 done, 1 failed or refused, 2 wrong usage."
 )]
 pub struct Args {
     /// The folder that `switchhook local` keeps its data in
@@ -26,6 +27,9 @@ pub struct Args {
     /// The file of sources [default: switchhook.toml if there is one]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// The stack on AWS to work on, instead of the laptop's data
+    #[arg(long, global = true, value_name = "NAME", value_parser = stack_name)]
+    pub stack: Option<String>,
     /// Print JSON: a listing is one object a line
     #[arg(long, global = true)]
     pub json: bool,
@@ -44,30 +48,32 @@ pub enum Command {
     Local(Local),
     /// Build, sign and post sample deliveries
     #[command(
-        after_help = "Examples:\n  switchhook send ai-sync call.ended\n  switchhook send ai-sync all --shuffle\n  switchhook send ai-sync sms.received --repeat 3\n  switchhook send ai-sync call.started --tamper\n  switchhook send ai-sync call.ended --count 1000 --rate 200\n\nWithout a sample the samples of the source are listed."
+        after_help = "Examples:\n  switchhook send ai-sync call.ended\n  switchhook send ai-sync all --shuffle\n  switchhook send ai-sync sms.received --repeat 3\n  switchhook send ai-sync call.started --tamper\n  switchhook send ai-sync call.ended --count 1000 --rate 200\n  switchhook send ai-sync call.ended --stack hooks\n\nWith --stack, source and secrets are those of the stack, unless --config names a file. Without a sample the samples of the source are listed."
     )]
     Send(Send),
-    /// List the sources, or make a token for one
-    #[command(after_help = "Examples:\n  switchhook sources\n  switchhook sources token")]
+    /// List the sources, give a stack its sources, or make a token for one
+    #[command(
+        after_help = "Examples:\n  switchhook sources\n  switchhook sources --stack hooks\n  switchhook sources --stack hooks --silent-for 6h\n  switchhook sources push --stack hooks --config switchhook.toml\n  switchhook sources token\n\nHits are deliveries answered 200, copies too: from the ledger on the laptop, with --stack from CloudWatch, whose counts come about two minutes late. They go back as long as records live."
+    )]
     Sources(Sources),
     /// List the newest events
     #[command(
-        after_help = "Examples:\n  switchhook events\n  switchhook events --kind call.ended --since 2026-11-22T09:00:00Z\n  switchhook events --json --raw --limit 1000"
+        after_help = "Examples:\n  switchhook events\n  switchhook events --kind call.ended --since 2026-11-22T09:00:00Z\n  switchhook events --json --raw --limit 1000\n  switchhook events --stack hooks --source voice"
     )]
     Events(Events),
     /// Show an entity or an event
     #[command(
-        after_help = "Examples:\n  switchhook show ai-sync/call/call_987\n  switchhook show ai-sync/conversation/+15550100003,+15550100004 --json\n  switchhook show 019aad2b-7c00-7000-8000-000000000001.0\n  switchhook show 019aad2b-7c00-7000-8000-000000000001.0 --raw\n\nAn entity is shown with its state and its events; an event with its headers and data, or as it came."
+        after_help = "Examples:\n  switchhook show ai-sync/call/call_987\n  switchhook show ai-sync/conversation/+15550100003,+15550100004 --json\n  switchhook show 019aad2b-7c00-7000-8000-000000000001.0\n  switchhook show 019aad2b-7c00-7000-8000-000000000001.0 --raw\n  switchhook show voice/call/call_987 --stack hooks\n\nAn entity is shown with its state and its events; an event with its headers and data, or as it came."
     )]
     Show(Show),
     /// List who must not be texted or mailed
     #[command(
-        after_help = "Examples:\n  switchhook opt-outs\n  switchhook opt-outs +15550100003\n  switchhook opt-outs --channel sms --source ai-sync --json\n\nWith a number or address it tells whether that one is on the list."
+        after_help = "Examples:\n  switchhook opt-outs\n  switchhook opt-outs +15550100003\n  switchhook opt-outs --channel sms --source ai-sync --json\n  switchhook opt-outs --stack hooks\n\nWith a number or address it tells whether that one is on the list."
     )]
     OptOuts(OptOuts),
     /// Hand recorded events out again, changing nothing
     #[command(
-        after_help = "Examples:\n  switchhook replay 019aad2b-7c00-7000-8000-000000000001.0 --to http://127.0.0.1:3000/hooks\n  switchhook replay --kind call.ended --since 2026-11-22T09:00:00Z --to https://example.com/hooks\n  switchhook replay --source ai-sync --to http://127.0.0.1:3000 --dry-run\n\nEvents are posted one after the other, in the order accepted, as `local --forward-to` posts them: signed by Standard Webhooks with the secret in the file forward-secret of the data folder. An event has the same webhook-id each time. It ends early when ten events in a row get no answer."
+        after_help = "Examples:\n  switchhook replay 019aad2b-7c00-7000-8000-000000000001.0 --to http://127.0.0.1:3000/hooks\n  switchhook replay --kind call.ended --since 2026-11-22T09:00:00Z --to https://example.com/hooks\n  switchhook replay --source ai-sync --to http://127.0.0.1:3000 --dry-run\n  switchhook replay --kind call.ended --since 2026-11-22T09:00:00Z --stack hooks\n\nWithout --to, events of a stack are put on its bus, as its pipe puts them there. With --to, they are posted one after the other, in the order accepted, as `local --forward-to` posts them: signed by Standard Webhooks with the secret in the file forward-secret of the data folder. An event has the same webhook-id each time. It ends early when ten events in a row get no answer."
     )]
     Replay(Replay),
     /// Print what lets a shell complete commands
@@ -78,9 +84,40 @@ pub enum Command {
     /// List, show, redrive or drop dead letters: events that could not be handled
     #[command(after_help = dead::EXAMPLES)]
     Dead(Dead),
-    /// Check a file of sources without running anything
-    #[command(after_help = "Examples:\n  switchhook check --config switchhook.toml")]
-    Check,
+    /// Check a file of sources without running anything, or a stack on AWS
+    #[command(
+        after_help = "Examples:\n  switchhook check --config switchhook.toml\n  switchhook check --stack hooks\n  switchhook check --stack hooks --json\n\nWith --stack it looks whether the stack is whole: deployed, its parts there and readable, its sources valid, its health URL answering. Exit code 1 if something is not; what merely deserves a look is a warning."
+    )]
+    Check(Check),
+}
+
+impl Command {
+    /// Tells whether it has anything to do with a deployed stack.
+    #[must_use]
+    pub const fn takes_stack(&self) -> bool {
+        match self {
+            Self::Local(_) | Self::Completions(_) => false,
+            Self::Sources(sources) => !matches!(sources.action, Some(SourcesAction::Token)),
+            Self::Send(_)
+            | Self::Events(_)
+            | Self::Show(_)
+            | Self::OptOuts(_)
+            | Self::Replay(_)
+            | Self::Dead(_)
+            | Self::Check(_) => true,
+        }
+    }
+}
+
+/// Reads the name of a stack, which is not looked for before it can be one.
+fn stack_name(text: &str) -> Result<String, &'static str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic());
+    if begins && text.len() <= 128 && text.chars().all(is_plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("a stack's name begins with a letter and holds letters, digits and `-` only")
+    }
 }
 
 /// Arguments of `local`.
@@ -119,7 +156,7 @@ pub struct Send {
     /// Corrupt each delivery after it was signed: its body, or the credential that does not cover it
     #[arg(long)]
     pub tamper: bool,
-    /// Where to send to [default: the address of `switchhook local`]
+    /// Where to send to [default: the address of `switchhook local`, or of the stack]
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
 }
@@ -130,13 +167,45 @@ pub struct Sources {
     /// What to do with sources
     #[command(subcommand)]
     pub action: Option<SourcesAction>,
+    /// List only those that sent nothing for so long, such as 6h; exit code 1 if there are any
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    pub silent_for: Option<SignedDuration>,
+}
+
+/// Reads a time such as `6h`, `90m` or `2d 12h`.
+fn span(text: &str) -> Result<SignedDuration, String> {
+    let span: Span = text.parse().map_err(|error| format!("{error}"))?;
+    let hours_of_days = SpanRelativeTo::days_are_24_hours();
+    let time = span.to_duration(hours_of_days);
+    let time = time.map_err(|_| "say it in days, hours, minutes or seconds")?;
+    if time.is_positive() {
+        Ok(time)
+    } else {
+        Err("a time is more than nothing".to_owned())
+    }
 }
 
 /// What can be done with sources besides listing them.
 #[derive(Debug, Subcommand)]
 pub enum SourcesAction {
+    /// Make the sources of a file those of a stack, and show what changes
+    #[command(
+        after_help = "Examples:\n  switchhook sources push --stack hooks\n  switchhook sources push --stack hooks --config switchhook.toml --dry-run\n  switchhook sources push --stack hooks --config switchhook.toml --yes\n\nWhat would change is shown by source, secrets and tokens by their number only. On a terminal it asks first; elsewhere it needs --yes or --dry-run (exit code 2 without). Functions that run take the new sources over within five minutes, within one when a delivery is refused meanwhile; nothing is deployed anew.\n\nTo rotate a secret, push the new one beside the old, change it at the provider, then push the new one alone.\n\nWith --json it is one object a source: source, change (added, changed, removed), fields, and dry_run with --dry-run."
+    )]
+    Push(Push),
     /// Make a token for the URL of a source
     Token,
+}
+
+/// Arguments of `sources push`.
+#[derive(Arguments, Debug)]
+pub struct Push {
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Change nothing, and show what would change
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Which events are meant.
@@ -169,7 +238,7 @@ pub struct Events {
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub limit: usize,
     /// With --json, the exact bytes too, as base64
-    #[arg(long, requires = "json")]
+    #[arg(long)]
     pub raw: bool,
 }
 
@@ -177,7 +246,7 @@ pub struct Events {
 #[derive(Arguments, Debug)]
 pub struct Show {
     /// An entity, {source}/{type}/{key}, or the id of an event
-    #[arg(value_name = "ENTITY|EVENT-ID")]
+    #[arg(value_name = "ENTITY|EVENT-ID", value_parser = NonEmptyStringValueParser::new())]
     pub what: String,
     /// The headers and exact bytes of an event; with --json, the bytes as base64
     #[arg(long)]
@@ -209,12 +278,20 @@ pub struct Replay {
     /// Which ones, if not by their ids
     #[command(flatten)]
     pub filters: Filters,
-    /// Where to post them
+    /// Where to post them [default: the bus of the stack]
     #[arg(long, value_name = "URL")]
     pub to: Option<Url>,
     /// Only list what would be posted
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// Arguments of `check`.
+#[derive(Arguments, Debug)]
+pub struct Check {
+    /// Where the stack is reached [default: as it says itself]
+    #[arg(long, value_name = "URL", requires = "stack")]
+    pub url: Option<String>,
 }
 
 /// Arguments of `completions`.
@@ -260,6 +337,11 @@ mod tests {
             &["switchhook", "dead", "redrive", "--all", "id"],
             &["switchhook", "dead", "drop", "--yes"],
             &["switchhook", "dead", "drop", "--all", "--source", "voice"],
+            &["switchhook", "events", "--stack", "no name"],
+            &["switchhook", "sources", "--silent-for", "6"],
+            &["switchhook", "sources", "--silent-for", "-6h"],
+            &["switchhook", "sources", "--silent-for", "1 month"],
+            &["switchhook", "check", "--url", "http://localhost"],
         ] {
             assert_eq!(
                 Args::try_parse_from(wrong).unwrap_err().exit_code(),

@@ -2,27 +2,30 @@
 
 mod check;
 mod completions;
+mod context;
 mod dead;
 mod event;
 pub(crate) mod event_json;
 mod events;
+mod hours;
 mod opt_outs;
 mod output;
+mod push;
 mod replay;
 mod send;
 mod show;
 mod sources;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use jiff::SignedDuration;
-use switchhook_core::config::{ConfigError, MIN_RETENTION_DAYS, Sources};
+use switchhook_core::config::ConfigError;
 use switchhook_core::ports::PortError;
 use switchhook_core::states::StateError;
 
-use crate::args::{Args, Command};
-use crate::local::config::{SourcesError, SourcesFile, chosen_file};
+use self::context::Context;
+use crate::args::{Args, Command, SourcesAction};
+use crate::deployed::{Deployed, DeployedError};
+use crate::local::config::SourcesError;
 use crate::local::data_dir::{DataDir, DataDirError};
 use crate::local::stack::StackError;
 use crate::local::{self, LocalError, Options};
@@ -41,6 +44,9 @@ pub enum CommandError {
     /// The configuration.
     #[error(transparent)]
     Sources(#[from] SourcesError),
+    /// The stack on AWS.
+    #[error(transparent)]
+    Deployed(#[from] DeployedError),
     /// The ledger.
     #[error(transparent)]
     Stack(#[from] StackError),
@@ -62,9 +68,15 @@ pub enum CommandError {
     /// What was named is not there; says what is.
     #[error("{0}")]
     NotFound(String),
+    /// What was given cannot be taken; says why, and what to do.
+    #[error("{0}")]
+    Refused(String),
     /// The arguments do not go together; says what does.
     #[error("{0}")]
     Usage(String),
+    /// The command is the laptop's or nobody's.
+    #[error("this command does nothing to a deployed stack: leave `--stack` out")]
+    NoStack,
     /// The secret to sign by.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -83,7 +95,7 @@ impl CommandError {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::NoStack => 2,
             _ => 1,
         }
     }
@@ -111,10 +123,16 @@ pub fn run(args: Args) -> Result<ExitCode, CommandError> {
 }
 
 async fn dispatch(args: Args) -> Result<ExitCode, CommandError> {
+    let stack = match args.stack {
+        Some(_) if !args.command.takes_stack() => return Err(CommandError::NoStack),
+        Some(name) => Some(Deployed::open(name).await?),
+        None => None,
+    };
     let context = Context {
         data: DataDir::new(args.data.clone()),
         config: args.config,
         json: args.json,
+        stack,
     };
     match args.command {
         Command::Local(local) => {
@@ -129,49 +147,17 @@ async fn dispatch(args: Args) -> Result<ExitCode, CommandError> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Send(send) => send::run(&context, send).await,
-        Command::Sources(sources) => sources::run(&context, sources).await,
+        Command::Sources(sources) => match sources.action {
+            None => sources::run(&context, sources.silent_for).await,
+            Some(SourcesAction::Push(push)) => push::run(&context, &push).await,
+            Some(SourcesAction::Token) => sources::print_token(&context),
+        },
         Command::Events(events) => events::run(&context, &events).await,
         Command::Show(show) => show::run(&context, &show).await,
         Command::OptOuts(opt_outs) => opt_outs::run(&context, &opt_outs).await,
         Command::Replay(replay) => replay::run(&context, replay).await,
         Command::Completions(completions) => completions::run(&completions),
         Command::Dead(dead) => dead::run(&context, &dead).await,
-        Command::Check => check::run(&context),
-    }
-}
-
-/// What every command knows.
-#[derive(Debug)]
-struct Context {
-    data: DataDir,
-    config: Option<PathBuf>,
-    json: bool,
-}
-
-impl Context {
-    /// Returns the sources of the named file, else those that `local` last ran with, else those of
-    /// the usual file.
-    fn sources(&self) -> Result<Sources, CommandError> {
-        let file = match (&self.config, self.data.last_run()) {
-            (Some(path), _) => path.clone(),
-            (None, Ok(run)) => run.config.unwrap_or_else(|| self.data.demo_sources()),
-            (None, Err(never_ran)) => chosen_file(None).ok_or(never_ran)?,
-        };
-        Ok(SourcesFile::new(file).read()?)
-    }
-
-    /// Returns how long records live: how far back there is anything to look for.
-    fn retention(&self) -> SignedDuration {
-        let days = self
-            .sources()
-            .map_or(MIN_RETENTION_DAYS, |sources| sources.retention_days);
-        SignedDuration::from_hours(i64::from(days).saturating_mul(24))
-    }
-
-    /// Returns the address that `local` last served, or the one it serves by default.
-    fn url(&self) -> String {
-        self.data
-            .last_run()
-            .map_or_else(|_| "http://127.0.0.1:8787".to_owned(), |run| run.url)
+        Command::Check(check) => check::run(&context, &check).await,
     }
 }

@@ -1,10 +1,12 @@
 //! The command line of Switchhook, and the laptop's stack behind `switchhook local`.
 //!
-//! [`args`] says what can be asked, [`commands`] does it, [`local`] is the whole receiver in one
-//! process. What a delivery means is decided in `switchhook-core`, not here.
+//! [`args`] says what can be asked, [`commands`] does it, on the data of [`local`], the whole receiver
+//! in one process, or on those of a [`deployed`] stack. What a delivery means is decided in `switchhook-core`, not here.
 
 pub mod args;
 pub mod commands;
+pub mod deployed;
+mod hits;
 pub mod local;
 pub mod outbound;
 pub mod samples;

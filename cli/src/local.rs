@@ -7,6 +7,8 @@ pub mod aws_port;
 pub mod bodies;
 pub mod config;
 pub mod data_dir;
+#[cfg(test)]
+pub(crate) mod doubles;
 pub mod dynamodb;
 pub mod endpoint;
 pub mod forward;

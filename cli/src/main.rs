@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use switchhook::args::Args;
 use switchhook::commands;
+use switchhook::deployed::advice;
 use switchhook_core::report::Report;
 
 fn main() -> ExitCode {
@@ -13,6 +14,9 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("switchhook: {}", Report(&error));
+            if let Some(advice) = advice(&error) {
+                eprintln!("switchhook: {advice}");
+            }
             ExitCode::from(error.exit_code())
         }
     }

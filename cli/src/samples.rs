@@ -93,16 +93,27 @@ pub fn of(provider: &str) -> &'static [Sample] {
     }
 }
 
-/// Builds and signs a sample as a source would send it.
+/// Builds and signs a sample as a source would send it when it happens.
 #[must_use]
 pub fn build(sample: &Sample, source: &Source, variation: &Variation) -> Delivery {
+    build_at(sample, source, variation, variation.at)
+}
+
+/// Builds and signs a sample as a source would send it later.
+#[must_use]
+pub fn build_at(
+    sample: &Sample,
+    source: &Source,
+    variation: &Variation,
+    sent_at: Timestamp,
+) -> Delivery {
     let body = variation.fill(sample.template);
     let slug = sample
         .slug
         .map(|slug| format!("/{slug}"))
         .unwrap_or_default();
     let mut headers = vec![("content-type", sample.content_type.to_owned())];
-    headers.extend(signing::headers(source, &body, variation));
+    headers.extend(signing::headers(source, &body, variation, sent_at));
     Delivery {
         path: format!("{}{slug}", urls::path(source)),
         headers,

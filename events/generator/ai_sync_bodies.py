@@ -229,20 +229,21 @@ def encodings():
     add_call("gzip-of-two-members", "Gzip may come in several members.", members, "call_9", data, headers=gzip)
     add_call("deflate", "The other encoding of HTTP.", stored_zlib(plain.encode()), "call_9", data, headers=[("Content-Encoding", "deflate")])
     add_call("encoding-identity", "An encoding that changes nothing.", plain, "call_9", data, headers=[("Content-Encoding", "identity")])
-    form = stored_gzip(b"phone_number=%2B15550100003")
+    form = b"phone_number=%2B15550100003"
     add_contact(
         "gzip-of-a-form",
-        "A contact's key is the digest of the bytes that were sent.",
+        "What tells a contact's events apart is the digest of the form, since a retry may be compressed anew.",
         "contact",
-        form,
+        stored_gzip(form),
         "+15550100003",
         contact(phone="+15550100003"),
+        decoded=form,
         content_type=FORM,
         headers=gzip,
     )
     add_unreadable("gzip-truncated", "Gzip that was cut off.", GZIPPED[:-9], DAMAGED, headers=gzip)
     add_unreadable("gzip-missing", "It says gzip and is plain JSON.", plain, DAMAGED, headers=gzip)
-    add_unreadable("gzip-of-nothing", "Gzip of an empty body.", stored_gzip(b""), EMPTY, headers=gzip)
+    add("gzip-of-nothing", "Gzip of an empty body.", stored_gzip(b""), unreadable(b"", EMPTY), headers=gzip)
     add_unreadable("encoding-unknown", "An encoding that is not known.", b"\x0b\x02\x80{}\x03", ENCODING, headers=[("Content-Encoding", "br")])
     add_call("content-type-text", "JSON is read whatever its content type.", plain, "call_9", data, content_type="text/plain; charset=utf-8")
     add_call("content-type-missing", "JSON without any content type.", plain, "call_9", data, content_type=None)

@@ -493,10 +493,10 @@ ADA = {
 NO_MORE = {"deleted": True, "name": None, "phone": None, "email": None, "address": None, "lists": None, "fields": None}
 
 
-def add_contact(name, about, slug, body, key, data, states=None, **more):
+def add_contact(name, about, slug, body, key, data, states=None, decoded=None, **more):
     kind = {"contact": "contact.modified", "contact-delete": "contact.deleted"}[slug]
     found = event(
-        kind, f"voice/contact/{key}", contact_record(slug, body), data, provider_event=slug
+        kind, f"voice/contact/{key}", contact_record(slug, decoded or body), data, provider_event=slug
     )
     states = {f"voice/contact/{key}": states} if states else None
     add(name, about, body, accepted(found, states), path=f"/webhooks/voice/{slug}", **more)

@@ -76,7 +76,7 @@ def odd_types():
     )
     wrong = {
         "agent_id": {"id": 9},
-        "caller_number": 15550100003,
+        "caller_number": True,
         "called_number": ["+15550100004"],
         "call_status": 5,
         "call_direction": "sideways",
@@ -90,7 +90,7 @@ def odd_types():
         "fields-of-wrong-types",
         "No field has the type that it is documented to have.",
         ended(
-            '{"call_id":"call_5","agent_id":{"id":9},"caller_number":15550100003,"called_number":["+15550100004"],"call_status":5,'
+            '{"call_id":"call_5","agent_id":{"id":9},"caller_number":true,"called_number":["+15550100004"],"call_status":5,'
             '"call_direction":"sideways","recording_url":7,"transcription":{"text":"Hello"},"sentiment":true,"disposition":[],"tags":"qualified"}'
         ),
         "call_5",

@@ -57,8 +57,8 @@ def sha(of: str | bytes) -> str:
 
 
 def reply_record(id_: str, sender: str, words: str) -> str:
-    """Of the current generation: two replies may share an id."""
-    return once("receive", id_, sender, sha(words))
+    """Of the current generation: two replies may share an id, and their words as well."""
+    return within_window("receive", id_, sender, sha(words), window_secs=WINDOW_SECS)
 
 
 def nameless_record(sender: str, body: str | bytes) -> str:

@@ -23,8 +23,8 @@ def odd_fields():
     nulls = ",".join(f'"{name}":null' for name in names)
     sent_case("fields-null", "Every field but the key is null.", f'"SmsSid":7,{nulls}', "7", {}, extra={"SmsSid": 7} | {name: None for name in names})
     sent_case("fields-missing", "Only the key is there.", '"SmsSid":7', "7", {}, extra={"SmsSid": 7}, states={"sms/message/7": {"status": "sent", "to": None}})
-    wrong = '"SmsSid":7,"MessageStatus":{"a":1},"To":15550100003,"From":[],"Message":5,"Segments":"2","TotalPrice":"free","ErrorCode":true,"ErrorMessage":[1]'
-    extra = {"SmsSid": 7, "MessageStatus": {"a": 1}, "To": 15550100003, "From": [], "Message": 5, "Segments": "2", "TotalPrice": "free", "ErrorCode": True, "ErrorMessage": [1]}
+    wrong = '"SmsSid":7,"MessageStatus":{"a":1},"To":true,"From":[],"Message":5,"Segments":"2","TotalPrice":"free","ErrorCode":true,"ErrorMessage":[1]'
+    extra = {"SmsSid": 7, "MessageStatus": {"a": 1}, "To": True, "From": [], "Message": 5, "Segments": "2", "TotalPrice": "free", "ErrorCode": True, "ErrorMessage": [1]}
     sent_case("fields-of-wrong-types", "No field has the type that it is documented to have.", wrong, "7", {}, extra=extra, states={"sms/message/7": {"segments": None, "to": None}})
     huge = "9" * 40
     sent_case(
@@ -130,10 +130,10 @@ def keys():
         sources=ccai_sources(f'unsigned = true\ntokens = ["{TOKEN}"]\ncountry = "AU"'),
     )
     body = envelope("message.incoming", '{"From":15550100003,"To":"+15550100004","Message":"STOP"}', None)
-    data = message_received(to=OURS, text="STOP", channel="sms", extra={"From": 15550100003})
+    data = message_received(**{"from": "15550100003"}, to=OURS, text="STOP", channel="sms")
     add_unsigned(
         "from-number",
-        "A sender that is a number still makes the key; it is no number that can be put on a list.",
+        "A sender that is a number is one; without a country it is none that can be put on a list.",
         body,
         accepted(received_event("message.incoming", by_bytes("message.incoming", body), data, f"15550100003,{OURS}"), {f"_/opt_out/{CUSTOMER}/sms": None}),
     )

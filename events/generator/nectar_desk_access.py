@@ -121,8 +121,8 @@ def unreadable_bodies():
 
 def encodings():
     packed = stored_gzip(BODY.encode())
-    found = event("call.ended", "desk/call/7", by_bytes("call-ended", "7", packed), DATA, provider_event="call-ended")
-    add_desk("encoding-gzip", "A compressed body; the digest is of the bytes that were sent.", "call-ended", packed, accepted(found), headers=[("Content-Type", JSON), ("Content-Encoding", "gzip")])
+    found = event("call.ended", "desk/call/7", by_bytes("call-ended", "7", BODY), DATA, provider_event="call-ended")
+    add_desk("encoding-gzip", "A compressed body; the digest is of the text, since a retry may be compressed anew.", "call-ended", packed, accepted(found), headers=[("Content-Type", JSON), ("Content-Encoding", "gzip")])
     form = "id=7&sub_type=Handled"
     found = event("call.ended", "desk/call/7", by_bytes("call-ended", "7", form), call(status="Handled", extra={"id": "7"}), provider_event="call-ended")
     add_desk("encoding-form", "A form, should one come.", "call-ended", form, accepted(found), headers=[("Content-Type", FORM)])

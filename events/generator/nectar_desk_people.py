@@ -54,8 +54,10 @@ def contacts():
     add_contact("contact-first-name-only", "A name of one part; a full name beside it stays.", "contact-created", no_fields, contact(name="Zoë", extra=no_fields))
     full = {"id": 31, "fullName": "Ada Example", "address": "1 Main St", "additionalFields": {}}
     add_contact("contact-full-name", "A name in one piece, and no fields of its own.", "contact-created", full, contact(name="Ada Example", address="1 Main St", fields={}, extra={"id": 31}))
-    odd = {"id": 31, "firstName": 7, "email": [], "phone": 15550100003, "address": {"city": "Springfield"}, "lists": "Leads", "additionalFields": "gold"}
+    odd = {"id": 31, "firstName": 7, "email": [], "phone": True, "address": {"city": "Springfield"}, "lists": "Leads", "additionalFields": "gold"}
     add_contact("contact-odd", "Fields of other types stay.", "contact-modified", odd, contact(extra=odd))
+    number = {"id": 31, "phone": 15550100003}
+    add_contact("contact-phone-number", "A number without quotes is one.", "contact-modified", number, contact(phone="15550100003", extra={"id": 31}))
     national = {"id": 31, "phone": "0400 000 123"}
     add_contact("contact-country", "A national number, read by the source's country.", "contact-created", national, contact(phone="+61400000123", extra={"id": 31}), sources=desk_sources('country = "AU"\n'))
 

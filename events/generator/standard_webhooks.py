@@ -128,8 +128,8 @@ def ids():
     add_event("id-punctuation", "An id of any characters that a header takes.", BODY, id_="a/b#c,d e:f")
     add_event("id-1024-bytes", "The longest id that is a key.", BODY, id_="m" * 1024)
     long = "m" * 1025
-    found = unknown("unrecognised", BODY, "the key is longer than 1024 bytes", parse(BODY), provider_event="a.b", source="hooks", window_secs=HORIZON_SECS)
-    add_hook("id-1025-bytes", "A longer one: the bytes are the key.", BODY, accepted(found), id_=long)
+    found = unknown("unrecognised", long, "the key is longer than 1024 bytes", parse(BODY), provider_event="a.b", source="hooks", window_secs=HORIZON_SECS)
+    add_hook("id-1025-bytes", "A longer one: its digest is the key.", BODY, accepted(found), id_=long)
     turned_away("id-missing", "No id.", id_=None)
     turned_away("id-empty", "An empty id.", id_="")
     turned_away("id-of-another-event", "A signature of another id.", signed=signature(BODY, id_="msg_other"))
@@ -232,5 +232,5 @@ def unreadable_bodies():
         ("body-plain-text", "The specification allows any content type.", b"ping", "the body is not valid JSON"),
         ("body-not-utf8", "Bytes that are no text.", b'{"type":"\xff"}', "the body is not valid UTF-8"),
     ]:
-        expected = unreadable(body, reason, source="hooks", window_secs=HORIZON_SECS)
-        add_hook(name, about + " The bytes are the key, for longer than anybody tries again.", body, expected)
+        expected = unreadable(ID, reason, source="hooks", window_secs=HORIZON_SECS)
+        add_hook(name, about + " The id tells it from others, for longer than anybody tries again.", body, expected)

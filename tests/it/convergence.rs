@@ -6,6 +6,7 @@
 
 mod ccai;
 mod cellcast;
+mod nectar_desk;
 mod states;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,8 +34,6 @@ use switchhook_core::time::Timestamp;
 use uuid::Uuid;
 
 use crate::reliability::many;
-
-mod nectar_desk;
 
 /// The states after some events.
 type States = BTreeMap<Entity, Stored>;

@@ -1,11 +1,12 @@
 //! Test doubles around the ports: they do the real work, note it, and fail, hang, lose answers or
 //! end the run where a test says so.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
+use switchhook::local::bodies::FileBodies;
 use switchhook_aws::dynamodb::DynamoDbLedger;
 use switchhook_aws::sqs::SqsQueue;
 use switchhook_core::config::Sources;
@@ -18,6 +19,7 @@ use switchhook_core::ports::{
     SourceStore, Written,
 };
 use switchhook_core::states::Stored;
+use switchhook_core::time::Timestamp;
 use tokio::sync::{Barrier, Notify};
 
 /// What a call does instead of its work, or with it.
@@ -157,6 +159,8 @@ pub(crate) enum Call {
     PutState(Entity),
     PutRecord(EventId),
     CountDelivery(DeliveryId),
+    AddAttempt(u32),
+    TakeBackAttempt(u32),
 }
 
 /// The real ledger behind faults.
@@ -169,7 +173,11 @@ pub(crate) struct FaultyLedger {
     crashed: Notify,
     conflicts: AtomicUsize,
     meeting: Mutex<Option<(Entity, Arc<Barrier>)>>,
+    outage: Mutex<Option<Outage>>,
 }
+
+/// Tells which calls fail while it lasts.
+type Outage = fn(&Call) -> bool;
 
 impl FaultyLedger {
     pub(crate) fn new(inner: DynamoDbLedger) -> Self {
@@ -181,7 +189,13 @@ impl FaultyLedger {
             crashed: Notify::new(),
             conflicts: AtomicUsize::new(0),
             meeting: Mutex::default(),
+            outage: Mutex::default(),
         }
+    }
+
+    /// From now on these calls are refused, or none.
+    pub(crate) fn set_outage(&self, outage: Option<Outage>) {
+        *locked(&self.outage) = outage;
     }
 
     /// Has this fault at the call of this number, counted from 0 from now on.
@@ -222,7 +236,11 @@ impl FaultyLedger {
         call: Call,
         work: impl Future<Output = Result<T, PortError>>,
     ) -> Result<T, PortError> {
+        let is_out = locked(&self.outage).is_some_and(|outage| outage(&call));
         locked(&self.calls).push(call);
+        if is_out {
+            return Err(injected("an outage"));
+        }
         let number = self.number.fetch_add(1, Ordering::SeqCst);
         let fault = locked(&self.plan).get(number).copied().flatten();
         match fault {
@@ -242,7 +260,7 @@ impl FaultyLedger {
         }
     }
 
-    async fn crash<T>(&self) -> T {
+    pub(crate) async fn crash<T>(&self) -> T {
         self.crashed.notify_one();
         std::future::pending().await
     }
@@ -306,6 +324,77 @@ impl Ledger for FaultyLedger {
     ) -> PortFuture<'a, ()> {
         let work = self.inner.count_delivery(record, delivery);
         Box::pin(self.run(Call::CountDelivery(delivery), work))
+    }
+
+    fn add_attempt<'a>(
+        &'a self,
+        message_id: &'a str,
+        receive: u32,
+        expires_at: Timestamp,
+    ) -> PortFuture<'a, BTreeSet<u32>> {
+        let work = self.inner.add_attempt(message_id, receive, expires_at);
+        Box::pin(self.run(Call::AddAttempt(receive), work))
+    }
+
+    fn take_back_attempt<'a>(&'a self, message_id: &'a str, receive: u32) -> PortFuture<'a, ()> {
+        let work = self.inner.take_back_attempt(message_id, receive);
+        Box::pin(self.run(Call::TakeBackAttempt(receive), work))
+    }
+}
+
+/// The real body store, in which some bodies end every run that fetches them.
+pub(crate) struct DeadlyBodies {
+    inner: FileBodies,
+    ledger: Arc<FaultyLedger>,
+    deadly: Mutex<HashSet<String>>,
+    fetched: Mutex<Vec<String>>,
+}
+
+impl DeadlyBodies {
+    pub(crate) fn new(inner: FileBodies, ledger: Arc<FaultyLedger>) -> Self {
+        Self {
+            inner,
+            ledger,
+            deadly: Mutex::default(),
+            fetched: Mutex::default(),
+        }
+    }
+
+    /// From now on the body of this key is deadly, or no longer.
+    pub(crate) fn set_deadly(&self, key: &str, is_deadly: bool) {
+        let mut deadly = locked(&self.deadly);
+        if is_deadly {
+            deadly.insert(key.to_owned());
+        } else {
+            deadly.remove(key);
+        }
+    }
+
+    /// From now on no body is deadly.
+    pub(crate) fn heal(&self) {
+        locked(&self.deadly).clear();
+    }
+
+    /// Returns the keys of the bodies that were fetched since it was last asked.
+    pub(crate) fn take_fetched(&self) -> Vec<String> {
+        std::mem::take(&mut *locked(&self.fetched))
+    }
+}
+
+impl BodyStore for DeadlyBodies {
+    fn put<'a>(&'a self, key: &'a str, body: Bytes) -> PortFuture<'a, ()> {
+        self.inner.put(key, body)
+    }
+
+    fn get<'a>(&'a self, key: &'a str) -> PortFuture<'a, Option<Bytes>> {
+        Box::pin(async move {
+            locked(&self.fetched).push(key.to_owned());
+            let is_deadly = locked(&self.deadly).contains(key);
+            if is_deadly {
+                return self.ledger.crash().await;
+            }
+            self.inner.get(key).await
+        })
     }
 }
 

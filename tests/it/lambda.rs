@@ -3,7 +3,7 @@
 
 mod cloud;
 mod event_files;
-mod http;
+pub(crate) mod http;
 mod runtime_api;
 
 use std::collections::BTreeSet;

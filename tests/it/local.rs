@@ -244,7 +244,10 @@ fn check_tells_line_source_and_field() {
     let good = home
         .run(&["check", "--config", "good.toml", "--json"])
         .json();
-    assert_eq!(good, json!({"valid": true, "sources": ["other", "voice"]}));
+    assert_eq!(
+        good,
+        json!({"valid": true, "sources": ["other", "voice"], "warnings": []})
+    );
 
     let broken = CONFIGURED.replace("title = \"The front desk\"", "max_body = \"1 parsec\"");
     home.write("bad.toml", &broken);

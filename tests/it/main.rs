@@ -10,6 +10,7 @@
 
 mod conformance;
 mod convergence;
+mod deployed;
 mod doubles;
 mod kill;
 mod lambda;

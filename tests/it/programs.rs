@@ -211,6 +211,12 @@ impl Home {
         self.start(args).end()
     }
 
+    /// Runs the command with these environment variables besides.
+    pub(crate) fn run_with(&self, variables: &[(String, String)], args: &[&str]) -> Said {
+        let mut command = self.command(built("switchhook"));
+        Program::start(command.args(args).envs(variables.iter().cloned())).end()
+    }
+
     /// Runs a line in a shell.
     pub(crate) fn shell(&self, line: &str) -> Said {
         Program::start(self.command("sh".into()).args(["-c", line])).end()

@@ -2,6 +2,7 @@
 //! that got a 2xx is lost and nothing counts twice.
 
 mod answers;
+mod attempts;
 mod authenticity;
 mod crashes;
 mod dead_letters;

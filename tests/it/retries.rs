@@ -1,9 +1,16 @@
 //! What providers send again: as long as they may, it is the event that came before.
 
+use std::io::Write;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::hmac;
 use switchhook::samples::{self, Delivery, Variation};
 use switchhook_core::config::Sources;
+use switchhook_core::dedup;
 use switchhook_core::entity::Entity;
 use switchhook_core::ledger::Record;
+use switchhook_core::time::Timestamp;
 use tests::{TestClock, TestStack};
 
 const NOW: &str = "2026-03-04T05:06:07Z";
@@ -93,6 +100,49 @@ async fn another_id_is_another_event() {
         let entity = format!("hooks/delivery/{}", header(&delivery, "webhook-id"));
         assert_eq!(records(&test, &entity).await.len(), 1, "{}", sample.name);
     }
+}
+
+/// Its id tells an event from others even where its body cannot be read.
+#[tokio::test]
+async fn another_id_of_the_same_unreadable_body_is_another_event() {
+    let test = stack().await;
+    let secret = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    let seconds = NOW.parse::<Timestamp>().unwrap().as_second().to_string();
+    for id in ["msg_1", "msg_2", "msg_1"] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &secret);
+        let tag = hmac::sign(&key, format!("{id}.{seconds}.ping").as_bytes());
+        let signature = format!("v1,{}", STANDARD.encode(tag));
+        let headers = [
+            ("webhook-id", id),
+            ("webhook-timestamp", &seconds),
+            ("webhook-signature", &signature),
+        ];
+        let (status, _) = test.post_to("/webhooks/hooks", &headers, b"ping").await;
+        assert_eq!(status, 200);
+    }
+    for (id, count) in [("msg_1", 2), ("msg_2", 1)] {
+        let key = dedup::digest(&[b"", id.as_bytes()]);
+        let records = records(&test, &format!("hooks/delivery/{key}")).await;
+        assert_eq!((records.len(), records[0].deliveries.len()), (1, count));
+    }
+}
+
+/// A retry that is compressed anew has other bytes and says the same.
+#[tokio::test]
+async fn a_retry_that_is_compressed_anew_is_the_same_event() {
+    let test = stack().await;
+    let path = format!("/webhooks/desk/{TOKEN}/call-ended");
+    for mtime in [1, 2] {
+        let mut gzip = flate2::GzBuilder::new()
+            .mtime(mtime)
+            .write(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(br#"{"id":7}"#).unwrap();
+        let body = gzip.finish().unwrap();
+        let headers = [("content-encoding", "gzip")];
+        assert_eq!(test.post_to(&path, &headers, &body).await.0, 200);
+    }
+    let records = records(&test, "desk/call/7").await;
+    assert_eq!((records.len(), records[0].deliveries.len()), (1, 2));
 }
 
 /// Nectar Desk's events have no id: the same bytes later are another change, back and forth.

@@ -2,8 +2,9 @@
 """Deploys template.yaml on a local AWS and proves it with real deliveries.
 
 The release zips run behind the template's own HTTP API, roles, FIFO queue, event source mapping, table
-and bucket, all made by CloudFormation out of template.yaml; the roles' policies are enforced. Then each
-zip's program runs under AWS's runtime interface emulator with the events of events/lambda.
+and bucket, all made by CloudFormation out of template.yaml; the roles' policies are enforced. What an
+operator does is done by the real `switchhook … --stack`, which finds everything by the stack's outputs.
+Then each zip's program runs under AWS's runtime interface emulator with the events of events/lambda.
 
     python3 -m venv VENV && VENV/bin/pip install -r tests/local_aws/requirements.txt
     PATH=VENV/bin:$PATH python3 tests/local_aws/prove.py
@@ -22,6 +23,7 @@ import hmac
 import json
 import os
 import platform
+import pty
 import random
 import re
 import shutil
@@ -51,6 +53,8 @@ FUNCTIONS = ("ingress", "consumer")
 FILES_SOURCE = {"provider": "ai-sync", "secrets": ["example-secret"]}
 FILES_TIME = "2026-02-03T04:05:06.789Z"  # the accepted time of events/lambda
 BUILD_SECS, PROOF_SECS = 3600, 600
+# For whose batches the local AWS asks for a permission of their own.
+BATCHED = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:SendMessage")
 # ELF's number of the machine that a program is for.
 MACHINES = {"x86-64": 62, "arm64": 183}
 HERE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86-64"
@@ -81,8 +85,8 @@ def wait_for(what, probe, secs=30):
 # ------------------------------------------------------------------------------------ programs
 
 
-def build(zips):
-    for arch in MACHINES:
+def build(zips, arches):
+    for arch in arches:
         command = ["cargo", "lambda", "build", "--release", "--locked", f"--{arch}"]
         command += ["--output-format", "zip", "--lambda-dir", str(zips / arch)]
         for function in FUNCTIONS:
@@ -90,12 +94,12 @@ def build(zips):
         subprocess.run(command, cwd=ROOT, check=True, timeout=BUILD_SECS)
 
 
-def check_zips(zips):
-    for arch, machine in MACHINES.items():
+def check_zips(zips, arches):
+    for arch in arches:
         for function in FUNCTIONS:
             path = zips / arch / function / "bootstrap.zip"
             program = zipfile.ZipFile(path).read("bootstrap")
-            check(int.from_bytes(program[18:20], "little") == machine, f"{path} is not for {arch}")
+            check(int.from_bytes(program[18:20], "little") == MACHINES[arch], f"{path} is not for {arch}")
             sizes = f"{path.stat().st_size / 1e6:.2f} MB zipped, {len(program) / 1e6:.2f} MB"
             told(f"{arch} {function}: {sizes}")
 
@@ -144,6 +148,16 @@ class Aws:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.program = None
+
+    def credentials(self, key="test", secret="test"):
+        """What the environment of a program holds that uses the local AWS as its users do."""
+        return {
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": key,
+            "AWS_SECRET_ACCESS_KEY": secret,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ENDPOINT_URL": self.url,
+        }
 
     def start(self):
         for name in ("state", "s3", "tmp"):
@@ -274,10 +288,7 @@ class Stack:
         configured = self.functions.get_function_configuration(FunctionName=name)
         return {
             **configured["Environment"]["Variables"],
-            "AWS_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_ENDPOINT_URL": self.aws.url,
+            **self.aws.credentials(),
         }
 
     # ---- requests
@@ -373,7 +384,8 @@ class Switchhook:
     """The command, and a document with a demo source of every provider that it knows."""
 
     def __init__(self, binary, folder, programs):
-        self.binary, self.document = binary, folder / "sources.toml"
+        self.binary, self.document, self.folder = binary, folder / "sources.toml", folder
+        self.users = {}
         data = folder / "laptop"
         command = [binary, "--data", data, "local", "--port", "0"]
         local = programs.start([str(part) for part in command], folder / "local.log", cwd=folder)
@@ -387,6 +399,64 @@ class Switchhook:
     def run(self, *arguments):
         command = [str(self.binary), "--config", str(self.document), *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    def make_users(self, aws):
+        """A user for each command, who may do what docs/operations.md says it needs, and no more."""
+        iam = aws.client("iam")
+        text = (ROOT / "docs" / "operations.md").read_text()
+        rows = re.findall(r"^\| `([a-z -]+)` \| (.*`[a-z0-9]+:[A-Z].*) \|$", text, re.M)
+        check(len(rows) == 12, f"the table of the commands' actions: {rows}")
+        for name, cell in rows:
+            actions = ["cloudformation:DescribeStacks", *re.findall(r"`([a-z0-9]+:[A-Za-z]+)`", cell)]
+            actions += [f"{action}Batch" for action in actions if action in BATCHED]
+            statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+            policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+            user = name.replace(" ", "-")
+            iam.create_user(UserName=user)
+            iam.put_user_policy(UserName=user, PolicyName="command", PolicyDocument=policy)
+            key = iam.create_access_key(UserName=user)["AccessKey"]
+            self.users[name] = (key["AccessKeyId"], key["SecretAccessKey"])
+
+    def start(self, stack, arguments, **streams):
+        """Starts a command on a deployed stack, as its own user and in a folder that has none of its data."""
+        elsewhere = self.folder / "elsewhere"
+        elsewhere.mkdir(exist_ok=True)
+        user = self.users.get(" ".join(arguments[:2])) or self.users[arguments[0]]
+        environment = {"PATH": os.environ["PATH"], "HOME": str(elsewhere), **stack.aws.credentials(*user)}
+        command = [str(self.binary), *arguments, "--stack", stack.name]
+        return subprocess.run(
+            command, stdout=subprocess.PIPE, text=True, timeout=60, env=environment, cwd=elsewhere, **streams
+        )
+
+    def on(self, stack, *arguments, code=0):
+        said = self.start(stack, arguments, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        shown = f"{' '.join(arguments)}: {said.returncode} {said.stdout}{said.stderr}"
+        check(said.returncode == code, shown)
+        for secret in self.secrets():
+            check(secret not in said.stderr, f"a secret is shown: {arguments}")
+        return said.stdout
+
+    def lines(self, stack, *arguments, code=0):
+        return [json.loads(line) for line in self.on(stack, *arguments, "--json", code=code).splitlines()]
+
+    def secrets(self):
+        values = [value for source in self.sources["sources"].values() for value in strings(source)]
+        return [value for value in values if len(value) >= 12]
+
+    def answering(self, stack, answer, *arguments):
+        """Runs a command on a terminal where somebody types an answer, and returns its exit code."""
+        terminal, end = pty.openpty()
+        try:
+            os.write(terminal, answer.encode())
+            return self.start(stack, arguments, stdin=end, stderr=end).returncode
+        finally:
+            os.close(terminal)
+            os.close(end)
+
+    def push(self, stack):
+        said = self.on(stack, "sources", "push", "--config", str(self.document), "--yes")
+        check(not any(secret in said for secret in self.secrets()), "a secret is shown")
+        return said
 
     def samples(self, source):
         return self.run("send", source).stdout.split()
@@ -516,34 +586,152 @@ def prove_failure(stack):
     told("what failed came again after its delay, and nothing of it was lost")
 
 
-def prove_redrive(stack, secret):
-    """What could not be handled is put right, sent back, and takes its original place."""
+def prove_redrive(stack, command, secret):
+    """What could not be handled is put right, redriven, and takes its original place."""
     stack.consumer_runs(False)
     delivery, _ = stack.post(secret, large_call("r1"))
     where = {"Bucket": stack.outputs["BodiesBucket"], "Key": f"ai-sync/{delivery}.0"}
     body = stack.s3.get_object(**where)["Body"].read()
     stack.s3.delete_object(**where)
     stack.consumer_runs(True)
-    [letter] = wait_for("the dead letter", stack.take_dead_letters)
-    attributes = letter["MessageAttributes"]
-    check(attributes["reason"]["StringValue"] == "body_missing", attributes)
+    event = f"{delivery}.0"
+    [letter] = wait_for("the dead letter", lambda: command.lines(stack, "dead", "list"))
+    check((letter["id"], letter["reason"], letter["recorded"]) == (event, "body_missing", False), letter)
+    [shown] = command.lines(stack, "dead", "show", event)
     check(not stack.records_of("ai-sync/call/r1"), "recorded without its body")
     stack.s3.put_object(**where, Body=body)
-    place = attributes["sequence_number"]
+    for options in (["--dry-run"], []):
+        [redriven] = command.lines(stack, "dead", "redrive", event, *options)
+        check(redriven["action"] == "redriven", redriven)
+    [record] = wait_for("the redriven one", lambda: stack.records_of("ai-sync/call/r1"))
+    check(record["id"]["S"] == event, record["id"])
+    check(int(record["sequence"]["S"]) == int(shown["sequence_number"]), "another place")
+    check(command.on(stack, "dead", "list", "--json") == "", "a letter is left")
+    told("`dead redrive` sends a letter that was put right to its original place")
+
+
+def prove_dropping(stack, command):
     stack.sqs.send_message(
         QueueUrl=stack.outputs["QueueUrl"],
-        MessageBody=letter["Body"],
-        MessageGroupId="ai-sync/call/r1",
-        MessageDeduplicationId=letter["MessageId"],
-        MessageAttributes={"sequence_number": {k: place[k] for k in ("StringValue", "DataType")}},
+        MessageBody="poison",
+        MessageGroupId="ai-sync/call/d1",
+        MessageDeduplicationId="dropped",
     )
-    stack.sqs.delete_message(
-        QueueUrl=stack.outputs["DeadLetterQueueUrl"], ReceiptHandle=letter["ReceiptHandle"]
-    )
-    [record] = wait_for("the redriven one", lambda: stack.records_of("ai-sync/call/r1"))
-    check(record["id"]["S"] == f"{delivery}.0", record["id"])
-    check(int(record["sequence"]["S"]) == int(place["StringValue"]), "another place")
-    told("a dead letter that was put right is redriven to its original place")
+    [letter] = wait_for("the dead letter", lambda: command.lines(stack, "dead", "list"))
+    command.on(stack, "dead", "drop", "--all", code=2)  # nobody is asked
+    [looked] = command.lines(stack, "dead", "drop", "--all", "--dry-run")
+    check(looked["dry_run"] and len(command.lines(stack, "dead", "list")) == 1, looked)
+    [dropped] = command.lines(stack, "dead", "drop", letter["message_id"], "--yes")
+    check((dropped["action"], command.lines(stack, "dead", "list")) == ("dropped", []), dropped)
+    told("`dead drop` asks, looks and drops")
+
+
+def prove_reading(stack, command, secret):
+    """What the commands show is what the table and the bucket hold."""
+    stop = b'{"event":"sms.received","data":{"from":"+15550100003","to":"+15550100004","message":"STOP"}}'
+    stack.post(secret, stop)
+    wait_for("the number", lambda: command.lines(stack, "opt-outs", "+15550100003"))
+    records = {record["id"]["S"]: record for record in stack.records()}
+    events = command.lines(stack, "events", "--limit", "1000")
+    check({event["id"] for event in events} == records.keys(), "other events")
+    [large] = stack.records_of("ai-sync/call/large")
+    shown = command.on(stack, "show", large["id"]["S"], "--raw")
+    check(shown.endswith("\n" + large_call("large").decode()), "other bytes")
+    [entity] = command.lines(stack, "show", "ai-sync/call/large")
+    check([event["id"] for event in entity["events"]] == [large["id"]["S"]], entity)
+    told(f"`events` lists all {len(events)} events, `show` their bytes, `opt-outs` who said STOP")
+    sent = command.on(stack, "send", "ai-sync", "call.ended", "--url", stack.base())
+    check(sent.startswith("200 "), sent)
+    elsewhere = command.on(stack, "send", "ai-sync", "call.ended", code=1)
+    check(elsewhere == "", "sent to the public address of an API that is not there")
+    told("`send` signs by the stack's own secret, and calls nobody else")
+
+
+def prove_check(stack, command):
+    looks = command.lines(stack, "check", "--url", stack.base())
+    bad = [look for look in looks if look["result"] != "ok"]
+    check(not bad and len(looks) == 8, bad)
+    command.on(Stack(stack.aws, "nowhere"), "events", code=1)
+    told("`check` finds the stack whole")
+
+
+def prove_hits(stack, command):
+    """The local AWS does not read metrics out of log lines, so what they say is put there by API."""
+    told_by = stack.aws.client("cloudwatch")
+    counts = [json.loads(line) for line in stack.lines("IngressLogGroup") if '"Deliveries"' in line]
+    data, hits = [], {}
+    for count in counts:
+        [directive] = [d for d in count["_aws"]["CloudWatchMetrics"] if d["Metrics"][0]["Name"] == "Deliveries"]
+        if count["Status"] == "200":
+            hits[count["Source"]] = hits.get(count["Source"], 0) + count["Deliveries"]
+        for names in directive["Dimensions"]:
+            data.append({
+                "MetricName": "Deliveries",
+                "Dimensions": [{"Name": name, "Value": count[name]} for name in names],
+                "Timestamp": datetime.fromtimestamp(count["_aws"]["Timestamp"] / 1000, timezone.utc),
+                "Value": count["Deliveries"],
+            })
+    for start in range(0, len(data), 500):
+        told_by.put_metric_data(Namespace=directive["Namespace"], MetricData=data[start : start + 500])
+    listed = {source["name"]: source for source in command.lines(stack, "sources")}
+    check({name: source["hits"] for name, source in listed.items()} == hits, (listed, hits))
+    for source in listed.values():
+        last = datetime.fromisoformat(source["last_hit"])
+        check((datetime.now(timezone.utc) - last).total_seconds() < PROOF_SECS, source)
+        check(source["url"].startswith(stack.outputs["WebhooksUrl"]), source)
+    check(command.lines(stack, "sources", "--silent-for", "1h") == [], "silent")
+    told(f"`sources` tells {sum(hits.values())} hits as the log lines count them")
+
+
+def prove_replay(stack, command):
+    queue = stack.sqs.create_queue(QueueName="of-the-bus")["QueueUrl"]
+    arn = stack.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events, bus = stack.aws.client("events"), stack.outputs["BusName"]
+    pattern = json.dumps({"source": ["switchhook"], "detail-type": ["call.ended"]})
+    events.put_rule(Name="ended", EventBusName=bus, EventPattern=pattern)
+    events.put_targets(Rule="ended", EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
+    [large] = stack.records_of("ai-sync/call/large")
+    said = command.on(stack, "replay", large["id"]["S"])
+    check(f"1 of 1 put on the bus {bus}" in said, said)
+
+    def handed_out():
+        found = stack.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        details = [json.loads(message["Body"])["detail"] for message in found]
+        return [detail for detail in details if detail["id"] == large["id"]["S"]]
+
+    detail = wait_for("the replayed event", handed_out)[0]
+    check(json.loads(detail["data"]) == json.loads(large["data"]["S"]), detail)
+    told("`replay` hands a recorded event to the rules of the stack's bus")
+
+
+def prove_rotation(stack, command):
+    """A new secret is pushed beside the old one and then alone: nothing is deployed or started anew."""
+    old = command.sources["sources"]["ai-sync"]["secrets"][0]
+    new = hashlib.sha256(old.encode()).hexdigest()
+    text = command.document.read_text()
+    both = text.replace(f'"{old}"', f'"{new}", "{old}"')
+    since = time.monotonic()
+
+    def is_taken(secret):
+        body = call("rotated")
+        signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        return stack.request("/webhooks/ai-sync", body, {"x-webhook-signature": signature})[0] == 200
+
+    command.document.write_text(both)
+    pushing = ("sources", "push", "--config", str(command.document))
+    command.on(stack, *pushing, code=2)  # nobody is asked
+    check(command.answering(stack, "n\n", *pushing) == 1, "a no is none")
+    check(command.push(stack) == "~ ai-sync: secrets 1 added (2 now)\n", "another change")
+    wait_for("the new secret", lambda: is_taken(new), 70)
+    check(is_taken(old), "the old secret went too early")
+    command.document.write_text(text.replace(old, new))
+    check(command.answering(stack, "y\n", *pushing) == 0, "a yes is none")
+    check("Nothing changes" in command.push(stack), "a yes pushes nothing")
+    command.sources = tomllib.loads(command.document.read_text())
+    check(is_taken(new), "the new secret is refused")
+    wait_for("the queue is empty", stack.is_idle)
+    told(f"`sources push` rotates a secret: taken over without a deployment, {time.monotonic() - since:.0f} s")
+    return new
 
 
 def prove_restart(stack, secret):
@@ -571,8 +759,7 @@ def prove_telemetry(stack, command, secret):
         found = [json.loads(line) for line in lines if request_id in line and message in line]
         check(found, f"`{message}` does not name the request")
         check(found[0]["span"]["request_id"] == request_id, found)
-    secrets = [value for source in command.sources["sources"].values() for value in strings(source)]
-    hidden = [value for value in secrets if len(value) >= 12] + ["15550100003"]
+    hidden = [*command.secrets(), "15550100003"]
     for line in ingress + consumer:
         for value in hidden:
             check(value not in line, f"a log line shows what it must not: {line}")
@@ -707,6 +894,7 @@ Ctrl-C ends it.""", flush=True)
 def options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--zips", type=Path, default=ROOT / "target" / "lambda", help="where the zips are")
+    parser.add_argument("--one-arch", action="store_true", help="zips for this machine's processor only")
     parser.add_argument("--no-build", action="store_true", help="take the zips and the command as they are")
     parser.add_argument("--serve", action="store_true", help="deploy, and leave it running until Ctrl-C")
     parser.add_argument("--keep", action="store_true", help="keep the folder with the logs")
@@ -715,13 +903,14 @@ def options():
 
 def prove(arguments, folder, programs):
     binary = ROOT / "target" / "debug" / "switchhook"
+    arches = [HERE] if arguments.one_arch else list(MACHINES)
     if not arguments.no_build:
-        build(arguments.zips)
+        build(arguments.zips, arches)
         command = ["cargo", "build", "--quiet", "--locked", "--package", "switchhook"]
         subprocess.run(command, cwd=ROOT, check=True, timeout=BUILD_SECS)
         told("built")
     signal.alarm(PROOF_SECS)
-    check_zips(arguments.zips)
+    check_zips(arguments.zips, arches)
     command = Switchhook(binary, folder, programs)
     secret = command.sources["sources"]["ai-sync"]["secrets"][0]
     aws = Aws(folder, programs)
@@ -729,6 +918,7 @@ def prove(arguments, folder, programs):
     aws.client("s3").create_bucket(
         Bucket="artifacts", CreateBucketConfiguration={"LocationConstraint": REGION}
     )
+    command.make_users(aws)
     template = (ROOT / "template.yaml").read_text()
     stack = Stack(aws, STACK)
     stack.deploy(adapted(template), arguments.zips)
@@ -737,15 +927,22 @@ def prove(arguments, folder, programs):
         serve(stack, command, folder)
         return
     prove_unconfigured(stack)
-    stack.push(command.sources)
+    command.on(stack, "sources", code=1)  # says how to push some
+    command.push(stack)
     prove_samples(stack, command)
     prove_duplicates(stack, command)
     prove_refusals(stack, command)
     prove_large_body(stack, secret)
     prove_poison(stack, secret)
     prove_failure(stack)
-    prove_redrive(stack, secret)
+    prove_redrive(stack, command, secret)
+    prove_dropping(stack, command)
     prove_telemetry(stack, command, secret)
+    prove_reading(stack, command, secret)
+    prove_check(stack, command)
+    prove_hits(stack, command)
+    prove_replay(stack, command)
+    secret = prove_rotation(stack, command)
     prove_restart(stack, secret)
     second = Stack(aws, "emulated")
     second.deploy(adapted(template), arguments.zips)

@@ -12,6 +12,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Once};
 
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage, SqsMessageAttribute};
+use aws_sdk_sqs::types::Message;
 use bytes::Bytes;
 use ring::hmac;
 use serde_json::value::RawValue;
@@ -163,6 +165,42 @@ pub fn event(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) ->
     let peer = ([127, 0, 0, 1], 4711).into();
     let event = endpoint::gateway_event(&head, &Bytes::copy_from_slice(body), peer, "request-1");
     serde_json::value::to_raw_value(&event).unwrap()
+}
+
+/// Makes Lambda's event of messages.
+#[must_use]
+pub fn batch(messages: &[Message]) -> SqsEvent {
+    let mut batch = SqsEvent::default();
+    batch.records = messages.iter().map(record).collect();
+    batch
+}
+
+fn record(message: &Message) -> SqsMessage {
+    let mut record = SqsMessage::default();
+    record.message_id.clone_from(&message.message_id);
+    record.receipt_handle.clone_from(&message.receipt_handle);
+    record.body.clone_from(&message.body);
+    let attributes = message.attributes.iter().flatten();
+    record.attributes = attributes
+        .map(|(name, value)| (name.as_str().to_owned(), value.clone()))
+        .collect();
+    for (name, value) in message.message_attributes.iter().flatten() {
+        let mut attribute = SqsMessageAttribute::default();
+        attribute.string_value.clone_from(&value.string_value);
+        attribute.data_type = Some(value.data_type.clone());
+        record.message_attributes.insert(name.clone(), attribute);
+    }
+    record
+}
+
+/// Returns the ids of the messages that are to come again.
+#[must_use]
+pub fn failures(response: &SqsBatchResponse) -> Vec<String> {
+    response
+        .batch_item_failures
+        .iter()
+        .map(|failure| failure.item_identifier.clone())
+        .collect()
 }
 
 /// Signs a body as AI Sync does, by another HMAC than the verifier's.

@@ -7,6 +7,7 @@ use switchhook_core::kind::Kind;
 /// What `dead --help` ends with.
 pub(super) const EXAMPLES: &str = "Examples:
   switchhook dead list
+  switchhook dead list --stack hooks
   switchhook dead show 019aad2b-7c00-7000-8000-000000000001.0
   switchhook dead redrive --source voice --reason state
   switchhook dead drop 019aad2b-7c00-7000-8000-000000000001.0
@@ -29,7 +30,7 @@ const SHOW_EXAMPLES: &str = "Examples:
 const REDRIVE_EXAMPLES: &str = "Examples:
   switchhook dead redrive 019aad2b-7c00-7000-8000-000000000001.0
   switchhook dead redrive --source voice --reason state --dry-run
-  switchhook dead redrive --all
+  switchhook dead redrive --all --stack hooks
 
 An event that the ledger has already is not redriven: its letter is deleted. One that was accepted
 so long ago that the ledger may have forgotten it is refused without --force. Broken off at any

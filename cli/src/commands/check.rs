@@ -1,21 +1,36 @@
-//! `switchhook check`: whether a file of sources would be taken.
+//! `switchhook check`: whether a file of sources would be taken, or whether a deployed stack is whole.
+
+mod whole;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use switchhook_core::config::Source;
+use switchhook_core::config::{Source, Sources};
 
 use super::{CommandError, Context, output};
+use crate::args::Check;
 use crate::local::config::{SourcesFile, chosen_file};
 
-pub(super) fn run(context: &Context) -> Result<ExitCode, CommandError> {
+pub(super) async fn run(context: &Context, args: &Check) -> Result<ExitCode, CommandError> {
+    match (&context.stack, &context.config) {
+        (Some(_), Some(_)) => Err(CommandError::Usage(
+            "`check` looks at a file or at a stack: leave `--config` or `--stack` out".to_owned(),
+        )),
+        (Some(stack), None) => whole::run(context, stack, args.url.as_deref()).await,
+        (None, _) => check_file(context),
+    }
+}
+
+fn check_file(context: &Context) -> Result<ExitCode, CommandError> {
     let file =
         chosen_file(context.config.clone()).unwrap_or_else(|| PathBuf::from("switchhook.toml"));
     let file = SourcesFile::new(file);
     let sources = file.read()?;
     if context.json {
         let names: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
-        output::line(&serde_json::json!({ "valid": true, "sources": names }).to_string())?;
+        let warnings: Vec<_> = warnings(&sources).collect();
+        let told = serde_json::json!({ "valid": true, "sources": names, "warnings": warnings });
+        output::line(&told.to_string())?;
         return Ok(ExitCode::SUCCESS);
     }
     output::line(&format!(
@@ -31,15 +46,22 @@ pub(super) fn run(context: &Context) -> Result<ExitCode, CommandError> {
         ]
     });
     output::table(&["NAME", "PROVIDER", "SCHEME"], rows)?;
-    for source in sources.iter().filter(|source| lacks_token(source)) {
-        output::line(&format!(
+    for warning in warnings(&sources) {
+        output::line(&warning)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says what of valid sources deserves a thought.
+pub(super) fn warnings(sources: &Sources) -> impl Iterator<Item = String> {
+    sources.iter().filter(|source| lacks_token(source)).map(|source| {
+        format!(
             "warning: source `{}` has no `tokens`: scheme `{}` does not sign the body, so whoever \
              sees one delivery can send others; `switchhook sources token` makes one",
             source.name,
             source.scheme(),
-        ))?;
-    }
-    Ok(ExitCode::SUCCESS)
+        )
+    })
 }
 
 /// Tells whether a source's scheme asks for a URL token that it has not got.

@@ -13,12 +13,10 @@ mod show;
 mod spool;
 mod tally;
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use indicatif::ProgressBar;
-use switchhook_aws::clock::SystemClock;
 use switchhook_aws::dead_letters::{DeadLetters, Unseen};
 use switchhook_aws::dynamodb::DynamoDbLedger;
 use switchhook_core::ports::Ledger;
@@ -28,14 +26,13 @@ use tokio::sync::watch;
 use self::letter::Seen;
 use super::{CommandError, Context, output};
 use crate::args::{Dead, DeadAction};
-use crate::local::stack;
 
 /// From how many letters on it takes long enough to show how far it is.
 const MANY: u64 = 100;
 
 pub(super) async fn run(context: &Context, args: &Dead) -> Result<ExitCode, CommandError> {
     if let DeadAction::Drop(drop) = &args.action
-        && !(drop.yes || drop.chosen.dry_run || is_attended())
+        && !(drop.yes || drop.chosen.dry_run || output::is_attended())
     {
         output::note("dropping without a terminal needs `--yes`; `--dry-run` only looks")?;
         return Ok(ExitCode::from(2));
@@ -62,11 +59,6 @@ async fn act(
     }
 }
 
-/// Tells whether somebody is there to answer a question.
-fn is_attended() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
-}
-
 /// The letters in hand, and what it takes to judge them.
 struct Desk {
     letters: DeadLetters,
@@ -78,9 +70,8 @@ struct Desk {
 
 impl Desk {
     async fn open(context: &Context) -> Result<Self, CommandError> {
-        context.data.existing()?;
-        let ledger = stack::open_ledger(&context.data)?;
-        let letters = stack::open_dead_letters(&context.data, Arc::new(SystemClock)).await?;
+        let ledger = context.ledger()?;
+        let letters = context.dead_letters().await?;
         let progress = if context.json {
             ProgressBar::hidden()
         } else {

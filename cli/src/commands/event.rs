@@ -13,25 +13,22 @@ use switchhook_core::time::Timestamp;
 use super::event_json::{EventJson, raw_bytes};
 use super::show::plain;
 use super::{CommandError, Context, output};
-use crate::local::bodies::FileBodies;
-use crate::local::stack;
 
 pub(super) async fn show(
     context: &Context,
     id: EventId,
     raw: bool,
 ) -> Result<ExitCode, CommandError> {
-    context.data.existing()?;
-    let ledger = stack::open_ledger(&context.data)?;
+    let ledger = context.ledger()?;
     let record = find(&ledger, id).await?;
-    let bodies = FileBodies::new(context.data.bodies());
+    let bodies = context.bodies()?;
     if context.json {
         let headers = record.headers.clone();
-        let event = EventJson::of(record, raw.then_some(&bodies)).await?;
+        let event = EventJson::of(record, raw.then_some(bodies.as_ref())).await?;
         let json = serde_json::to_string(&event.with_headers(headers))?;
         output::line(&json)?;
     } else if raw {
-        let body = raw_bytes(&record.raw, &bodies).await?;
+        let body = raw_bytes(&record.raw, bodies.as_ref()).await?;
         print_raw(&record.headers, &body)?;
     } else {
         print_tables(&record)?;

@@ -14,7 +14,6 @@ use switchhook_core::ports::{BodyStore, PortError};
 use switchhook_core::time::Timestamp;
 
 use super::CommandError;
-use crate::local::bodies::FileBodies;
 
 /// One event.
 #[derive(Debug, Serialize)]
@@ -39,7 +38,7 @@ impl EventJson {
     /// Makes the object of a record; with a body store, its exact bytes too.
     pub(super) async fn of(
         record: Record,
-        bodies: Option<&FileBodies>,
+        bodies: Option<&dyn BodyStore>,
     ) -> Result<Self, CommandError> {
         let raw = match bodies {
             Some(bodies) => Some(STANDARD.encode(raw_bytes(&record.raw, bodies).await?)),
@@ -77,7 +76,10 @@ impl EventJson {
 }
 
 /// Returns the exact bytes of an event.
-pub(super) async fn raw_bytes(raw: &RawBody, bodies: &FileBodies) -> Result<Bytes, CommandError> {
+pub(super) async fn raw_bytes(
+    raw: &RawBody,
+    bodies: &dyn BodyStore,
+) -> Result<Bytes, CommandError> {
     const READING: &str = "reading an event's bytes";
     match raw {
         RawBody::Plain(bytes) => Ok(Bytes::copy_from_slice(bytes)),

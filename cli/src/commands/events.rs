@@ -1,30 +1,36 @@
 //! `switchhook events`: the newest events, oldest of them first.
 
+use std::cmp::Reverse;
+use std::pin::pin;
 use std::process::ExitCode;
 
+use futures_util::TryStreamExt;
 use jiff::SignedDuration;
 use switchhook_aws::clock::SystemClock;
 use switchhook_aws::dynamodb::DynamoDbLedger;
-use switchhook_aws::dynamodb::listing::Listed;
+use switchhook_aws::dynamodb::listing::{Listed, Order};
 use switchhook_core::ledger::Record;
 use switchhook_core::time::{Clock, Timestamp};
 
 use super::event_json::EventJson;
-use super::{CommandError, Context, output};
+use super::hours::{earlier, later};
+use super::{CommandError, Context, hours, output};
 use crate::args::{Events, Filters};
-use crate::local::bodies::FileBodies;
-use crate::local::stack;
 
-pub(super) const HOUR: SignedDuration = SignedDuration::from_hours(1);
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 pub(super) async fn run(context: &Context, args: &Events) -> Result<ExitCode, CommandError> {
-    context.data.existing()?;
-    let ledger = stack::open_ledger(&context.data)?;
-    let records = newest(&ledger, args, context.retention()).await?;
+    if args.raw && !context.json {
+        return Err(CommandError::Usage(
+            "the bytes of several events are shown with `--json` only: add it, or ask `switchhook show EVENT-ID --raw`".to_owned(),
+        ));
+    }
+    let ledger = context.ledger()?;
+    let records = newest(&ledger, args, context.reach().await?).await?;
     if context.json {
-        let bodies = args.raw.then(|| FileBodies::new(context.data.bodies()));
+        let bodies = args.raw.then(|| context.bodies()).transpose()?;
         for record in records {
-            let event = EventJson::of(record, bodies.as_ref()).await?;
+            let event = EventJson::of(record, bodies.as_deref()).await?;
             output::line(&serde_json::to_string(&event)?)?;
         }
     } else if records.is_empty() {
@@ -35,7 +41,7 @@ pub(super) async fn run(context: &Context, args: &Events) -> Result<ExitCode, Co
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asks hour by hour, from the newest on, until there are enough.
+/// Asks from the newest on, until there are enough.
 async fn newest(
     ledger: &DynamoDbLedger,
     args: &Events,
@@ -43,16 +49,15 @@ async fn newest(
 ) -> Result<Vec<Record>, CommandError> {
     let (since, until) = span(&args.filters, retention);
     let mut listed: Vec<Listed> = Vec::new();
-    let mut hour = until;
-    while listed.len() < args.limit && hour >= earlier(since, HOUR) {
-        let of_hour = ledger.hour(hour).await?;
-        listed.extend(
-            of_hour
-                .into_iter()
-                .filter(|event| wanted(event, &args.filters, since, until)),
-        );
-        hour = earlier(hour, HOUR);
+    let mut pages = pin!(hours::pages(ledger, (since, until), Order::NewestFirst));
+    while listed.len() < args.limit
+        && let Some(page) = pages.try_next().await?
+    {
+        let wanted = |event: &_| wanted(event, &args.filters, since, until);
+        listed.extend(page.into_iter().filter(wanted));
     }
+    // The index orders the events of one delivery by the letters of their ids.
+    listed.sort_by_key(|event| Reverse((event.received_at, event.id)));
     listed.truncate(args.limit);
     let keys: Vec<_> = listed.into_iter().map(|event| event.key).collect();
     let mut records = ledger.records(&keys).await?;
@@ -87,14 +92,6 @@ pub(super) fn wanted(
             .entity
             .as_deref()
             .is_none_or(|name| name == entity.as_str())
-}
-
-fn earlier(at: Timestamp, by: SignedDuration) -> Timestamp {
-    at.checked_sub(by).unwrap_or(Timestamp::MIN)
-}
-
-pub(super) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
-    at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 fn print_table(records: &[Record]) -> Result<(), CommandError> {

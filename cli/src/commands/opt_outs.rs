@@ -11,7 +11,6 @@ use switchhook_core::time::Timestamp;
 
 use super::{CommandError, Context, output};
 use crate::args::OptOuts;
-use crate::local::stack;
 
 /// The channel of e-mail addresses; every other one is of numbers.
 const EMAIL: &str = "email";
@@ -57,8 +56,7 @@ impl Entry {
 
 pub(super) async fn run(context: &Context, args: &OptOuts) -> Result<ExitCode, CommandError> {
     let address = args.address.as_deref().map(address).transpose()?;
-    context.data.existing()?;
-    let ledger = stack::open_ledger(&context.data)?;
+    let ledger = context.ledger()?;
     let entries = list(&ledger, args, address.as_deref()).await?;
     if context.json {
         for entry in entries {
@@ -80,7 +78,7 @@ pub(super) async fn run(context: &Context, args: &OptOuts) -> Result<ExitCode, C
 fn address(text: &str) -> Result<String, CommandError> {
     let text = text.trim();
     if text.contains('@') {
-        return Ok(text.to_owned());
+        return Ok(text.to_lowercase());
     }
     let separators = [' ', '-', '.', '(', ')'];
     let number = text.replace(separators, "");
@@ -132,7 +130,7 @@ fn is_asked_for(entity: &Entity, args: &OptOuts, address: Option<&str>) -> bool 
     args.channel
         .as_deref()
         .is_none_or(|wanted| wanted == channel)
-        && address.is_none_or(|wanted| wanted.eq_ignore_ascii_case(whose))
+        && address.is_none_or(|wanted| wanted == whose)
 }
 
 fn print_table(entries: &[Entry]) -> Result<(), CommandError> {
@@ -165,7 +163,7 @@ mod tests {
         for (asked, number) in [
             ("+15550100003", "+15550100003"),
             (" +1 (555) 010-0003", "+15550100003"),
-            ("John@example.com", "John@example.com"),
+            ("JÖRG@Example.com", "jörg@example.com"),
         ] {
             assert_eq!(address(asked).unwrap(), number);
         }

@@ -1,6 +1,6 @@
 //! Tables for people and lines for programs.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
 
@@ -28,6 +28,11 @@ pub(super) fn line(text: &str) -> io::Result<()> {
 /// Says something beside the output.
 pub(super) fn note(text: &str) -> io::Result<()> {
     writeln!(io::stderr().lock(), "switchhook: {text}")
+}
+
+/// Tells whether somebody is there to answer a question.
+pub(super) fn is_attended() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 /// Returns a text without what a terminal would act upon: senders write these texts.

@@ -1,23 +1,25 @@
-//! `switchhook replay`: recorded events handed out again, as forwarding does it. No state is touched,
-//! and an event has the same `webhook-id` each time, so a receiver can tell that it has it.
+//! `switchhook replay`: recorded events handed out again, as forwarding does it, or as the pipe of a
+//! deployed stack does. No state is touched, and an event has the same id each time, so a receiver can
+//! tell that it has it.
 
+use std::pin::pin;
 use std::process::ExitCode;
 
+use futures_util::TryStreamExt;
 use indicatif::ProgressBar;
 use serde::Serialize;
 use switchhook_aws::dynamodb::DynamoDbLedger;
-use switchhook_aws::dynamodb::item::Item;
+use switchhook_aws::dynamodb::listing::Order;
 use switchhook_core::ids::EventId;
 use switchhook_core::kind::Kind;
 use switchhook_core::ledger::{Record, RecordKey};
-use switchhook_core::time::Timestamp;
 
-use super::events::{self, HOUR};
+use super::events;
 use super::send::progress_bar;
-use super::{CommandError, Context, event, output};
+use super::{CommandError, Context, event, hours, output};
 use crate::args::{Filters, Replay};
-use crate::local::stack;
-use crate::outbound::{self, NoAnswer, SigningSecret, Target};
+use crate::deployed::Bus;
+use crate::outbound::{self, NoAnswer, Target, Url};
 
 /// After so many events in a row without an answer the others are not tried.
 const MAX_SILENCE: u32 = 10;
@@ -36,27 +38,24 @@ struct Posted {
 }
 
 pub(super) async fn run(context: &Context, args: Replay) -> Result<ExitCode, CommandError> {
-    let Some(url) = args.to else {
+    if args.to.is_none() && context.stack.is_none() {
         return Err(CommandError::Usage(
             "there is no event bus on the laptop: say where the events go with `--to URL`"
                 .to_owned(),
         ));
+    }
+    let way = match args.dry_run {
+        true => None,
+        false => way(context, args.to)?,
     };
-    context.data.existing()?;
-    let ledger = stack::open_ledger(&context.data)?;
+    let ledger = context.ledger()?;
     let keys = if args.ids.is_empty() {
         matching(&ledger, &args.filters, context).await?
     } else {
         named(&ledger, args.ids).await?
     };
-    let target = if args.dry_run {
-        None
-    } else {
-        let secret = SigningSecret::of_file(&context.data.forward_secret())?;
-        Some(Target::new(url, secret)?)
-    };
     let mut replay = Replaying {
-        target,
+        way,
         json: context.json,
         bar: progress_bar(keys.len(), !context.json && keys.len() > 1),
         posted: 0,
@@ -74,6 +73,25 @@ pub(super) async fn run(context: &Context, args: Replay) -> Result<ExitCode, Com
     }
     replay.bar.finish_and_clear();
     replay.summary(keys.len())
+}
+
+/// Where events go.
+enum Way {
+    /// Posted to an address.
+    Post(Box<Target>),
+    /// Put on the stack's bus.
+    Bus(Bus),
+}
+
+fn way(context: &Context, to: Option<Url>) -> Result<Option<Way>, CommandError> {
+    Ok(match (to, &context.stack) {
+        (Some(url), _) => {
+            let target = Target::new(url, context.signing_secret()?)?;
+            Some(Way::Post(Box::new(target)))
+        }
+        (None, Some(stack)) => Some(Way::Bus(stack.bus()?)),
+        (None, None) => None,
+    })
 }
 
 /// Finds the named events before any of them is posted.
@@ -96,24 +114,21 @@ async fn matching(
     filters: &Filters,
     context: &Context,
 ) -> Result<Vec<RecordKey>, CommandError> {
-    let (since, until) = events::span(filters, context.retention());
-    let (mut hour, mut after): (Timestamp, Option<Item>) = (since, None);
-    let mut keys = Vec::new();
-    while hour <= events::later(until, HOUR) {
-        let (listed, next) = ledger.hour_page(hour, after.take()).await?;
+    let (since, until) = events::span(filters, context.reach().await?);
+    let mut pages = pin!(hours::pages(ledger, (since, until), Order::OldestFirst));
+    let mut listed = Vec::new();
+    while let Some(page) = pages.try_next().await? {
         let wanted = |event: &_| events::wanted(event, filters, since, until);
-        keys.extend(listed.into_iter().filter(wanted).map(|event| event.key));
-        if next.is_none() {
-            hour = events::later(hour, HOUR);
-        }
-        after = next;
+        listed.extend(page.into_iter().filter(wanted));
     }
-    Ok(keys)
+    // The index orders the events of one delivery by the letters of their ids.
+    listed.sort_by_key(|event| (event.received_at, event.id));
+    Ok(listed.into_iter().map(|event| event.key).collect())
 }
 
 struct Replaying {
-    /// Without a target nothing is posted.
-    target: Option<Target>,
+    /// Without one nothing is handed out.
+    way: Option<Way>,
     json: bool,
     bar: ProgressBar,
     posted: usize,
@@ -131,18 +146,23 @@ impl Replaying {
             status: None,
             error: None,
         };
-        if let Some(target) = &self.target {
-            match target.post(record.id, outbound::body(record)?).await {
-                Ok(status) => {
-                    posted.status = Some(status.as_u16());
-                    self.silence = 0;
-                    self.accepted = self
-                        .accepted
-                        .saturating_add(usize::from(status.is_success()));
-                }
-                Err(NoAnswer { reason, .. }) => {
-                    posted.error = Some(reason);
-                    self.silence = self.silence.saturating_add(1);
+        match &self.way {
+            None => {}
+            Some(Way::Bus(bus)) => {
+                posted.error = bus.put(&record).await?.err();
+                self.accept(posted.error.is_none());
+            }
+            Some(Way::Post(target)) => {
+                match target.post(record.id, outbound::body(record)?).await {
+                    Ok(status) => {
+                        posted.status = Some(status.as_u16());
+                        self.silence = 0;
+                        self.accept(status.is_success());
+                    }
+                    Err(NoAnswer { reason, .. }) => {
+                        posted.error = Some(reason);
+                        self.silence = self.silence.saturating_add(1);
+                    }
                 }
             }
         }
@@ -152,6 +172,10 @@ impl Replaying {
         Ok(self.bar.suspend(|| output::line(&line))?)
     }
 
+    fn accept(&mut self, is_accepted: bool) {
+        self.accepted = self.accepted.saturating_add(usize::from(is_accepted));
+    }
+
     fn line(&self, posted: &Posted) -> Result<String, CommandError> {
         if self.json {
             return Ok(serde_json::to_string(posted)?);
@@ -159,10 +183,13 @@ impl Replaying {
         let Posted {
             id, source, kind, ..
         } = posted;
-        let answer = match (&posted.status, &posted.error) {
-            (Some(status), _) => format!("{status}  "),
-            (None, Some(error)) => format!("no answer ({})  ", output::shown(error)),
-            (None, None) => String::new(),
+        let answer = match (&posted.status, &posted.error, &self.way) {
+            (Some(status), _, _) => format!("{status}  "),
+            (None, Some(error), Some(Way::Bus(_))) => {
+                format!("not taken ({})  ", output::shown(error))
+            }
+            (None, Some(error), _) => format!("no answer ({})  ", output::shown(error)),
+            (None, None, _) => String::new(),
         };
         Ok(format!("{answer}{id}  {source}  {kind}"))
     }
@@ -172,14 +199,19 @@ impl Replaying {
         let Self {
             posted, accepted, ..
         } = self;
-        let dry = self.target.is_none();
+        let dry = self.way.is_none();
         if !self.json {
             let untried = all.saturating_sub(*posted);
-            output::line(&match (dry, untried) {
+            output::line(&match (&self.way, untried) {
                 _ if all == 0 => "No such events.".to_owned(),
-                (true, _) => format!("{posted} would be posted"),
-                (false, 0) => format!("{posted} posted, {accepted} answered with 2xx"),
-                (false, _) => format!(
+                (None, _) => format!("{posted} would be handed out"),
+                (Some(Way::Bus(bus)), _) => {
+                    format!("{accepted} of {posted} put on the bus {}", bus.name())
+                }
+                (Some(Way::Post(_)), 0) => {
+                    format!("{posted} posted, {accepted} answered with 2xx")
+                }
+                (Some(Way::Post(_)), _) => format!(
                     "{posted} posted, {accepted} answered with 2xx; {untried} not tried, since nobody answers"
                 ),
             })?;

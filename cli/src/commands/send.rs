@@ -10,7 +10,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::SignedDuration;
 use serde::Serialize;
 use switchhook_aws::clock::SystemClock;
-use switchhook_core::config::Source;
 use switchhook_core::report::Report;
 use switchhook_core::time::{self, Clock};
 use tokio::task::JoinSet;
@@ -29,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const MAX_ANSWER_BYTES: usize = 64 << 10;
 
 pub(super) async fn run(context: &Context, args: Send) -> Result<ExitCode, CommandError> {
-    let sources = context.sources()?;
+    let sources = context.sources().await?;
     let Some(source) = sources.get(&args.source) else {
         let names: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
         let reason = format!(
@@ -61,10 +60,22 @@ pub(super) async fn run(context: &Context, args: Send) -> Result<ExitCode, Comma
         );
         return Err(CommandError::NotFound(reason));
     }
-    let deliveries = prepare(&chosen, source, &args)?;
-    let url = args.url.clone().unwrap_or_else(|| context.url());
-    let one = deliveries.len() == 1;
-    let sent = post_all(deliveries, url, args.rate, !context.json && !one).await?;
+    let planned = plan(&chosen, &args)?;
+    let url = match &args.url {
+        Some(url) => url.clone(),
+        None => context.reachable_url()?,
+    };
+    let one = planned.len() == 1;
+    let sign = |planned: Planned<'_>| {
+        let (now, variation) = (SystemClock.now(), &planned.variation);
+        let mut delivery = samples::build_at(planned.sample, source, variation, now);
+        if args.tamper {
+            samples::tamper(&mut delivery, source);
+        }
+        delivery
+    };
+    let visible = !context.json && !one;
+    let sent = post_all(planned, sign, url, args.rate, visible).await?;
     report(context, &sent, one)?;
     let accepted = sent.answers.iter().all(|answer| answer.status == Some(200));
     Ok(if accepted {
@@ -74,31 +85,29 @@ pub(super) async fn run(context: &Context, args: Send) -> Result<ExitCode, Comma
     })
 }
 
-/// Makes all deliveries, in the order in which they are sent. What happened in them happened a
+/// A delivery to come: it is signed when its turn is, since a signature may not be old.
+#[derive(Clone)]
+struct Planned<'a> {
+    sample: &'a Sample,
+    variation: Variation,
+}
+
+/// Plans all deliveries, in the order in which they are sent. What happened in them happened a
 /// second apart, the last of it now.
-fn prepare(
-    chosen: &[&Sample],
-    source: &Source,
-    args: &Send,
-) -> Result<Vec<Delivery>, CommandError> {
+fn plan<'a>(chosen: &[&'a Sample], args: &Send) -> Result<Vec<Planned<'a>>, CommandError> {
     let (run, first_number) = (samples::run_id()?, samples::first_number()?);
     let now = time::to_millis(SystemClock.now());
     let mut deliveries = Vec::new();
     for number in 0..args.count {
         for (later, sample) in chosen.iter().rev().enumerate().rev() {
             let ago = SignedDuration::from_secs(i64::try_from(later).unwrap_or_default());
-            let at = now.checked_sub(ago).unwrap_or(now);
-            let id = format!("{run}{number}");
             let variation = Variation {
-                id,
+                id: format!("{run}{number}"),
                 number: number.wrapping_add(first_number),
-                at,
+                at: now.checked_sub(ago).unwrap_or(now),
             };
-            let mut delivery = samples::build(sample, source, &variation);
-            if args.tamper {
-                samples::tamper(&mut delivery, source);
-            }
-            deliveries.extend((0..args.repeat).map(|_| delivery.clone()));
+            let planned = Planned { sample, variation };
+            deliveries.extend((0..args.repeat).map(|_| planned.clone()));
         }
     }
     if args.shuffle {
@@ -108,7 +117,7 @@ fn prepare(
 }
 
 /// Sorts by random keys.
-fn shuffle(deliveries: &mut Vec<Delivery>) -> Result<(), CommandError> {
+fn shuffle(deliveries: &mut Vec<Planned<'_>>) -> Result<(), CommandError> {
     let mut keyed = Vec::with_capacity(deliveries.len());
     for delivery in deliveries.drain(..) {
         keyed.push((crate::secrets::token()?, delivery));
@@ -132,8 +141,9 @@ struct Sent {
     took: Duration,
 }
 
-async fn post_all(
-    deliveries: Vec<Delivery>,
+async fn post_all<'a>(
+    deliveries: Vec<Planned<'a>>,
+    sign: impl Fn(Planned<'a>) -> Delivery,
     url: String,
     rate: Option<u32>,
     visible: bool,
@@ -151,7 +161,7 @@ async fn post_all(
         while in_flight.len() >= MAX_IN_FLIGHT {
             collect(in_flight.join_next().await, &mut answers, &progress);
         }
-        in_flight.spawn(post(client.clone(), url.clone(), delivery));
+        in_flight.spawn(post(client.clone(), url.clone(), sign(delivery)));
         while let Some(done) = in_flight.try_join_next() {
             collect(Some(done), &mut answers, &progress);
         }

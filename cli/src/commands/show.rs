@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use switchhook_core::entity::Entity;
+use switchhook_core::ids::DeliveryId;
 use switchhook_core::json;
 use switchhook_core::ledger::Record;
 use switchhook_core::states::Stored;
@@ -14,8 +15,6 @@ use switchhook_core::states::Stored;
 use super::event_json::EventJson;
 use super::{CommandError, Context, event, output};
 use crate::args::Show;
-use crate::local::bodies::FileBodies;
-use crate::local::stack;
 
 #[derive(Serialize)]
 struct Shown {
@@ -33,8 +32,7 @@ pub(super) async fn run(context: &Context, args: &Show) -> Result<ExitCode, Comm
             "the bytes of an entity's events are shown with `--json` only: add it, or name one event by its id".to_owned(),
         ));
     }
-    context.data.existing()?;
-    let ledger = stack::open_ledger(&context.data)?;
+    let ledger = context.ledger()?;
     let entity = Entity::from_name(args.what.clone());
     let (state, records) = (
         ledger.state(&entity).await?,
@@ -45,6 +43,12 @@ pub(super) async fn run(context: &Context, args: &Show) -> Result<ExitCode, Comm
         return Ok(ExitCode::SUCCESS);
     }
     if state.is_none() && records.is_empty() {
+        if args.what.parse::<DeliveryId>().is_ok() {
+            return Err(CommandError::NotFound(format!(
+                "`{0}` is the id of a delivery: its first event is `{0}.0`",
+                args.what
+            )));
+        }
         let name = output::shown(&args.what);
         return Err(CommandError::NotFound(format!(
             "the ledger knows no `{name}`: `switchhook events` lists entities as {{source}}/{{type}}/{{key}}, and the ids of events"
@@ -60,10 +64,10 @@ async fn print_json(
     state: Option<Stored>,
     records: Vec<Record>,
 ) -> Result<(), CommandError> {
-    let bodies = args.raw.then(|| FileBodies::new(context.data.bodies()));
+    let bodies = args.raw.then(|| context.bodies()).transpose()?;
     let mut events = Vec::with_capacity(records.len());
     for record in records {
-        events.push(EventJson::of(record, bodies.as_ref()).await?);
+        events.push(EventJson::of(record, bodies.as_deref()).await?);
     }
     let state = state
         .map(|stored| RawValue::from_string(stored.state))

@@ -59,12 +59,26 @@ impl SourcesFile {
     ///
     /// When it cannot be read or is refused.
     pub fn read(&self) -> Result<Sources, SourcesError> {
+        self.parse(Sources::from_toml)
+    }
+
+    /// Reads the document as JSON of the same fields.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read or is refused.
+    pub fn json(&self) -> Result<serde_json::Value, SourcesError> {
+        self.parse(Sources::toml_to_json)
+    }
+
+    fn parse<T>(&self, parse: fn(&str) -> Result<T, ConfigError>) -> Result<T, SourcesError> {
+        let path = || self.0.clone();
         let text = fs::read_to_string(&self.0).map_err(|source| SourcesError::Read {
-            path: self.0.clone(),
+            path: path(),
             source,
         })?;
-        Sources::from_toml(&text).map_err(|source| SourcesError::Refused {
-            path: self.0.clone(),
+        parse(&text).map_err(|source| SourcesError::Refused {
+            path: path(),
             source,
         })
     }

@@ -79,17 +79,24 @@ impl DataDir {
         Self { path }
     }
 
+    /// Makes the folder, if need be, for its owner only.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made.
+    pub fn make(&self) -> Result<(), DataDirError> {
+        let mut folders = DirBuilder::new();
+        let made = folders.recursive(true).mode(0o700).create(&self.path);
+        made.map_err(self.io())
+    }
+
     /// Makes the folder, if need be, and takes it over.
     ///
     /// # Errors
     ///
     /// When another program owns it or it cannot be written.
     pub fn own(&self) -> Result<Owner, DataDirError> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.path)
-            .map_err(self.io())?;
+        self.make()?;
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)

@@ -6,13 +6,19 @@ use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 use switchhook_core::config::Source;
 use switchhook_core::dedup;
+use switchhook_core::time::Timestamp;
 
 use super::{Delivery, Variation};
 
 type Headers = Vec<(&'static str, String)>;
 
 /// The headers that a delivery of a source proves itself by.
-pub(super) fn headers(source: &Source, body: &str, variation: &Variation) -> Headers {
+pub(super) fn headers(
+    source: &Source,
+    body: &str,
+    variation: &Variation,
+    sent_at: Timestamp,
+) -> Headers {
     match source.provider.scheme().map(|scheme| scheme.name()) {
         Some("basic") => basic(source),
         Some("ccai") => ccai(source, body),
@@ -20,7 +26,7 @@ pub(super) fn headers(source: &Source, body: &str, variation: &Variation) -> Hea
         Some("standard-webhooks") => standard_webhooks(
             secret(source),
             &message_id(body, variation),
-            variation.at.as_second(),
+            sent_at.as_second(),
             body,
         ),
         _ => Vec::new(),

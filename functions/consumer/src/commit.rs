@@ -8,24 +8,25 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use switchhook_core::attempts::{self, Attempt, Failure};
 use switchhook_core::body::{self, Carried};
 use switchhook_core::canonical;
 use switchhook_core::content::MAX_INFLATED_BYTES;
 use switchhook_core::entity::Entity;
 use switchhook_core::envelope::Envelope;
-use switchhook_core::ledger::{Known, RawBody, Record, RecordHead, RecordKey, Snapshot, StateItem};
+use switchhook_core::ledger::{
+    self, Known, Met, RawBody, Record, RecordHead, RecordKey, Snapshot, StateItem, Step,
+};
 use switchhook_core::occurrence::{Occurrence, Sequence, UnknownProvider};
 use switchhook_core::ports::{BodyStore, Ledger, PortError, Written};
 use switchhook_core::states::Stored;
 use switchhook_core::time::{Clock, Timestamp};
 
-use crate::message::AgeLimit;
+use crate::message::{AgeLimit, Message};
 use crate::router::{ApplyError, Route, Router};
 
 /// How often a state or record that somebody else wrote meanwhile is read again.
 const MAX_CONFLICTS: u32 = 8;
-
-const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,6 +35,18 @@ pub enum Outcome {
     Recorded,
     /// It was recorded before.
     Duplicate,
+}
+
+/// What the ledger tells of an event before its body is touched.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Checked {
+    /// It was recorded before, and this copy of it is counted.
+    Known,
+    /// It is to be committed.
+    New {
+        /// From when on its record is kept.
+        kept_from: Timestamp,
+    },
 }
 
 /// Why an event is not in the ledger.
@@ -50,13 +63,40 @@ pub enum HandleError {
     /// It will be tried again.
     #[error("the event is tried again later")]
     Passing(#[from] PortError),
+    /// Something outside did not answer in the function's time; handlers do not wait.
+    #[error("the event was not finished in the function's time")]
+    OutOfTime,
+    /// Its handler has a mistake. What a panic says may be what the event says.
+    #[error("the handler panicked")]
+    Panicked,
 }
 
 impl HandleError {
-    fn terminal(reason: &'static str) -> Self {
+    pub(crate) fn terminal(reason: &'static str) -> Self {
         Self::Terminal {
             reason,
             source: None,
+        }
+    }
+
+    /// Returns what log lines and dead letters call it.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Terminal { reason, .. } => reason,
+            Self::Passing(_) => "passing",
+            Self::OutOfTime => "time",
+            Self::Panicked => "panic",
+        }
+    }
+
+    /// Returns what kind of failure it is.
+    #[must_use]
+    pub const fn failure(&self) -> Failure {
+        match self {
+            Self::Terminal { .. } => Failure::ForGood,
+            Self::Passing(_) | Self::OutOfTime => Failure::Passing,
+            Self::Panicked => Failure::Unknown,
         }
     }
 
@@ -139,8 +179,52 @@ impl Committer {
         self.ledger.read(&states, &records).await
     }
 
-    /// Commits one event. What is written is written into `snapshot` too, so that the next event of
-    /// the batch sees it.
+    /// Tells whether an event is recorded, and counts this copy of it then. Its body is not touched.
+    ///
+    /// # Errors
+    ///
+    /// When it can never be recorded, or the copy could not be counted.
+    pub async fn check(
+        &self,
+        envelope: &Envelope,
+        age_limit: AgeLimit,
+        snapshot: &mut Snapshot,
+    ) -> Result<Checked, HandleError> {
+        if snapshot.damaged.contains(&envelope.entity) {
+            return Err(HandleError::terminal("item"));
+        }
+        if self.is_known(envelope, snapshot).await? {
+            return Ok(Checked::Known);
+        }
+        let kept_from = self.kept_from(envelope, age_limit)?;
+        Ok(Checked::New { kept_from })
+    }
+
+    /// Counts an attempt of a message.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger did not answer: it may be counted all the same.
+    pub async fn count_attempt(&self, message: &Message) -> Result<Attempt, PortError> {
+        let until = ledger::kept_until(self.clock.now(), attempts::REMEMBERED_DAYS);
+        let added = self
+            .ledger
+            .add_attempt(&message.id, message.receives, until);
+        Ok(Attempt::counted(&added.await?))
+    }
+
+    /// Takes an attempt of a message back.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger did not answer: the attempt may count.
+    pub async fn take_back_attempt(&self, message: &Message) -> Result<(), PortError> {
+        let taken = self.ledger.take_back_attempt(&message.id, message.receives);
+        taken.await
+    }
+
+    /// Commits one event that is new. What is written is written into `snapshot` too, so that the
+    /// next event of the batch sees it.
     ///
     /// # Errors
     ///
@@ -149,24 +233,21 @@ impl Committer {
         &self,
         envelope: Envelope,
         sequence: Sequence,
-        age_limit: AgeLimit,
+        kept_from: Timestamp,
         snapshot: &mut Snapshot,
     ) -> Result<Outcome, HandleError> {
-        if snapshot.damaged.contains(&envelope.entity) {
-            return Err(HandleError::terminal("item"));
-        }
-        if self.is_known(&envelope, snapshot).await? {
-            return Ok(Outcome::Duplicate);
-        }
-        let kept_from = self.kept_from(&envelope, age_limit)?;
         let (raw, resting) = self.bytes(&envelope.body).await?;
         let occurrence = Occurrence::read(envelope, sequence, raw)?;
         let record = record_of(&occurrence, resting, kept_from)?;
         let changes = self.plan(&occurrence, snapshot).await?;
-        for change in changes {
-            self.write_state(change, &occurrence, snapshot).await?;
+        let mut outcome = Outcome::Recorded;
+        for step in ledger::commit_steps(changes) {
+            match step {
+                Step::State(change) => self.write_state(change, &occurrence, snapshot).await?,
+                Step::Record => outcome = self.write_record(&record, snapshot).await?,
+            }
         }
-        self.write_record(&record, snapshot).await
+        Ok(outcome)
     }
 
     /// Counts a further copy where there is a record.
@@ -307,17 +388,16 @@ impl Committer {
     ) -> Result<Outcome, HandleError> {
         let (head, outcome) = match self.ledger.put_record(record).await? {
             Written::Done => (RecordHead::from(record), Outcome::Recorded),
-            // Our own write whose answer was lost, or a copy that another invocation recorded.
-            Written::Refused(head) if head.deliveries.contains(&record.id.delivery) => {
-                (head, Outcome::Recorded)
-            }
-            Written::Refused(mut head) => {
-                self.ledger
-                    .count_delivery(&record.key, record.id.delivery)
-                    .await?;
-                head.deliveries.insert(record.id.delivery);
-                (head, Outcome::Duplicate)
-            }
+            Written::Refused(mut head) => match head.meets(record.id.delivery) {
+                Met::Own => (head, Outcome::Recorded),
+                Met::Copy => {
+                    self.ledger
+                        .count_delivery(&record.key, record.id.delivery)
+                        .await?;
+                    head.deliveries.insert(record.id.delivery);
+                    (head, Outcome::Duplicate)
+                }
+            },
         };
         snapshot.records.insert(record.key.clone(), head);
         Ok(outcome)
@@ -345,8 +425,6 @@ fn record_of(
 ) -> Result<Record, HandleError> {
     let envelope = &occurrence.envelope;
     let data = canonical::write(&occurrence.data).map_err(|e| HandleError::caused("data", e))?;
-    let lifetime = i64::from(envelope.retention_days).saturating_mul(DAY_MILLIS);
-    let expires_at = kept_from.as_millisecond().saturating_add(lifetime);
     Ok(Record {
         key: RecordKey {
             entity: envelope.entity.clone(),
@@ -364,6 +442,6 @@ fn record_of(
         data,
         raw,
         headers: envelope.headers.clone(),
-        expires_at: Timestamp::from_millisecond(expires_at).unwrap_or(Timestamp::MAX),
+        expires_at: ledger::kept_until(kept_from, envelope.retention_days),
     })
 }

@@ -1,8 +1,8 @@
 //! The consumer: queue in, ledger out.
 //!
-//! [`batch`] takes a batch of messages apart into groups and answers which are to come again;
-//! [`commit`] brings one event into the ledger; [`router`] finds the handler of its kind among
-//! [`routes`]. Handlers are plain functions of a state and an event. Nothing here calls anything
+//! [`batch`] takes a batch of messages apart into groups and answers which are to come again; a run
+//! tries one event and sees to what fails; [`commit`] brings one event into the ledger; [`router`]
+//! finds the handler of its kind among [`routes`]. Handlers are plain functions of a state and an event. Nothing here calls anything
 //! outside but the ledger, the body store and the queues: what reaches the user's own systems
 //! happens after the commit, from the ledger.
 
@@ -12,3 +12,4 @@ pub mod handlers;
 pub mod message;
 pub mod router;
 pub mod routes;
+mod run;

@@ -125,6 +125,10 @@ impl Ingress {
             Ok(answer) => return answer,
             Err(refusal) => refusal,
         };
+        if refusal.depends_on_credentials() && self.sources.is_in_doubt() {
+            tracing::error!(error = %Report(&refusal), "no newer sources document to judge by");
+            return unavailable(refusal.source_name());
+        }
         log_refusal(&refusal);
         Answer::refused(&refusal)
     }

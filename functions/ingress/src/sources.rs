@@ -77,6 +77,13 @@ impl SourceCache {
         self.refresh().await
     }
 
+    /// Tells whether a newer document was asked for and not had: what this one does not know may be
+    /// known by now.
+    pub fn is_in_doubt(&self) -> bool {
+        let kept = self.kept();
+        kept.asked_at != kept.loaded_at
+    }
+
     async fn refresh(&self) -> Option<Arc<Sources>> {
         self.lock().asked_at = Some(self.clock.now());
         match tokio::time::timeout(REFRESH_PATIENCE, self.store.load()).await {

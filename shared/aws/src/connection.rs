@@ -3,7 +3,8 @@
 //! There are three ways only. Inside AWS Lambda, the region says where, and nothing may name another
 //! endpoint. Inside an emulator of Lambda, an endpoint on this machine has to be named. On the laptop,
 //! a connection in process is handed in. So a client that would call the public service from a laptop
-//! or a test cannot be made, nor a deployed one that calls anybody else.
+//! or a test cannot be made, nor a deployed one that calls anybody else. (The command line makes its
+//! own for `--stack NAME`, which asks for AWS by name; see `deployed` there.)
 
 use std::time::Duration;
 
@@ -105,9 +106,7 @@ impl Connection {
             env.var("AWS_SESSION_TOKEN"),
         );
         Ok(Self {
-            http_client: aws_smithy_http_client::Builder::new()
-                .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                .build_https(),
+            http_client: https_client(),
             endpoint,
             region: Region::new(required(env, "AWS_REGION")?),
             credentials,
@@ -140,6 +139,14 @@ impl Connection {
             .with_max_attempts(ATTEMPTS)
             .with_initial_backoff(Duration::from_millis(50))
     }
+}
+
+/// Returns the one HTTP client with TLS that everything of ours uses.
+#[must_use]
+pub fn https_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https()
 }
 
 /// Returns the endpoint to call: that of the region inside AWS, one on this machine elsewhere.

@@ -13,15 +13,15 @@ use aws_sdk_sqs::types::{
     MessageSystemAttributeName, QueueAttributeName, SendMessageBatchRequestEntry,
 };
 use jiff::SignedDuration;
-use switchhook_core::envelope::Envelope;
+use switchhook_core::envelope::{Envelope, deduplication_id_of_moved};
 use switchhook_core::json::Misplaced;
 use switchhook_core::occurrence::Sequence;
 use switchhook_core::ports::PortError;
 use switchhook_core::time::{Clock, Timestamp};
 
 use crate::sqs::{
-    FORCED_ATTRIBUTE, GROUP_ATTRIBUTE, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, REASON_ATTRIBUTE,
-    SEQUENCE_ATTRIBUTE, text,
+    ATTEMPTS_ATTRIBUTE, FORCED_ATTRIBUTE, GROUP_ATTRIBUTE, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES,
+    REASON_ATTRIBUTE, SEQUENCE_ATTRIBUTE, text,
 };
 
 /// How long letters stay hidden when whoever looked at them vanished.
@@ -51,6 +51,8 @@ pub struct Letter {
     pub sequence: Option<Sequence>,
     /// Why it is here; `None` where SQS itself moved it.
     pub reason: Option<String>,
+    /// How many attempts of the event were counted; `None` where SQS itself moved it.
+    pub attempts: Option<usize>,
     /// Since when it is here.
     pub dead_since: Timestamp,
     /// Its place among the letters.
@@ -330,7 +332,7 @@ fn send_entry(letter: &Redriven) -> Result<SendMessageBatchRequestEntry, PortErr
     let mut entry = SendMessageBatchRequestEntry::builder()
         .id(&letter.message_id)
         .message_group_id(&letter.group)
-        .message_deduplication_id(&letter.message_id)
+        .message_deduplication_id(deduplication_id_of_moved(&letter.message_id))
         .message_body(&letter.body)
         .message_attributes(SEQUENCE_ATTRIBUTE, text(&letter.sequence.to_string())?);
     if letter.forced {
@@ -356,6 +358,7 @@ fn letter(message: Message) -> Result<Letter, PortError> {
         own_group: own(MessageGroupId).ok_or_else(incomplete)?.clone(),
         sequence: kept(SEQUENCE_ATTRIBUTE).and_then(|place| place.parse().ok()),
         reason: kept(REASON_ATTRIBUTE),
+        attempts: kept(ATTEMPTS_ATTRIBUTE).and_then(|count| count.parse().ok()),
         dead_since: dead_since.ok_or_else(incomplete)?,
         place: own(SequenceNumber)
             .and_then(|place| place.parse().ok())

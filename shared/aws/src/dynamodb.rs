@@ -1,17 +1,18 @@
 //! Amazon `DynamoDB`: the ledger, one table.
 //!
-//! Partition = entity; the sort key is `state` for its state and `event#…` for its records. The
-//! index `by_hour` has a partition for each hour of accepted time. How items are written and read
-//! is in [`item`].
+//! Partition = entity; the sort key is `state` for its state and `event#…` for its records. Attempts
+//! have partitions of their own, named after their messages. The index `by_hour` has a partition for
+//! each hour of accepted time. How items are written and read is in [`item`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure,
+    AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure,
 };
 use switchhook_core::entity::Entity;
 use switchhook_core::ids::DeliveryId;
@@ -20,6 +21,7 @@ use switchhook_core::ledger::{
 };
 use switchhook_core::ports::{Ledger, PortError, PortFuture, Written};
 use switchhook_core::states::Stored;
+use switchhook_core::time::Timestamp;
 
 pub mod item;
 pub mod listing;
@@ -98,6 +100,14 @@ impl DynamoDbLedger {
             READING,
             "keys were left unprocessed: the table is throttled",
         ))
+    }
+
+    fn update_attempts(&self, message_id: &str, receive: u32) -> UpdateItemFluentBuilder {
+        let receive = AttributeValue::Ns(vec![receive.to_string()]);
+        let update = self.client.update_item().table_name(&self.table);
+        update
+            .set_key(Some(item::attempts_key(message_id)))
+            .expression_attribute_values(":receive", receive)
     }
 }
 
@@ -211,6 +221,43 @@ impl Ledger for DynamoDbLedger {
             match update.await {
                 Err(error) if !is_condition(&error) => Err(PortError::new(COUNTING, error)),
                 // Refused: there are a hundred already, or the record was just forgotten.
+                Ok(_) | Err(_) => Ok(()),
+            }
+        })
+    }
+
+    fn add_attempt<'a>(
+        &'a self,
+        message_id: &'a str,
+        receive: u32,
+        expires_at: Timestamp,
+    ) -> PortFuture<'a, BTreeSet<u32>> {
+        const COUNTING: &str = "counting an attempt";
+        Box::pin(async move {
+            let expires_at = AttributeValue::N(expires_at.as_second().to_string());
+            let update = self.update_attempts(message_id, receive);
+            let update = update
+                .update_expression("ADD attempts :receive SET expires_at = :expires_at")
+                .expression_attribute_values(":expires_at", expires_at)
+                .return_values(ReturnValue::AllNew)
+                .send();
+            let updated = update.await.map_err(|e| PortError::new(COUNTING, e))?;
+            let item = updated.attributes.unwrap_or_default();
+            item::read_attempts(&item).map_err(|error| PortError::new(COUNTING, error))
+        })
+    }
+
+    fn take_back_attempt<'a>(&'a self, message_id: &'a str, receive: u32) -> PortFuture<'a, ()> {
+        const TAKING_BACK: &str = "taking an attempt back";
+        Box::pin(async move {
+            let update = self
+                .update_attempts(message_id, receive)
+                .update_expression("DELETE attempts :receive")
+                .condition_expression("attribute_exists(pk)")
+                .send();
+            match update.await {
+                Err(error) if !is_condition(&error) => Err(PortError::new(TAKING_BACK, error)),
+                // Refused: none was counted.
                 Ok(_) | Err(_) => Ok(()),
             }
         })

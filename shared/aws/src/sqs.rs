@@ -8,6 +8,7 @@ use aws_sdk_sqs::types::{
     BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue,
     SendMessageBatchRequestEntry,
 };
+use switchhook_core::envelope::{deduplication_id, deduplication_id_of_moved};
 use switchhook_core::intake::Ready;
 use switchhook_core::ports::{
     DeadLetter, DeadLetterQueue, EventQueue, PortError, PortFuture, Redelivery, message_body,
@@ -24,6 +25,8 @@ pub const SEQUENCE_ATTRIBUTE: &str = "sequence_number";
 pub const REASON_ATTRIBUTE: &str = "reason";
 /// The message attribute of a dead letter that keeps the message group it had.
 pub const GROUP_ATTRIBUTE: &str = "group";
+/// The message attribute of a dead letter that says how many attempts of the event were counted.
+pub const ATTEMPTS_ATTRIBUTE: &str = "attempts";
 /// The message attribute that runs an event however long ago it was accepted.
 pub const FORCED_ATTRIBUTE: &str = "forced";
 
@@ -106,13 +109,11 @@ struct Message {
 }
 
 impl Message {
-    /// The deduplication id is unique for each delivery and index: it protects against the SDK's own
-    /// retries only. What is a duplicate is for the ledger to decide.
     fn new(event: &Ready) -> Result<Self, PortError> {
         let envelope = event.envelope();
         Ok(Self {
             group: envelope.entity.message_group(),
-            dedup_id: envelope.id.to_string(),
+            dedup_id: deduplication_id(envelope.id),
             body: message_body(envelope)?,
         })
     }
@@ -234,11 +235,12 @@ impl DeadLetterQueue for SqsQueue {
                 .send_message()
                 .queue_url(&self.url)
                 .message_group_id(&letter.message_id)
-                .message_deduplication_id(&letter.message_id)
+                .message_deduplication_id(deduplication_id_of_moved(&letter.message_id))
                 .message_body(&letter.body)
                 .message_attributes(GROUP_ATTRIBUTE, text(&letter.group)?)
                 .message_attributes(SEQUENCE_ATTRIBUTE, text(&letter.sequence.to_string())?)
                 .message_attributes(REASON_ATTRIBUTE, text(&letter.reason)?)
+                .message_attributes(ATTEMPTS_ATTRIBUTE, text(&letter.attempts.to_string())?)
                 .send();
             send.await
                 .map(drop)

@@ -116,6 +116,23 @@ impl Sources {
         Self::from_node(node::from_json(text)?)
     }
 
+    /// Writes a TOML document as JSON of the same fields, which reads as the same sources.
+    ///
+    /// # Errors
+    ///
+    /// The first thing in it that cannot be taken, with its line.
+    pub fn toml_to_json(text: &str) -> Result<serde_json::Value, ConfigError> {
+        Self::from_toml(text)?;
+        let root = node::from_toml(text)?;
+        let value = node::to_json(&root);
+        let value = value.ok_or_else(|| {
+            let reason = "holds a value that JSON does not write the same";
+            ConfigError::at(root.line, None, "", reason)
+        })?;
+        Self::from_json(&value.to_string())?;
+        Ok(value)
+    }
+
     /// Returns a source by its name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Source> {

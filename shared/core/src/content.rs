@@ -46,29 +46,31 @@ pub enum Unreadable {
     TooManyEvents,
 }
 
-/// Returns the JSON text of a body: forms become an object of texts, a repeated key a list.
+/// Undoes a body's content encoding.
+///
+/// # Errors
+///
+/// When the encoding is not known, or the body does not inflate within bounds.
+pub fn decoded<'a>(headers: &Headers, body: &'a [u8]) -> Result<Cow<'a, [u8]>, Unreadable> {
+    inflated(headers.get("content-encoding").unwrap_or_default(), body)
+}
+
+/// Returns the JSON text of a [`decoded`] body: forms become an object of texts, a repeated key a list.
 ///
 /// # Errors
 ///
 /// When nothing can be read. That an object is in it is for the caller to find out.
-pub fn json_text<'a>(headers: &Headers, body: &'a [u8]) -> Result<Cow<'a, str>, Unreadable> {
-    let bytes = inflated(headers.get("content-encoding").unwrap_or_default(), body)?;
+pub fn json_text<'a>(headers: &Headers, bytes: &'a [u8]) -> Result<Cow<'a, str>, Unreadable> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(Unreadable::Empty);
     }
     let content_type = headers.get("content-type").unwrap_or_default();
     let looks_like_json = matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'['));
     if is_form(content_type) && !looks_like_json {
-        return Ok(Cow::Owned(form_to_json(&bytes)));
+        return Ok(Cow::Owned(form_to_json(bytes)));
     }
-    match bytes {
-        Cow::Borrowed(bytes) => std::str::from_utf8(bytes)
-            .map(Cow::Borrowed)
-            .map_err(|_| Unreadable::Utf8),
-        Cow::Owned(bytes) => String::from_utf8(bytes)
-            .map(Cow::Owned)
-            .map_err(|_| Unreadable::Utf8),
-    }
+    let text = std::str::from_utf8(bytes).map_err(|_| Unreadable::Utf8)?;
+    Ok(Cow::Borrowed(text))
 }
 
 /// Returns the JSON texts of a body's events: one for each, and at least one.
@@ -159,17 +161,17 @@ mod tests {
     #[test]
     fn compressed_bodies_are_inflated_within_bounds() {
         let encoded = headers(&[("content-encoding", "GZIP")]);
-        assert_eq!(json_text(&encoded, &gzip(b"{}")).unwrap(), "{}");
+        assert_eq!(decoded(&encoded, &gzip(b"{}")).unwrap(), &b"{}"[..]);
         let whole = gzip(b"{\"a\":\"some text that is long enough to cut\"}");
         assert_eq!(
-            json_text(&encoded, &whole[..whole.len() - 9]),
+            decoded(&encoded, &whole[..whole.len() - 9]),
             Err(Unreadable::Compressed)
         );
-        assert_eq!(json_text(&encoded, b"{}"), Err(Unreadable::Compressed));
+        assert_eq!(decoded(&encoded, b"{}"), Err(Unreadable::Compressed));
         let bomb = gzip(&vec![b' '; MAX_INFLATED_BYTES + 1]);
-        assert_eq!(json_text(&encoded, &bomb), Err(Unreadable::Compressed));
+        assert_eq!(decoded(&encoded, &bomb), Err(Unreadable::Compressed));
         assert_eq!(
-            json_text(&headers(&[("content-encoding", "br")]), b"{}"),
+            decoded(&headers(&[("content-encoding", "br")]), b"{}"),
             Err(Unreadable::Encoding)
         );
     }

@@ -14,6 +14,7 @@ use crate::dedup::DedupKey;
 use crate::entity::Entity;
 use crate::ids::EventId;
 use crate::kind::Kind;
+use crate::ledger;
 use crate::request::Headers;
 use crate::time::Timestamp;
 
@@ -29,11 +30,6 @@ pub const KEPT_HEADERS: &[&str] = &[
 
 /// The header that says how the body is compressed.
 pub const CONTENT_ENCODING: &str = "content-encoding";
-
-/// Days before the end of retention from which an event might no longer be known as a duplicate.
-const TOO_OLD_MARGIN_DAYS: u16 = 2;
-
-const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
 /// One event on its way from the ingress to the consumer.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -81,11 +77,23 @@ impl Envelope {
     /// it might no longer be known as a duplicate.
     #[must_use]
     pub fn is_too_old(&self, now: Timestamp) -> bool {
-        let days = self.retention_days.saturating_sub(TOO_OLD_MARGIN_DAYS);
-        let limit = i64::from(days).saturating_mul(DAY_MILLIS);
-        let (now, then) = (now.as_millisecond(), self.received_at.as_millisecond());
-        now.saturating_sub(then) > limit
+        ledger::is_too_old(self.received_at, self.retention_days, now)
     }
+}
+
+/// Returns the deduplication id of an event's first message: unique, since it protects against the
+/// SDK's own retries only. What is a duplicate is for the ledger to decide.
+#[must_use]
+pub fn deduplication_id(id: EventId) -> String {
+    id.to_string()
+}
+
+/// Returns the deduplication id of a message that is moved from one queue to the other: the id that
+/// it had, so that moving it twice moves it once. The event's own id would not do: the queue that it
+/// comes back to may still remember that.
+#[must_use]
+pub const fn deduplication_id_of_moved(message_id: &str) -> &str {
+    message_id
 }
 
 /// The version of the envelope's format; a message of another version cannot be read as this one.

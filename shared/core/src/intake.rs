@@ -67,35 +67,40 @@ pub fn events(admitted: &Admitted<'_>, id: DeliveryId, received_at: Timestamp) -
         received_at: time::to_millis(received_at),
     };
     let request = admitted.request();
-    let text = match content::json_text(&request.headers, &request.body) {
-        Ok(text) => text,
-        Err(error) => return vec![delivery.unreadable(&error)],
+    let bytes = match content::decoded(&request.headers, &request.body) {
+        Ok(bytes) => bytes,
+        Err(error) => return vec![delivery.unreadable(&request.body, &error)],
     };
-    match content::events(admitted.source().provider, &text) {
-        Err(error) => vec![delivery.unreadable(&error)],
-        Ok(texts) => match texts.as_slice() {
-            [only] => vec![delivery.event(0, only, &Part::Whole(&request.body))],
-            several => (0..)
-                .zip(several)
-                .map(|(index, text)| delivery.event(index, text, &Part::Element(text)))
-                .collect(),
-        },
+    let provider = admitted.source().provider;
+    let text = content::json_text(&request.headers, &bytes);
+    let texts = match &text {
+        Ok(text) => content::events(provider, text),
+        Err(error) => Err(*error),
+    };
+    match texts.as_deref() {
+        Err(error) => vec![delivery.unreadable(&bytes, error)],
+        Ok([only]) => vec![delivery.event(0, only, &Part::Whole(&bytes))],
+        Ok(several) => (0..)
+            .zip(several)
+            .map(|(index, text)| delivery.event(index, text, &Part::Element(text)))
+            .collect(),
     }
 }
 
-/// Which bytes of a delivery are those of an event.
+/// Which bytes of a delivery tell an event from others. Its content encoding is undone: a retry may be
+/// compressed anew.
 enum Part<'a> {
-    /// All of them, as they were sent.
-    Whole(&'a Bytes),
-    /// Those of one of several elements, their delivery's content encoding undone.
+    /// All of them.
+    Whole(&'a [u8]),
+    /// Those of one of several elements.
     Element(&'a str),
 }
 
-impl Part<'_> {
-    fn bytes(&self) -> Bytes {
+impl<'a> Part<'a> {
+    const fn bytes(&self) -> &'a [u8] {
         match self {
-            Self::Whole(bytes) => Bytes::clone(bytes),
-            Self::Element(text) => Bytes::copy_from_slice(text.as_bytes()),
+            Self::Whole(bytes) => bytes,
+            Self::Element(text) => text.as_bytes(),
         }
     }
 }
@@ -108,32 +113,28 @@ struct Delivery<'a> {
 }
 
 impl Delivery<'_> {
-    fn unreadable(&self, error: &Unreadable) -> Ready {
-        let body = &self.admitted.request().body;
-        let found = self.unknown(Kind::Unreadable, body, None, error.to_string().into());
-        self.ready(0, found, &Part::Whole(body))
+    fn unreadable(&self, bytes: &[u8], error: &Unreadable) -> Ready {
+        let found = self.unknown(Kind::Unreadable, bytes, None, error.to_string().into());
+        self.ready(0, found, &Part::Whole(bytes))
     }
 
     /// Makes the event of one JSON text.
     fn event(&self, index: u16, text: &str, part: &Part<'_>) -> Ready {
         let found = match Object::parse(text) {
-            Ok(object) => self.identify(object, text, part),
+            Ok(object) => self.identify(object, part),
             Err(error) => {
                 let reason = Unreadable::from(error).to_string();
-                self.unknown(Kind::Unreadable, &part.bytes(), None, reason.into())
+                self.unknown(Kind::Unreadable, part.bytes(), None, reason.into())
             }
         };
         self.ready(index, found, part)
     }
 
-    fn identify(&self, object: Object<'_>, text: &str, part: &Part<'_>) -> Found {
+    fn identify(&self, object: Object<'_>, part: &Part<'_>) -> Found {
         let source = self.admitted.source();
         let element = Element {
             object,
-            raw: match part {
-                Part::Whole(bytes) => bytes,
-                Part::Element(_) => text.as_bytes(),
-            },
+            raw: part.bytes(),
             slug: self.admitted.slug(),
             headers: &self.admitted.request().headers,
             reading: &source.reading,
@@ -149,7 +150,8 @@ impl Delivery<'_> {
         }
     }
 
-    /// What is not known is itself by its slug and bytes, for as long as the provider may repeat it.
+    /// What is not known is itself by its slug and its sender's id or, where there is none, its bytes,
+    /// for as long as the provider may repeat it.
     fn unknown(
         &self,
         kind: Kind,
@@ -158,7 +160,12 @@ impl Delivery<'_> {
         reason: Cow<'static, str>,
     ) -> Found {
         let slug = self.admitted.slug().unwrap_or_default();
-        let window = Window::Secs(self.admitted.source().provider.retry_horizon_secs());
+        let provider = self.admitted.source().provider;
+        let window = Window::Secs(provider.retry_horizon_secs());
+        let bytes = match provider.id_of_headers(&self.admitted.request().headers) {
+            Some(id) => id.as_bytes(),
+            None => bytes,
+        };
         Found {
             identity: Identity {
                 kind,
@@ -176,11 +183,15 @@ impl Delivery<'_> {
             delivery: self.id,
             index,
         };
-        let mut headers = envelope::kept_headers(&self.admitted.request().headers);
-        if let Part::Element(_) = part {
-            headers.remove(CONTENT_ENCODING);
-        }
-        let (body, oversized) = carry(source, id, part.bytes());
+        let request = self.admitted.request();
+        let mut headers = envelope::kept_headers(&request.headers);
+        let (body, oversized) = match part {
+            Part::Whole(_) => carry(source, id, Bytes::clone(&request.body)),
+            Part::Element(text) => {
+                headers.remove(CONTENT_ENCODING);
+                carry(source, id, Bytes::copy_from_slice(text.as_bytes()))
+            }
+        };
         let Identity { kind, key, dedup } = found.identity;
         let envelope = Envelope {
             version: Version,

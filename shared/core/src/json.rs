@@ -6,8 +6,10 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Deserialize;
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The deepest nesting that is read; deeper documents are refused as a whole.
@@ -118,10 +120,74 @@ pub fn value(text: &str) -> Result<&RawValue, JsonError> {
 /// Returns the elements of a list, each as it was written; `None` for any other value.
 #[must_use]
 pub fn elements(raw: &RawValue) -> Option<Vec<&RawValue>> {
-    if !raw.get().starts_with('[') {
-        return None;
+    first_elements(raw, usize::MAX)
+}
+
+/// Returns the first elements of a list, `limit` and one more, each as it was written; `None` for any
+/// other value. What comes behind them costs no memory.
+#[must_use]
+pub fn first_elements(raw: &RawValue, limit: usize) -> Option<Vec<&RawValue>> {
+    struct First(usize);
+
+    impl<'de> Visitor<'de> for First {
+        type Value = Vec<&'de RawValue>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut first = Vec::new();
+            while first.len() <= self.0 {
+                let Some(element) = list.next_element()? else {
+                    return Ok(first);
+                };
+                first.push(element);
+            }
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(first)
+        }
     }
-    serde_json::from_str(raw.get()).ok()
+
+    serde_json::Deserializer::from_str(raw.get())
+        .deserialize_seq(First(limit))
+        .ok()
+}
+
+/// Returns the value of `key` in an object, the last one where there are several, and keeps no other:
+/// for texts that nobody has vouched for.
+///
+/// # Errors
+///
+/// As [`Object::parse`].
+pub fn member<'a>(text: &'a str, key: &str) -> Result<Option<&'a RawValue>, JsonError> {
+    struct Member<'k>(&'k str);
+
+    impl<'de> Visitor<'de> for Member<'_> {
+        type Value = Option<&'de RawValue>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
+            let mut found = None;
+            while let Some((Key(key), value)) = object.next_entry()? {
+                if key == self.0 {
+                    found = Some(value);
+                }
+            }
+            Ok(found)
+        }
+    }
+
+    let raw = value(text)?;
+    if !raw.get().starts_with('{') {
+        return Err(JsonError::NotAnObject);
+    }
+    serde_json::Deserializer::from_str(raw.get())
+        .deserialize_map(Member(key))
+        .map_err(|_| JsonError::Invalid)
 }
 
 /// Returns a JSON string's text; `None` for any other value and for half a surrogate pair.

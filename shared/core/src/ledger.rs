@@ -1,7 +1,7 @@
 //! The ledger: every accepted event once (its record), and the current state of every entity.
 //!
-//! Here is what they are and how a duplicate is told. Reading and writing them is the port
-//! [`crate::ports::Ledger`]; the order of the writes is the consumer's.
+//! Here is what they are, how a duplicate is told, and in which order they are written. Reading and
+//! writing them is the port [`crate::ports::Ledger`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -16,6 +16,46 @@ use crate::time::Timestamp;
 
 /// The most delivery ids that a record counts.
 pub const MAX_COUNTED_DELIVERIES: usize = 100;
+
+/// Days before the end of retention from which an event might no longer be known as a duplicate.
+const TOO_OLD_MARGIN_DAYS: u16 = 2;
+
+const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
+
+/// Returns until when a record is kept.
+#[must_use]
+pub fn kept_until(kept_from: Timestamp, retention_days: u16) -> Timestamp {
+    let lifetime = i64::from(retention_days).saturating_mul(DAY_MILLIS);
+    let until = kept_from.as_millisecond().saturating_add(lifetime);
+    Timestamp::from_millisecond(until).unwrap_or(Timestamp::MAX)
+}
+
+/// Tells whether an event was accepted so long ago that a record of it may be forgotten already.
+#[must_use]
+pub fn is_too_old(received_at: Timestamp, retention_days: u16, now: Timestamp) -> bool {
+    let days = retention_days.saturating_sub(TOO_OLD_MARGIN_DAYS);
+    let limit = i64::from(days).saturating_mul(DAY_MILLIS);
+    let (now, then) = (now.as_millisecond(), received_at.as_millisecond());
+    now.saturating_sub(then) > limit
+}
+
+/// One write of a commit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Step<C> {
+    /// A changed state.
+    State(C),
+    /// The record.
+    Record,
+}
+
+/// Returns the writes of a commit in their order: the states, then the record.
+///
+/// INVARIANT: the record is the commit point and comes last. Without it the redelivery makes the
+/// states again; with it the redelivery is a duplicate.
+pub fn commit_steps<C>(changes: Vec<C>) -> impl Iterator<Item = Step<C>> {
+    let states = changes.into_iter().map(Step::State);
+    states.chain(std::iter::once(Step::Record))
+}
 
 /// How a record keeps the exact bytes of its event.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -91,6 +131,27 @@ impl From<&Record> for RecordHead {
     }
 }
 
+/// Whose record it is that stands where one was to be put.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Met {
+    /// This delivery's own: its answer was lost, or the copy is counted.
+    Own,
+    /// That of another copy: this one is to be counted in it.
+    Copy,
+}
+
+impl RecordHead {
+    /// Tells whose record this is to a delivery that was to put one in its place.
+    #[must_use]
+    pub fn meets(&self, delivery: DeliveryId) -> Met {
+        if self.deliveries.contains(&delivery) {
+            Met::Own
+        } else {
+            Met::Copy
+        }
+    }
+}
+
 /// A state and its version, counted from 1. Version 0 is an entity without a state.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct StateItem {
@@ -120,6 +181,29 @@ pub enum Known {
     Counted,
     /// It is recorded, and this delivery is a further copy, to be counted there.
     Copy(RecordKey),
+}
+
+/// What becomes of a dead letter that a person redrives.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Redrive {
+    /// It is sent to the queue again.
+    Send,
+    /// It is dropped: the ledger has its event.
+    Drop,
+    /// It stays: the ledger may have recorded and forgotten its event.
+    Refuse,
+}
+
+impl Known {
+    /// Says what becomes of a dead letter of this event.
+    #[must_use]
+    pub const fn redrive(&self, is_too_old: bool, is_forced: bool) -> Redrive {
+        match self {
+            Self::Counted | Self::Copy(_) => Redrive::Drop,
+            Self::No if is_too_old && !is_forced => Redrive::Refuse,
+            Self::No => Redrive::Send,
+        }
+    }
 }
 
 impl Snapshot {

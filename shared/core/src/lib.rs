@@ -9,6 +9,7 @@
 //! [`occurrence`] → [`states`] and [`ledger`].
 
 pub mod admission;
+pub mod attempts;
 pub mod body;
 pub mod canonical;
 pub mod config;

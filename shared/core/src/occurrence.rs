@@ -16,7 +16,7 @@ use crate::request::Headers;
 use crate::time::Timestamp;
 
 /// SQS's own sequence number: the accepted order of an entity's events. It has up to 128 bits.
-#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Sequence(pub u128);
 
 impl fmt::Display for Sequence {
@@ -84,7 +84,8 @@ impl Occurrence {
 fn interpret(envelope: &Envelope, raw: &[u8]) -> Result<Meaning, UnknownProvider> {
     let provider = providers::find(&envelope.provider).ok_or(UnknownProvider)?;
     let headers: Headers = envelope.headers.clone().into_iter().collect();
-    let text = content::json_text(&headers, raw).unwrap_or_default();
+    let bytes = content::decoded(&headers, raw).unwrap_or_default();
+    let text = content::json_text(&headers, &bytes).unwrap_or_default();
     let only = match content::events(provider, &text).as_deref() {
         Ok([only]) => only, // the one event of a list of one
         _ => text.as_ref(),

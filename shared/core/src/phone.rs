@@ -48,6 +48,7 @@ pub fn is_e164(text: &str) -> bool {
 /// Takes the punctuation that people write out of a number that begins with `+`.
 fn international(number: &str) -> Option<String> {
     let plain: String = number
+        .replacen("(0)", "", 1) // what is dialled within the country only
         .trim()
         .chars()
         .filter(|c| !" -.()\u{a0}".contains(*c))
@@ -82,6 +83,7 @@ mod tests {
         for (written, country, told) in [
             ("+1 (555) 010-0003", None, "+15550100003"),
             ("+15550100003", None, "+15550100003"),
+            ("+44 (0)7400 123456", None, "+447400123456"),
             ("+0987654321", None, "+0987654321"),
             ("15550100003", None, "15550100003"),
             ("0400 000 123", australia.as_ref(), "+61400000123"),

@@ -1,5 +1,6 @@
 //! What the domain needs from outside: each trait is one capability, implemented by adapters.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
@@ -14,6 +15,7 @@ use crate::intake::Ready;
 use crate::ledger::{Record, RecordHead, RecordKey, Snapshot, StateItem};
 use crate::occurrence::Sequence;
 use crate::states::Stored;
+use crate::time::Timestamp;
 
 /// A boxed future: ports are used as trait objects, once or twice an event.
 pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, PortError>> + Send + 'a>>;
@@ -63,6 +65,8 @@ pub struct DeadLetter {
     pub sequence: Sequence,
     /// Why it cannot be handled.
     pub reason: String,
+    /// How many attempts of it were counted.
+    pub attempts: usize,
 }
 
 /// The dead-letter queue.
@@ -121,6 +125,18 @@ pub trait Ledger: Send + Sync {
         record: &'a RecordKey,
         delivery: DeliveryId,
     ) -> PortFuture<'a, ()>;
+
+    /// Adds an attempt to the set of a message, which is kept until `expires_at`, and returns the
+    /// set: the receives at which the message was tried.
+    fn add_attempt<'a>(
+        &'a self,
+        message_id: &'a str,
+        receive: u32,
+        expires_at: Timestamp,
+    ) -> PortFuture<'a, BTreeSet<u32>>;
+
+    /// Takes an attempt out of the set of a message, if it is in it.
+    fn take_back_attempt<'a>(&'a self, message_id: &'a str, receive: u32) -> PortFuture<'a, ()>;
 }
 
 /// Returns the body of the queue's message for an event: JSON of the characters that SQS takes.

@@ -94,6 +94,12 @@ pub trait Provider: Sync {
     /// Returns how long, in seconds, it may repeat a delivery that has no identity of its own.
     fn retry_horizon_secs(&self) -> u32;
 
+    /// Returns the id that a delivery's headers give its one event, where its sender tells it there. It
+    /// names the event even if the body cannot be read.
+    fn id_of_headers<'a>(&self, _headers: &'a Headers) -> Option<&'a str> {
+        None
+    }
+
     /// Returns the events of a body that can hold several; `None` where the body is one event.
     ///
     /// # Errors

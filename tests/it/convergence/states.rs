@@ -95,6 +95,21 @@ fn what_was_saved_after_the_call_outranks_what_a_late_call_event_mentions() {
     );
 }
 
+/// The clocks of a provider differ: what comes first in a call is first, whatever its time.
+#[test]
+fn a_call_that_ended_does_not_ring_again_when_its_start_is_told_late() {
+    let is = |status: &str| data::Call {
+        status: text(status),
+        ..Default::default()
+    };
+    let started = event(Kind::CallStarted, is("ringing"), Some(2), 3);
+    let answered = event(Kind::CallAnswered, is("in-progress"), Some(1), 2);
+    let ended = event(Kind::CallEnded, is("completed"), Some(0), 1);
+    let state = state_after(&[started.clone(), answered.clone(), ended]);
+    assert_eq!(state["status"], "completed");
+    assert_eq!(state_after(&[started, answered])["status"], "in-progress");
+}
+
 #[test]
 fn the_outcome_is_the_last_station_of_the_call() {
     let call =

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 /// Serves until the test's runtime ends, and returns where.
-pub(super) async fn serve<A, F>(answer: A) -> SocketAddr
+pub(crate) async fn serve<A, F>(answer: A) -> SocketAddr
 where
     A: Fn(Request<Bytes>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
@@ -39,7 +39,7 @@ where
 }
 
 /// Makes an answer.
-pub(super) fn answer(status: u16, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+pub(crate) fn answer(status: u16, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     Response::builder()
         .status(status)
         .body(Full::new(body.into()))

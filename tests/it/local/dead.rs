@@ -85,10 +85,18 @@ fn a_letter_is_listed_explained_and_redriven_once_its_cause_is_repaired() {
         }
     }
     let shown = bench.dead(&["show", &event, "--json"], 0).json();
-    let more = ["explanation", "group", "headers", "raw", "sequence_number"];
+    let more = [
+        "attempts",
+        "explanation",
+        "group",
+        "headers",
+        "raw",
+        "sequence_number",
+    ];
     let all: BTreeSet<_> = LETTER_FIELDS.into_iter().chain(more).collect();
     assert_eq!(fields(&shown), all);
     assert_eq!(shown["raw"], STANDARD.encode(ENDED));
+    assert_eq!(shown["attempts"], 0, "it was no use to try");
     assert_eq!(
         (&shown["group"], &shown["headers"]["content-type"]),
         (&json!(CALL), &json!("application/json"))

@@ -51,17 +51,27 @@ async fn the_same_words_without_an_id_are_one_text_within_ten_minutes_and_two_be
     }
 }
 
+/// Replies to one text may share its id: who stops, starts and stops again must be left alone.
 #[tokio::test]
-async fn a_test_delivery_is_recorded_once_however_often_its_button_is_pressed() {
+async fn a_stop_with_the_id_and_words_of_an_earlier_one_counts_after_ten_minutes() {
     let test = open().await;
-    let documented = r#"{"_id":"66b5b93b1e2c012dfe964000","status":"delivered","type":"receive","message":"This is reply message","sender":"+61400000123","receiver":"+61400000456"}"#;
-    for _ in 0..3 {
-        post(&test, documented).await;
-        test.clock.advance(24 * 60 * 60);
-    }
-    assert_eq!(deliveries(&test, CONVERSATION).await, [3]);
-    post(&test, &documented.replace("This is", "Another")).await;
-    assert_eq!(deliveries(&test, CONVERSATION).await, [3, 1]);
+    let reply = |text: &str| {
+        format!(
+            r#"{{"_id":"66b5b93b1e2c012dfe964000","type":"receive","reply":"{text}","sender":"+61400000123","receiver":"+61400000456"}}"#
+        )
+    };
+    post(&test, &reply("STOP")).await;
+    test.clock.advance(5 * 60);
+    post(&test, &reply("STOP")).await;
+    post(&test, &reply("START")).await;
+    assert_eq!(deliveries(&test, CONVERSATION).await, [2, 1]);
+    test.clock.advance(5 * 60);
+    post(&test, &reply("STOP")).await;
+    assert_eq!(deliveries(&test, CONVERSATION).await, [2, 1, 1]);
+    let listed = Entity::from_name("_/opt_out/+61400000123/sms".to_owned());
+    let state = test.stack.ledger().state(&listed).await.unwrap().unwrap();
+    let state: serde_json::Value = serde_json::from_str(&state.state).unwrap();
+    assert_eq!(state["opted_out"], true);
 }
 
 #[tokio::test]

@@ -1,8 +1,13 @@
 //! Invariants 5 and 6: what can never be handled goes to the dead-letter queue alone, with its reason
 //! and its place, and the group goes on.
 
+use std::sync::Arc;
+
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
-use tests::{SECRET, sign};
+use switchhook::local::data_dir::DataDir;
+use switchhook::local::stack::open_dead_letters;
+use switchhook_core::time::Clock;
+use tests::{SECRET, TestClock, sign};
 
 use super::rig::{Rig, batch, call, noise};
 use crate::doubles::Fault;
@@ -237,4 +242,26 @@ async fn a_compressed_body_that_is_damaged_is_a_dead_letter() {
     rig.send("group", &envelope.to_string(), None).await;
     rig.settle().await;
     assert_eq!(only_reason(&rig).await, "body_damaged");
+}
+
+/// Whoever looks at letters keeps them from others for as long as it goes on.
+#[tokio::test]
+async fn letters_in_use_stay_hidden_however_long_that_takes() {
+    let rig = Rig::open().await;
+    let dead_letters = || async {
+        let data = DataDir::new(rig.test.folder.path().to_owned());
+        let clock: Arc<dyn Clock> = Arc::<TestClock>::clone(&rig.test.clock);
+        open_dead_letters(&data, clock).await.unwrap()
+    };
+    rig.send(CALL, "no envelope", None).await;
+    rig.run(batch(&rig.receive().await)).await.unwrap();
+    let (mut ours, mut others) = (dead_letters().await, dead_letters().await);
+    assert_eq!(ours.take().await.unwrap().len(), 1);
+    for _ in 0..4 {
+        rig.test.clock.advance(6 * 60);
+        assert!(ours.take().await.unwrap().is_empty());
+        assert!(others.take().await.unwrap().is_empty());
+    }
+    ours.put_back().await.unwrap();
+    assert_eq!(others.take().await.unwrap().len(), 1);
 }

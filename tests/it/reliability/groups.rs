@@ -70,8 +70,11 @@ async fn a_panic_fails_its_event_alone_and_the_rest_of_its_group_waits_untried()
 
 #[tokio::test]
 async fn a_failure_delays_its_group_alone_and_longer_each_time() {
-    let rig = with_a_mistake().await;
+    let rig = Rig::open().await;
     rig.post(&call("answered", "call_1", 1)).await;
+    let outage =
+        |call: &Call| matches!(call, Call::PutState(of) if of.as_str() == "voice/call/call_1");
+    rig.ledger.set_outage(Some(outage));
     let mut delays = Vec::new();
     for n in 0..14 {
         rig.post(&call("ended", &format!("other_{n}"), 1)).await;

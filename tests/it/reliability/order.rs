@@ -38,7 +38,7 @@ async fn events_of_one_entity_are_committed_in_the_order_accepted() {
             .iter()
             .filter_map(|call| match call {
                 Call::PutRecord(id) => Some(id.to_string()),
-                Call::Read { .. } | Call::PutState(_) | Call::CountDelivery(_) => None,
+                _ => None,
             })
             .filter(|id| expected.contains(id))
             .collect();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage, SqsMessageAttribute};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
     DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName, QueueAttributeName,
@@ -12,6 +12,7 @@ use consumer::batch::Consumer;
 use consumer::commit::Committer;
 use consumer::router::Router;
 use consumer::routes::routes;
+use serde_json::json;
 use switchhook::local::bodies::FileBodies;
 use switchhook::local::data_dir::DataDir;
 use switchhook::local::{dynamodb, sqs};
@@ -20,9 +21,11 @@ use switchhook_aws::sqs::SqsQueue;
 use switchhook_core::entity::Entity;
 use switchhook_core::ledger::Record;
 use switchhook_core::time::{Clock, Timestamp};
-use tests::{TestClock, TestStack, sign};
+use tests::{TestClock, TestStack, failures, sign};
 
-use crate::doubles::{DeadLettersDouble, FaultyLedger, RedeliveryDouble};
+pub(crate) use tests::batch;
+
+use crate::doubles::{DeadLettersDouble, DeadlyBodies, FaultyLedger, RedeliveryDouble};
 
 const QUEUE: &str = "switchhook.fifo";
 const DEAD_LETTER_QUEUE: &str = "switchhook-dead-letters.fifo";
@@ -39,6 +42,7 @@ pub(crate) struct Rig {
     pub(crate) ledger: Arc<FaultyLedger>,
     pub(crate) redelivery: Arc<RedeliveryDouble>,
     pub(crate) dead_letters: Arc<DeadLettersDouble>,
+    pub(crate) deadly: Arc<DeadlyBodies>,
     pub(crate) client: Client,
     pub(crate) url: String,
     consumer: Consumer,
@@ -64,8 +68,10 @@ impl Rig {
         let dead_letters = Arc::new(DeadLettersDouble::new(queue(&dead_letter_url)));
         let bodies = FileBodies::new(DataDir::new(test.folder.path().to_owned()).bodies());
         let clock = || -> Arc<dyn Clock> { Arc::<TestClock>::clone(&test.clock) };
+        let deadly = Arc::new(DeadlyBodies::new(bodies, Arc::clone(&ledger)));
         let (for_committer, for_consumer) = (Arc::clone(&ledger), Arc::clone(&redelivery));
-        let committer = Committer::new(for_committer, Arc::new(bodies), clock(), router);
+        let bodies = Arc::clone(&deadly);
+        let committer = Committer::new(for_committer, bodies, clock(), router);
         let letters = Arc::clone(&dead_letters);
         let consumer = Consumer::new(committer, for_consumer, letters, clock());
         Self {
@@ -73,6 +79,7 @@ impl Rig {
             ledger,
             redelivery,
             dead_letters,
+            deadly,
             client,
             url,
             consumer,
@@ -268,6 +275,21 @@ impl Rig {
             .map_or(0, |item| item.version)
     }
 
+    /// Returns what is kept of a message's attempts: the receives, and until when.
+    pub(crate) async fn attempts(&self, message_id: &str) -> Option<(Vec<u32>, i64)> {
+        let key = json!({"pk": {"S": format!("_/attempts/{message_id}")}, "sk": {"S": "attempts"}});
+        let request = json!({"TableName": "switchhook", "Key": key}).to_string();
+        let database = self.test.stack.database().clone();
+        let answer = dynamodb::call(database, "GetItem", request.as_bytes()).await;
+        let answer: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        let item = answer.get("Item")?;
+        let numbers = item["attempts"]["NS"].as_array().into_iter().flatten();
+        let number = |value: &serde_json::Value| value.as_str().unwrap().parse::<i64>().unwrap();
+        let mut receives: Vec<_> = numbers.map(|n| u32::try_from(number(n)).unwrap()).collect();
+        receives.sort_unstable();
+        Some((receives, number(&item["expires_at"]["N"])))
+    }
+
     /// Takes the ledger's table away.
     pub(crate) async fn drop_table(&self) {
         let database = self.test.stack.database().clone();
@@ -302,39 +324,6 @@ async fn url_of(client: &Client, name: &str) -> String {
         .unwrap()
         .queue_url
         .unwrap()
-}
-
-/// Makes Lambda's event of messages.
-pub(crate) fn batch(messages: &[Message]) -> SqsEvent {
-    let mut batch = SqsEvent::default();
-    batch.records = messages.iter().map(record).collect();
-    batch
-}
-
-fn record(message: &Message) -> SqsMessage {
-    let mut record = SqsMessage::default();
-    record.message_id.clone_from(&message.message_id);
-    record.receipt_handle.clone_from(&message.receipt_handle);
-    record.body.clone_from(&message.body);
-    let attributes = message.attributes.iter().flatten();
-    record.attributes = attributes
-        .map(|(name, value)| (name.as_str().to_owned(), value.clone()))
-        .collect();
-    for (name, value) in message.message_attributes.iter().flatten() {
-        let mut attribute = SqsMessageAttribute::default();
-        attribute.string_value.clone_from(&value.string_value);
-        attribute.data_type = Some(value.data_type.clone());
-        record.message_attributes.insert(name.clone(), attribute);
-    }
-    record
-}
-
-fn failures(response: &SqsBatchResponse) -> Vec<String> {
-    response
-        .batch_item_failures
-        .iter()
-        .map(|failure| failure.item_identifier.clone())
-        .collect()
 }
 
 /// Returns an AI Sync event about a call.

@@ -7,7 +7,7 @@ pub(super) const MOVED: &str = "moved_by_sqs";
 pub(super) fn explanation(reason: &str) -> &'static str {
     match reason {
         "attempts" => {
-            "Its handling broke off too often, by crashes, time-outs or unknown failures. Look for its id in the consumer's log, repair the cause, then redrive it."
+            "Five attempts of its own never came to an end: each time the consumer crashed, or nobody knows what became of it. Look for its id in the consumer's log, repair the cause, then redrive it."
         }
         "body_damaged" => {
             "Its body is not the one that was accepted: the message or the body store was changed. Put the original object back into the body store and redrive it, or drop it and ask the provider to send it again."
@@ -23,6 +23,9 @@ pub(super) fn explanation(reason: &str) -> &'static str {
         }
         "item" => {
             "An item that the ledger holds of its entity is damaged. Repair or delete that item, then redrive it."
+        }
+        "panic" => {
+            "Its handler panicked at five attempts of its own. Look for its id in the consumer's log, repair the handler, then redrive it."
         }
         MOVED => {
             "SQS moved it here after too many receives: the consumer never came to an end with it. Look at the consumer's log of that time, repair the cause, then redrive it."
@@ -56,13 +59,13 @@ mod tests {
             let path = file.unwrap().path();
             if path.is_file() {
                 let code = fs::read_to_string(path).unwrap();
-                for call in ["terminal(\"", "caused(\""] {
+                for call in ["terminal(\"", "caused(\"", "Panicked => \""] {
                     let after = code.split(call).skip(1);
                     reasons.extend(after.map(|rest| rest.split('"').next().unwrap().to_owned()));
                 }
             }
         }
-        assert!(reasons.len() >= 8, "{reasons:?}");
+        assert!(reasons.len() >= 10, "{reasons:?}");
         for reason in reasons {
             assert_ne!(explanation(&reason), explanation("unheard of"), "{reason}");
         }

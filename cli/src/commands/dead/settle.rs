@@ -10,17 +10,17 @@ use std::process::ExitCode;
 use switchhook_aws::clock::SystemClock;
 use switchhook_aws::dead_letters::Redriven;
 use switchhook_core::ids::DeliveryId;
-use switchhook_core::ledger::Known;
+use switchhook_core::ledger::{self, Known};
 use switchhook_core::occurrence::Sequence;
 use switchhook_core::ports::Ledger;
 use switchhook_core::time::Clock;
 
 use super::super::{CommandError, Context, output};
+use super::Desk;
 use super::letter::Seen;
 use super::selecting::Finder;
 use super::spool::{Span, Spool};
 use super::tally::{Action, Tally};
-use super::{Desk, is_attended};
 use crate::args::{DropLetters, Redrive};
 
 /// How many letters are settled together: as many as one request takes.
@@ -67,10 +67,10 @@ impl Picked {
 
     /// Says what is to become of it.
     fn plan(&self, force: bool) -> Action {
-        match self.known {
-            Known::Counted | Known::Copy(_) => Action::AlreadyRecorded,
-            Known::No if self.is_too_old && !force => Action::TooOld,
-            Known::No => Action::Redriven,
+        match self.known.redrive(self.is_too_old, force) {
+            ledger::Redrive::Send => Action::Redriven,
+            ledger::Redrive::Drop => Action::AlreadyRecorded,
+            ledger::Redrive::Refuse => Action::TooOld,
         }
     }
 }
@@ -112,7 +112,7 @@ pub(super) async fn redrive(
     let mut tally = Tally::new(context.json, args.chosen.dry_run);
     let done = redrive_all(desk, args, &mut tally).await;
     tally.summary(&done)?;
-    if tally.count(Action::Redriven) > 0 && !args.chosen.dry_run && !context.data.is_owned() {
+    if tally.count(Action::Redriven) > 0 && !args.chosen.dry_run && !context.is_consumed() {
         output::note("`switchhook local` does not run: it handles what was redriven when it runs")?;
     }
     if tally.count(Action::TooOld) > 0 {
@@ -255,7 +255,7 @@ async fn drop_all(
 
 /// Asks the person at the terminal.
 async fn confirm(desk: &Desk, count: usize) -> Result<bool, CommandError> {
-    if !is_attended() {
+    if !output::is_attended() {
         return Ok(false);
     }
     let events = if count == 1 { "event" } else { "events" };

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use switchhook_core::body::{Base64, Carried};
 use switchhook_core::ledger::RawBody;
-use switchhook_core::ports::PortError;
+use switchhook_core::ports::{BodyStore, PortError};
 use switchhook_core::report::Report;
 
 use super::super::{CommandError, Context, event_json, output};
@@ -18,13 +18,13 @@ use super::letter::{self, LetterJson, Seen};
 use super::reasons;
 use super::selecting::Finder;
 use crate::args::{Selection, ShowLetter};
-use crate::local::bodies::FileBodies;
 
 #[derive(Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]
     letter: LetterJson<'a>,
     explanation: &'static str,
+    attempts: Option<usize>,
     sequence_number: Option<String>,
     group: String,
     headers: BTreeMap<String, String>,
@@ -50,9 +50,9 @@ pub(super) async fn run(
         found.extend(page.into_iter().filter(|seen| finder.wants(seen)));
     }
     desk.progress.finish_and_clear();
-    let bodies = FileBodies::new(context.data.bodies());
+    let bodies = context.bodies()?;
     for seen in &found {
-        let body = body(seen, &bodies).await;
+        let body = body(seen, bodies.as_ref()).await;
         if context.json {
             print_json(seen, body.ok().as_deref())?;
         } else {
@@ -67,7 +67,7 @@ pub(super) async fn run(
 }
 
 /// Returns the event's exact bytes, or those of the message where it is no event.
-async fn body(seen: &Seen, bodies: &FileBodies) -> Result<Bytes, CommandError> {
+async fn body(seen: &Seen, bodies: &dyn BodyStore) -> Result<Bytes, CommandError> {
     let decoded = |base64: &Base64| {
         let damaged = || PortError::new("reading an event's bytes", "they are no base64");
         base64.decode().ok_or_else(damaged)
@@ -88,6 +88,7 @@ fn print_json(seen: &Seen, body: Option<&[u8]>) -> Result<(), CommandError> {
     let shown = Shown {
         letter: LetterJson::from(seen),
         explanation: reasons::explanation(seen.reason()),
+        attempts: seen.letter.attempts,
         sequence_number: seen.letter.sequence.map(|sequence| sequence.to_string()),
         group: seen.letter.group(event),
         headers: event.map(|event| event.headers.clone()).unwrap_or_default(),
@@ -143,6 +144,11 @@ fn facts(seen: &Seen) -> Vec<Vec<String>> {
         if seen.is_recorded() { "yes" } else { "no" }.to_owned(),
     );
     tell("reason", letter::reason_shown(seen.reason()).into_owned());
+    let attempts = letter.attempts.map(|count| count.to_string());
+    tell(
+        "counted attempts",
+        attempts.unwrap_or_else(|| "unknown".to_owned()),
+    );
     facts
 }
 

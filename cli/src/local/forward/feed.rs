@@ -3,6 +3,7 @@
 //! A decorator of the ledger notes each record after its write. Notes wait in bounded memory; when
 //! there is no room for one, the ledger itself is asked later for what was missed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use switchhook_aws::dynamodb::DynamoDbLedger;
@@ -11,6 +12,7 @@ use switchhook_core::ids::DeliveryId;
 use switchhook_core::ledger::{Record, RecordHead, RecordKey, Snapshot, StateItem};
 use switchhook_core::ports::{Ledger, PortFuture, Written};
 use switchhook_core::states::Stored;
+use switchhook_core::time::Timestamp;
 use tokio::sync::{Notify, mpsc};
 
 use super::list::Note;
@@ -100,15 +102,27 @@ impl Ledger for ToldLedger {
     ) -> PortFuture<'a, ()> {
         self.ledger.count_delivery(record, delivery)
     }
+
+    fn add_attempt<'a>(
+        &'a self,
+        message_id: &'a str,
+        receive: u32,
+        expires_at: Timestamp,
+    ) -> PortFuture<'a, BTreeSet<u32>> {
+        self.ledger.add_attempt(message_id, receive, expires_at)
+    }
+
+    fn take_back_attempt<'a>(&'a self, message_id: &'a str, receive: u32) -> PortFuture<'a, ()> {
+        self.ledger.take_back_attempt(message_id, receive)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use switchhook_core::time::Timestamp;
     use tokio::time::{Duration, timeout};
 
-    use super::super::pages::tests::record;
     use super::*;
+    use crate::local::doubles::record;
 
     #[tokio::test]
     async fn what_finds_no_room_is_told_as_missed() {

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use switchhook_aws::clock::SystemClock;
 use switchhook_aws::dynamodb::DynamoDbLedger;
 use switchhook_aws::dynamodb::item::Item;
-use switchhook_aws::dynamodb::listing::Listed;
+use switchhook_aws::dynamodb::listing::{Listed, Order};
 use switchhook_core::ports::PortError;
 use switchhook_core::time::{Clock, Timestamp};
 
@@ -38,7 +38,10 @@ impl Pages {
         if self.hour > self.end {
             return Ok(None);
         }
-        let (listed, after) = self.ledger.hour_page(self.hour, self.after.take()).await?;
+        let page = self
+            .ledger
+            .hour_page(self.hour, Order::OldestFirst, self.after.take());
+        let (listed, after) = page.await?;
         if after.is_none() {
             self.hour = self.hour.checked_add(HOUR).unwrap_or(Timestamp::MAX);
         }
@@ -49,60 +52,18 @@ impl Pages {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use std::collections::BTreeSet;
-    use std::sync::Arc;
 
-    use switchhook_core::config::Sources;
-    use switchhook_core::entity::Entity;
-    use switchhook_core::ids::EventId;
-    use switchhook_core::kind::Kind;
-    use switchhook_core::ledger::{RawBody, Record, RecordKey};
-    use switchhook_core::ports::{Ledger, PortFuture, SourceStore};
+    use switchhook_core::ports::Ledger;
 
     use super::*;
-    use crate::local::stack::{Stack, StackParts};
-
-    struct NoSources;
-
-    impl SourceStore for NoSources {
-        fn load(&self) -> PortFuture<'_, Sources> {
-            Box::pin(async { Err(PortError::new("reading", "there are none")) })
-        }
-    }
-
-    /// A record of nothing in particular.
-    pub(in super::super) fn record(id: EventId, received_at: Timestamp) -> Record {
-        Record {
-            key: RecordKey {
-                entity: Entity::from_name("voice/call/c".into()),
-                name: id.to_string(),
-            },
-            id,
-            provider: "ai-sync".into(),
-            kind: Kind::CallEnded,
-            provider_event: None,
-            slug: None,
-            received_at,
-            occurred_at: None,
-            sequence: "1".parse().unwrap(),
-            deliveries: [id.delivery].into(),
-            data: "{}".into(),
-            raw: RawBody::Plain(Vec::new()),
-            headers: [].into(),
-            expires_at: Timestamp::MAX,
-        }
-    }
+    use crate::local::doubles::{ledger, record};
 
     #[tokio::test]
     async fn every_event_is_found_once_however_many_came_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
-        let stack = Stack::open(StackParts {
-            data: folder.path().to_owned(),
-            sources: Arc::new(NoSources),
-            clock: Arc::new(SystemClock),
-        });
-        let ledger = stack.await.unwrap().ledger().clone();
+        let ledger = ledger(folder.path()).await;
         let now = SystemClock.now();
         let (mut wanted, days) = (BTreeSet::new(), SignedDuration::from_hours(24));
         let ago = |hours: i64| now.checked_sub(SignedDuration::from_hours(hours)).unwrap();

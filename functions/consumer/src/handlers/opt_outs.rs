@@ -16,18 +16,23 @@ use crate::router::Event;
 const MAX_CHANNEL_CHARS: usize = 32;
 /// The longest e-mail address (RFC 5321, erratum 1690).
 const MAX_ADDRESS_BYTES: usize = 254;
+/// The channel of texts.
+const SMS: &str = "sms";
 /// The channel of e-mail addresses.
 const EMAIL: &str = "email";
 
 /// Returns the channel's name as the list has it: one spelling for each, and SMS where the sender's
-/// word is none.
+/// word is none. MMS goes to the same number by the same sender: who stops one stops both.
 fn channel(word: Option<&str>) -> String {
     let word = word.unwrap_or_default().trim().to_ascii_lowercase();
+    if word == "mms" {
+        return SMS.to_owned();
+    }
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if (1..=MAX_CHANNEL_CHARS).contains(&word.len()) && word.chars().all(plain) {
         word
     } else {
-        "sms".to_owned()
+        SMS.to_owned()
     }
 }
 

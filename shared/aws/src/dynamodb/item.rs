@@ -19,6 +19,11 @@ const STATE: &str = "state";
 /// The start of the sort key of every record.
 pub const RECORD_PREFIX: &str = "event#";
 
+/// The start of the partitions of attempts: no source is called so.
+const ATTEMPTS: &str = "_/attempts/";
+/// Their sort key, and the attribute that holds the set.
+pub(super) const ATTEMPTS_SORT: &str = "attempts";
+
 /// The start of the time index's partitions for the suppression list.
 const OPT_OUTS: &str = "opt_outs#";
 
@@ -39,9 +44,19 @@ pub fn record_key(record: &RecordKey) -> Item {
     key(&record.entity, format!("{RECORD_PREFIX}{}", record.name))
 }
 
+/// Returns the key of a message's attempts.
+#[must_use]
+pub fn attempts_key(message_id: &str) -> Item {
+    key_of(&format!("{ATTEMPTS}{message_id}"), ATTEMPTS_SORT.to_owned())
+}
+
 fn key(entity: &Entity, sort: String) -> Item {
+    key_of(entity.as_str(), sort)
+}
+
+fn key_of(partition: &str, sort: String) -> Item {
     Item::from([
-        ("pk".to_owned(), text(entity.as_str())),
+        ("pk".to_owned(), text(partition)),
         ("sk".to_owned(), AttributeValue::S(sort)),
     ])
 }
@@ -231,6 +246,22 @@ pub fn add_to_snapshot(item: &Item, snapshot: &mut Snapshot) {
         tracing::error!(source = entity.source(), error = %error, "item damaged");
         snapshot.damaged.insert(entity);
     }
+}
+
+/// Reads the attempts of a message; none are left where all were taken back.
+///
+/// # Errors
+///
+/// When they are no set of numbers.
+pub fn read_attempts(item: &Item) -> Result<BTreeSet<u32>, ItemError> {
+    let error = ItemError(ATTEMPTS_SORT);
+    let Some(set) = item.get(ATTEMPTS_SORT) else {
+        return Ok(BTreeSet::new());
+    };
+    let numbers = set.as_ns().map_err(|_| error)?.iter();
+    numbers
+        .map(|number| number.parse().map_err(|_| error))
+        .collect()
 }
 
 fn raw(item: &Item) -> Result<RawBody, ItemError> {

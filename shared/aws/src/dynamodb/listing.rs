@@ -34,6 +34,15 @@ pub struct Listed {
     pub received_at: Timestamp,
 }
 
+/// Which of an hour's records come first.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Order {
+    /// The newest.
+    NewestFirst,
+    /// The oldest.
+    OldestFirst,
+}
+
 impl DynamoDbLedger {
     /// Lists the records accepted in the hour of `at`, newest first.
     ///
@@ -61,7 +70,7 @@ impl DynamoDbLedger {
         Ok(listed)
     }
 
-    /// Lists some of the records accepted in the hour of `at`, oldest first, from `after` on. What is
+    /// Lists some of the records accepted in the hour of `at`, in this order, from `after` on. What is
     /// returned with them is where the next ones begin; `None` when there are no more.
     ///
     /// # Errors
@@ -70,6 +79,7 @@ impl DynamoDbLedger {
     pub async fn hour_page(
         &self,
         at: Timestamp,
+        order: Order,
         after: Option<Item>,
     ) -> Result<(Vec<Listed>, Option<Item>), PortError> {
         let query = self
@@ -80,6 +90,7 @@ impl DynamoDbLedger {
             .key_condition_expression("#hour = :hour")
             .expression_attribute_names("#hour", "hour")
             .expression_attribute_values(":hour", AttributeValue::S(time::hour(at)))
+            .scan_index_forward(order == Order::OldestFirst)
             .set_exclusive_start_key(after)
             .limit(PAGE);
         let page = query.send().await.map_err(|e| PortError::new(READING, e))?;
@@ -198,8 +209,7 @@ impl DynamoDbLedger {
         let items = self
             .batch_get(keys.iter().map(item::record_key).collect(), None)
             .await?;
-        let records: Result<Vec<_>, _> = items.iter().map(item::read_record).collect();
-        records.map_err(|error| PortError::new(READING, error))
+        items.iter().map(read_record).collect()
     }
 
     /// Reads an entity's state.
@@ -214,7 +224,7 @@ impl DynamoDbLedger {
 
     /// Lists every counted delivery with its source, in the order of the deliveries' ids.
     ///
-    /// It reads the whole table: on the laptop only, where there are no metrics to ask.
+    /// It reads the whole table: for the laptop, where there are no metrics to ask.
     ///
     /// # Errors
     ///
@@ -261,12 +271,28 @@ impl DynamoDbLedger {
         let mut records = Vec::new();
         while let Some(item) = pages.next().await {
             let item = item.map_err(|error| PortError::new(READING, error))?;
-            let record = item::read_record(&item);
-            records.push(record.map_err(|error| PortError::new(READING, error))?);
+            records.push(read_record(&item)?);
         }
         records.sort_by_key(|record| (record.sequence, record.id));
         Ok(records)
     }
+}
+
+/// Which item is damaged: people must find it to repair it.
+#[derive(Debug, thiserror::Error)]
+#[error("item `{pk}`, `{sk}`: {error}; repair or delete it")]
+struct Damaged {
+    pk: String,
+    sk: String,
+    error: ItemError,
+}
+
+fn read_record(item: &Item) -> Result<Record, PortError> {
+    let name = |key| item::string(item, key).unwrap_or_default();
+    item::read_record(item).map_err(|error| {
+        let (pk, sk) = (name("pk"), name("sk"));
+        PortError::new(READING, Damaged { pk, sk, error })
+    })
 }
 
 fn read_listed(item: &Item) -> Result<Listed, ItemError> {

@@ -93,6 +93,24 @@ fn line_of(text: &str, offset: usize) -> usize {
         .saturating_add(1)
 }
 
+/// Writes a tree as JSON; `None` if it holds what no document may hold.
+pub(super) fn to_json(node: &Node) -> Option<serde_json::Value> {
+    use serde_json::Value as Json;
+    Some(match &node.value {
+        Value::Text(text) => Json::from(text.as_str()),
+        Value::Integer(number) => Json::from(*number),
+        Value::Boolean(truth) => Json::from(*truth),
+        Value::List(items) => Json::Array(items.iter().map(to_json).collect::<Option<_>>()?),
+        Value::Table(fields) => {
+            let fields = fields
+                .iter()
+                .map(|(name, node)| Some((name.clone(), to_json(node)?)));
+            Json::Object(fields.collect::<Option<_>>()?)
+        }
+        Value::Other => return None,
+    })
+}
+
 pub(super) fn from_json(text: &str) -> Result<Node, ConfigError> {
     let value: serde_json::Value = serde_json::from_str(text)
         .map_err(|error| ConfigError::at(Some(error.line()), None, "", "not valid JSON here"))?;

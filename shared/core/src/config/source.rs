@@ -120,7 +120,7 @@ fn read_client_id(fields: &mut Fields, unsigned: bool) -> Result<Option<String>,
         Some((id, line)) if id.trim().is_empty() => {
             Err(fields.error(line, "client_id", "must not be empty"))
         }
-        Some((id, _)) => Ok(Some(id)),
+        Some((id, _)) => Ok(Some(id.trim().to_owned())),
         None if unsigned => Ok(None),
         None => Err(fields.error(
             None,

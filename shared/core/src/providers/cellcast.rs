@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use super::fields::{self, Fields};
 use super::{Element, Identity, Meaning, Provider};
+use crate::content;
 use crate::data::{self, Data, DeliveryStatus};
 use crate::dedup::{self, DedupKey, Window};
 use crate::json::{self, JsonError, Object};
@@ -87,7 +88,7 @@ impl Provider for Cellcast {
 
     fn parts<'a>(&self, body: &'a str) -> Result<Option<Vec<&'a RawValue>>, JsonError> {
         let value = json::value(body)?;
-        if let Some(elements) = json::elements(value) {
+        if let Some(elements) = json::first_elements(value, content::MAX_EVENTS) {
             return Ok(Some(elements));
         }
         let Ok(object) = Object::from_raw(value) else {
@@ -96,7 +97,9 @@ impl Provider for Cellcast {
         if OF_AN_EVENT.iter().any(|name| object.get(name).is_some()) {
             return Ok(None);
         }
-        Ok(object.get(MESSAGES).and_then(json::elements))
+        Ok(object
+            .get(MESSAGES)
+            .and_then(|list| json::first_elements(list, content::MAX_EVENTS)))
     }
 
     fn event_name(&self, element: &Element<'_>) -> Option<String> {
@@ -179,13 +182,14 @@ fn identify_receive(element: &Element<'_>) -> Result<Identity, Cow<'static, str>
     })
 }
 
-/// It is not known whether `_id` names the reply or the text that it answers: two replies may share it.
+/// It is not known whether `_id` names the reply or the text that it answers. Two replies may share it,
+/// and their words: a STOP after a START must count, so that only what comes soon again is a retry.
 fn dedup_of_receive(customer: &str, element: &Element<'_>) -> DedupKey {
     let object = &element.object;
     let text = || digest_of(customers_text(object), element);
     let window = Window::Secs(RETRY_HORIZON_SECS);
     let (parts, window) = if let Some(id) = fields::first_id(object, ID) {
-        (vec![id, customer.to_owned(), text()], Window::Record)
+        (vec![id, customer.to_owned(), text()], window)
     } else if let Some(id) = fields::first_id(object, LEGACY_ID) {
         (vec![id], Window::Record)
     } else if object.get("sender").is_some() {

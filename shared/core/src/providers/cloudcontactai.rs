@@ -326,7 +326,7 @@ fn bounce(fields: &Fields<'_>) -> Option<String> {
 /// The contact's e-mail address is none of it: texts are what the person asked to be spared.
 fn opted_out(object: &Object<'_>, mut fields: Fields<'_>) -> Data {
     let country = fields.reading().country.as_ref();
-    let normalised = |raw| Some(phone::normalise(&json::text(raw)?, country));
+    let normalised = |raw| Some(phone::normalise(&json::identifier(raw)?, country));
     data::OptedOut {
         phone: match contact_phone(object) {
             Some(phone) => normalised(phone),

@@ -64,13 +64,11 @@ impl<'a> Fields<'a> {
         self.take(names, json::identifier)
     }
 
+    /// A phone number: a text, or the number that some software makes of it on the way.
     pub(super) fn phone(&mut self, names: &[&str]) -> Option<String> {
-        let reading = self.reading;
+        let country = self.reading.country.as_ref();
         self.take(names, |raw| {
-            Some(phone::normalise(
-                &json::text(raw)?,
-                reading.country.as_ref(),
-            ))
+            Some(phone::normalise(&json::identifier(raw)?, country))
         })
     }
 

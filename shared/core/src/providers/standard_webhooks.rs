@@ -11,6 +11,7 @@ use super::{Element, Identity, Meaning, Provider};
 use crate::data;
 use crate::dedup::{DedupKey, Window};
 use crate::kind::Kind;
+use crate::request::Headers;
 use crate::schemes::Scheme;
 use crate::schemes::standard_webhooks::{self as scheme, StandardWebhooks as Signature};
 use crate::time::{self, Timestamp};
@@ -36,15 +37,19 @@ impl Provider for StandardWebhooks {
         RETRY_HORIZON_SECS
     }
 
+    fn id_of_headers<'a>(&self, headers: &'a Headers) -> Option<&'a str> {
+        let id = headers.get(scheme::ID)?;
+        (!id.trim().is_empty()).then_some(id)
+    }
+
     fn event_name(&self, element: &Element<'_>) -> Option<String> {
         element.object.text("type")
     }
 
     fn identify(&self, element: &Element<'_>) -> Result<Identity, Cow<'static, str>> {
-        let id = element.headers.get(scheme::ID).unwrap_or_default();
-        if id.trim().is_empty() {
-            return Err("no `webhook-id` header".into());
-        }
+        let id = self
+            .id_of_headers(element.headers)
+            .ok_or("no `webhook-id` header")?;
         Ok(Identity {
             kind: Kind::Unrecognised,
             key: id.to_owned(),
@@ -74,7 +79,6 @@ mod tests {
     use super::*;
     use crate::config::Reading;
     use crate::json::Object;
-    use crate::request::Headers;
 
     fn with<T>(id: Option<&str>, json: &str, ask: impl Fn(&Element<'_>) -> T) -> T {
         let headers: Headers = id

@@ -12,7 +12,7 @@ use sha2::Sha256;
 
 use super::{Configured, Credentials, Scheme, SigningSecret, VerifyError};
 use crate::content;
-use crate::json::Object;
+use crate::json;
 use crate::request::Request;
 use crate::time::Timestamp;
 
@@ -72,8 +72,9 @@ fn decode(signature: &str) -> Option<[u8; 32]> {
 
 /// Reads the hash. The body is not proven yet: size and depth are bounded where it is read.
 fn event_hash(request: &Request) -> Option<String> {
-    let text = content::json_text(&request.headers, &request.body).ok()?;
-    Object::parse(&text).ok()?.text(EVENT_HASH)
+    let bytes = content::decoded(&request.headers, &request.body).ok()?;
+    let text = content::json_text(&request.headers, &bytes).ok()?;
+    json::text(json::member(&text, EVENT_HASH).ok()??)
 }
 
 /// Compares in constant time (`verify_slice`).

@@ -21,7 +21,7 @@ pub const MAX_TEXT_BYTES: usize = 16 << 10;
 /// Where an event stands among those that set a register: by rank, then time, then accepted order.
 ///
 /// A handler fixes for each register which of them count, and always in the same way.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Position {
     rank: u8,
     time_micros: i64,
@@ -151,7 +151,7 @@ impl Value for Box<RawValue> {
 }
 
 /// A value and the position of the event that set it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Register<T> {
     value: Option<T>,
     at: Option<Position>,

@@ -99,6 +99,28 @@ fn a_redrive_between_sending_and_deleting_may_be_repeated() {
     assert!(bench.letters().is_empty());
 }
 
+/// A queue may refuse one message of a batch and take the others.
+#[test]
+fn what_the_queue_does_not_take_stays_a_dead_letter() {
+    let bench = Bench::open();
+    for (n, group) in [(1, "no group: it has spaces"), (2, CALL)] {
+        let body = envelope(n, CALL, "call.ended", ENDED).to_string();
+        let kept = [
+            ("group", group),
+            ("reason", "data"),
+            ("sequence_number", "7"),
+        ];
+        bench.send(DEAD_LETTERS, &format!("letter-{n}"), &body, &kept);
+    }
+    assert_eq!(bench.letters().len(), 2);
+    let said = bench.dead(&["redrive", "--all"], 1);
+    assert!(said.out.contains("redriven 1"), "{}", said.out);
+    assert!(said.out.contains("failed 1"), "{}", said.out);
+    let left = bench.letters();
+    assert_eq!((left.len(), &left[0]["id"]), (1, &json!(id(1))));
+    assert_eq!(bench.home.events_when(1).len(), 1);
+}
+
 /// Whatever order they died in.
 #[test]
 fn letters_of_an_entity_go_back_in_the_order_accepted() {

@@ -177,7 +177,7 @@ fn the_phone_that_unsubscribed_is_the_one_of_its_key() {
     // A number where a text should be is still whom it is about: nobody else is taken for it.
     assert_eq!(
         told(r#"{"phone":15550100003}"#),
-        ("15550100003".into(), None)
+        ("15550100003".into(), Some("15550100003".into()))
     );
 }
 

@@ -1,0 +1,151 @@
+//! What every command asks for, made of the data folder or of a deployed stack. Which of the two it
+//! is, commands need not know.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use switchhook_aws::clock::SystemClock;
+use switchhook_aws::dead_letters::DeadLetters;
+use switchhook_aws::dynamodb::DynamoDbLedger;
+use switchhook_core::config::{MIN_RETENTION_DAYS, Sources};
+use switchhook_core::ports::BodyStore;
+use switchhook_core::time::Clock;
+
+use super::CommandError;
+use crate::deployed::Deployed;
+use crate::hits::{self, Hits, Metrics};
+use crate::local::bodies::FileBodies;
+use crate::local::config::{SourcesFile, chosen_file};
+use crate::local::data_dir::DataDir;
+use crate::local::stack;
+use crate::outbound::SigningSecret;
+
+/// What every command knows.
+#[derive(Debug)]
+pub(super) struct Context {
+    /// The folder of the laptop's data.
+    pub(super) data: DataDir,
+    /// The file of sources, where one is named.
+    pub(super) config: Option<PathBuf>,
+    /// Whether programs read the output.
+    pub(super) json: bool,
+    /// The stack, where one is named; else the laptop's is meant.
+    pub(super) stack: Option<Deployed>,
+}
+
+impl Context {
+    /// Returns the ledger.
+    pub(super) fn ledger(&self) -> Result<DynamoDbLedger, CommandError> {
+        if let Some(stack) = &self.stack {
+            return Ok(stack.ledger()?);
+        }
+        self.data.existing()?;
+        Ok(stack::open_ledger(&self.data)?)
+    }
+
+    /// Returns the store of large bodies.
+    pub(super) fn bodies(&self) -> Result<Box<dyn BodyStore>, CommandError> {
+        Ok(match &self.stack {
+            Some(stack) => Box::new(stack.bodies()?),
+            None => Box::new(FileBodies::new(self.data.bodies())),
+        })
+    }
+
+    /// Returns the dead letters.
+    pub(super) async fn dead_letters(&self) -> Result<DeadLetters, CommandError> {
+        let clock = Arc::new(SystemClock);
+        if let Some(stack) = &self.stack {
+            return Ok(stack.dead_letters(clock)?);
+        }
+        self.data.existing()?;
+        Ok(stack::open_dead_letters(&self.data, clock).await?)
+    }
+
+    /// Tells whether a consumer takes what is on the queue.
+    pub(super) fn is_consumed(&self) -> bool {
+        self.stack.is_some() || self.data.is_owned()
+    }
+
+    /// Returns the sources of the named file, else those of the stack; on the laptop those that
+    /// `local` last ran with, else those of the usual file.
+    pub(super) async fn sources(&self) -> Result<Sources, CommandError> {
+        match (&self.config, &self.stack) {
+            (Some(path), _) => Ok(SourcesFile::new(path.clone()).read()?),
+            (None, Some(stack)) => Ok(stack.sources().await?),
+            (None, None) => self.sources_of_laptop(),
+        }
+    }
+
+    fn sources_of_laptop(&self) -> Result<Sources, CommandError> {
+        let file = match self.data.last_run() {
+            Ok(run) => run.config.unwrap_or_else(|| self.data.demo_sources()),
+            Err(never_ran) => chosen_file(None).ok_or(never_ran)?,
+        };
+        Ok(SourcesFile::new(file).read()?)
+    }
+
+    /// Returns how far back there is anything to look for.
+    pub(super) async fn reach(&self) -> Result<SignedDuration, CommandError> {
+        if let Some(stack) = &self.stack {
+            return Ok(stack.reach()?);
+        }
+        let sources = self.sources().await;
+        let days = sources.map_or(MIN_RETENTION_DAYS, |sources| sources.retention_days);
+        Ok(SignedDuration::from_hours(
+            i64::from(days).saturating_mul(24),
+        ))
+    }
+
+    /// Returns the address that the sources' URLs go on from: of the stack, or that `local` last
+    /// served, or the one it serves by default.
+    pub(super) fn url(&self) -> Result<String, CommandError> {
+        if let Some(stack) = &self.stack {
+            return Ok(stack.url()?.to_owned());
+        }
+        let run = self.data.last_run();
+        Ok(run.map_or_else(|_| "http://127.0.0.1:8787".to_owned(), |run| run.url))
+    }
+
+    /// Returns the same address for sending something there.
+    pub(super) fn reachable_url(&self) -> Result<String, CommandError> {
+        match &self.stack {
+            Some(stack) => Ok(stack.reachable(stack.url()?)?.to_owned()),
+            None => self.url(),
+        }
+    }
+
+    /// Counts what each source sent, for so long at least.
+    pub(super) async fn hits(
+        &self,
+        sources: &Sources,
+        at_least: SignedDuration,
+    ) -> Result<HashMap<String, Hits>, CommandError> {
+        if let Some(stack) = &self.stack {
+            let now = SystemClock.now();
+            let names: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
+            let days =
+                SignedDuration::from_hours(i64::from(sources.retention_days).saturating_mul(24));
+            let since = now.checked_sub(days.max(at_least)).unwrap_or_default();
+            let metrics = Metrics {
+                client: stack.cloudwatch(),
+                stack: stack.name(),
+                now,
+            };
+            return Ok(metrics.hits(&names, since).await?);
+        }
+        if self.data.existing().is_err() {
+            return Ok(HashMap::new());
+        }
+        Ok(hits::of_ledger(&self.ledger()?).await?)
+    }
+
+    /// Returns the secret that events are signed by, which the data folder keeps.
+    pub(super) fn signing_secret(&self) -> Result<SigningSecret, CommandError> {
+        if self.stack.is_some() {
+            self.data.make()?;
+        }
+        Ok(SigningSecret::of_file(&self.data.forward_secret())?)
+    }
+}

@@ -1,0 +1,298 @@
+//! The run of one event: known or not, its attempt counted where that must be, committed; and what
+//! is done when that fails.
+//!
+//! What cannot be handled for good is dead-lettered here, with its reason. A panic fails its own
+//! event and no other. Which event runs when is decided in [`crate::batch`].
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use switchhook_aws::metrics;
+use switchhook_core::attempts::{self, Attempt, Failure, Remedy};
+use switchhook_core::envelope::Envelope;
+use switchhook_core::json::Misplaced;
+use switchhook_core::ledger::Snapshot;
+use switchhook_core::ports::{DeadLetter, DeadLetterQueue, PortError};
+use switchhook_core::report::Report;
+use switchhook_core::time::{Clock, Timestamp};
+use tokio::time::timeout;
+use tracing::Instrument;
+
+use crate::commit::{Checked, Committer, HandleError, Outcome};
+use crate::message::Message;
+
+/// The least time, in milliseconds, that must remain for another event to be started.
+const MIN_REMAINING_MILLIS: i64 = 2_500;
+
+/// The time, in milliseconds, that is kept for what is done about a failed event.
+const REMEDY_MILLIS: i64 = 500;
+
+/// The time, in milliseconds, that is kept for delaying groups and answering.
+const ANSWER_MILLIS: i64 = 1_000;
+
+/// The longest delay of a failed group: 15 minutes.
+const MAX_DELAY_SECS: u32 = 15 * 60;
+/// The longest delay when only the dead-letter queue failed. A second send must come before SQS
+/// forgets, after five minutes, the deduplication id of a first one whose answer was lost.
+const MAX_BURIAL_DELAY_SECS: u32 = 4 * 60;
+
+/// What became of an event that does not come again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Settled {
+    /// It is in the ledger.
+    Committed,
+    /// It is a dead letter.
+    Buried,
+}
+
+/// Runs events.
+pub(crate) struct Runner {
+    pub(crate) committer: Committer,
+    pub(crate) dead_letters: Arc<dyn DeadLetterQueue>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Runner {
+    /// Runs one event if there is time left for it; the error is the delay of its group in seconds.
+    pub(crate) async fn run(
+        &self,
+        message: &Message,
+        envelope: Result<Envelope, Misplaced>,
+        snapshot: &mut Snapshot,
+        deadline: Timestamp,
+    ) -> Result<Settled, u32> {
+        if self.millis_left(deadline) < MIN_REMAINING_MILLIS {
+            return Err(0);
+        }
+        let request_id = envelope.as_ref().ok();
+        let request_id = request_id.and_then(|envelope| envelope.request_id.as_deref());
+        // Its log lines name the HTTP request that the event came in.
+        let span = tracing::info_span!("event", request_id);
+        let about = About::of(message, envelope.as_ref().ok());
+        let mut attempt = Attempt::default();
+        let ran = async {
+            let run = self.attempt(message, envelope, snapshot, &mut attempt);
+            let ended = self.end_of(run, deadline).await;
+            about.log(&ended);
+            let Err(failed) = ended else {
+                return Ok(Settled::Committed);
+            };
+            self.remedy(message, attempt, &failed, deadline).await
+        };
+        ran.instrument(span).await
+    }
+
+    /// Tries an event once.
+    ///
+    /// INVARIANT: where attempts count, no body is touched before its attempt is counted.
+    async fn attempt(
+        &self,
+        message: &Message,
+        envelope: Result<Envelope, Misplaced>,
+        snapshot: &mut Snapshot,
+        attempt: &mut Attempt,
+    ) -> Result<Outcome, HandleError> {
+        let envelope = envelope.map_err(|error| HandleError::caused("envelope", error))?;
+        let checked = self.committer.check(&envelope, message.age_limit, snapshot);
+        let Checked::New { kept_from } = checked.await? else {
+            return Ok(Outcome::Duplicate);
+        };
+        if attempts::is_counted(message.receives) {
+            *attempt = Attempt::Unanswered;
+            *attempt = self.committer.count_attempt(message).await?;
+        }
+        if attempt.is_one_too_many() {
+            return Err(HandleError::terminal("attempts"));
+        }
+        let committed = self
+            .committer
+            .commit(envelope, message.sequence, kept_from, snapshot);
+        committed.await
+    }
+
+    /// Waits for the end of a run, whatever it is.
+    async fn end_of(
+        &self,
+        run: impl Future<Output = Result<Outcome, HandleError>>,
+        deadline: Timestamp,
+    ) -> Result<Outcome, HandleError> {
+        let kept = REMEDY_MILLIS.saturating_add(ANSWER_MILLIS);
+        let run = AssertUnwindSafe(run).catch_unwind();
+        match timeout(self.left(deadline, kept), run).await {
+            Ok(Ok(ended)) => ended,
+            Ok(Err(_panic)) => Err(HandleError::Panicked),
+            Err(_elapsed) => Err(HandleError::OutOfTime),
+        }
+    }
+
+    /// Does what is to be done about a failure.
+    async fn remedy(
+        &self,
+        message: &Message,
+        attempt: Attempt,
+        failed: &HandleError,
+        deadline: Timestamp,
+    ) -> Result<Settled, u32> {
+        match attempt.after(failed.failure()) {
+            Remedy::DeadLetter => self.bury(message, failed.reason(), attempt, deadline).await,
+            Remedy::TakeBack => {
+                let taken = self.committer.take_back_attempt(message);
+                if let Err(error) = self.in_time(deadline, taken).await {
+                    tracing::warn!(message_id = message.id, error = %Report(&error), "attempt not taken back");
+                }
+                Err(backoff_secs(message))
+            }
+            Remedy::ComeAgain => Err(backoff_secs(message)),
+        }
+    }
+
+    async fn bury(
+        &self,
+        message: &Message,
+        reason: &'static str,
+        attempt: Attempt,
+        deadline: Timestamp,
+    ) -> Result<Settled, u32> {
+        let letter = DeadLetter {
+            body: message.body.clone(),
+            group: message.group.clone(),
+            message_id: message.id.clone(),
+            sequence: message.sequence,
+            reason: reason.to_owned(),
+            attempts: attempt.count(),
+        };
+        let buried = self
+            .in_time(deadline, self.dead_letters.bury(&letter))
+            .await;
+        if buried.is_ok() {
+            metrics::dead_letter(reason);
+        }
+        buried.map(|()| Settled::Buried).map_err(|error| {
+            tracing::error!(message_id = message.id, error = %Report(&error), "dead letter not sent");
+            metrics::handler_error("dead_letter_not_sent");
+            backoff_secs(message).min(MAX_BURIAL_DELAY_SECS)
+        })
+    }
+
+    /// Does what is done about a failure in the time that is kept for it.
+    async fn in_time(
+        &self,
+        deadline: Timestamp,
+        remedy: impl Future<Output = Result<(), PortError>>,
+    ) -> Result<(), PortError> {
+        let done = timeout(self.left(deadline, ANSWER_MILLIS), remedy).await;
+        done.unwrap_or_else(|elapsed| Err(PortError::new("ending an event's run", elapsed)))
+    }
+
+    fn millis_left(&self, deadline: Timestamp) -> i64 {
+        let now = self.clock.now().as_millisecond();
+        deadline.as_millisecond().saturating_sub(now)
+    }
+
+    /// Returns what is left of the function's time when some is kept.
+    fn left(&self, deadline: Timestamp, kept_millis: i64) -> Duration {
+        let left = self.millis_left(deadline).saturating_sub(kept_millis);
+        Duration::from_millis(u64::try_from(left).unwrap_or_default())
+    }
+}
+
+/// What log lines say of a message: ids, source and kind, never a key or what it says.
+struct About {
+    id: String,
+    source: String,
+    kind: &'static str,
+}
+
+impl About {
+    fn of(message: &Message, envelope: Option<&Envelope>) -> Self {
+        match envelope {
+            Some(envelope) => Self {
+                id: envelope.id.to_string(),
+                source: envelope.entity.source().to_owned(),
+                kind: envelope.kind.as_str(),
+            },
+            None => Self {
+                id: message.id.clone(),
+                source: String::new(),
+                kind: "",
+            },
+        }
+    }
+
+    fn log(&self, ended: &Result<Outcome, HandleError>) {
+        let Self { id, source, kind } = self;
+        match ended {
+            Ok(Outcome::Recorded) => {
+                tracing::info!(event_id = id, source, kind, "event recorded");
+                metrics::event(source, kind);
+            }
+            Ok(Outcome::Duplicate) => {
+                tracing::info!(event_id = id, source, kind, "duplicate counted");
+                metrics::duplicate(source, kind);
+            }
+            Err(error) => {
+                let reason = error.reason();
+                tracing::error!(event_id = id, source, kind, reason, error = %Report(error), "event failed");
+                if error.failure() != Failure::ForGood {
+                    metrics::handler_error(reason);
+                }
+            }
+        }
+    }
+}
+
+/// Doubles with each receive, spread by a quarter so that groups do not come back together.
+pub(crate) fn backoff_secs(message: &Message) -> u32 {
+    let doubled = 1_u32
+        .checked_shl(message.receives.min(16))
+        .unwrap_or(MAX_DELAY_SECS);
+    let delay = doubled.min(MAX_DELAY_SECS);
+    let spread = message
+        .id
+        .bytes()
+        .fold(0_u32, |sum, byte| sum.wrapping_add(u32::from(byte)));
+    let quarter = delay.checked_div(4).unwrap_or_default();
+    delay.saturating_sub(
+        spread
+            .checked_rem(quarter.saturating_add(1))
+            .unwrap_or_default(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::AgeLimit;
+    use switchhook_core::occurrence::Sequence;
+
+    fn message(receives: u32) -> Message {
+        Message {
+            id: "5fea7756-0ea4-451a-a703-a558b933e274".into(),
+            receipt_handle: String::new(),
+            group: String::new(),
+            sequence: Sequence(1),
+            receives,
+            age_limit: AgeLimit::Kept,
+            body: String::new(),
+        }
+    }
+
+    #[test]
+    fn delays_grow_to_a_quarter_of_an_hour() {
+        let delays: Vec<_> = (1..40)
+            .map(|receives| backoff_secs(&message(receives)))
+            .collect();
+        assert!(
+            delays
+                .iter()
+                .all(|secs| (1..=MAX_DELAY_SECS).contains(secs)),
+            "{delays:?}"
+        );
+        assert!(
+            delays[0] <= 2 && delays[5] >= 48 && delays[38] >= 675,
+            "{delays:?}"
+        );
+    }
+}

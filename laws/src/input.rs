@@ -1,0 +1,163 @@
+//! What the bytes of an input mean: small choices first, then pieces, separated by a byte that no
+//! text holds.
+
+use switchhook_core::admission::{Admitted, admit};
+use switchhook_core::config::Sources;
+use switchhook_core::ids::DeliveryId;
+use switchhook_core::intake::{self, Ready};
+use switchhook_core::providers;
+use switchhook_core::request::Request;
+use switchhook_core::time::Timestamp;
+use uuid::Uuid;
+
+/// Separates pieces: no UTF-8 text holds it.
+pub(crate) const SEPARATOR: u8 = 0xff;
+
+const TOKEN: &str = "a-token-of-22-characters-and-more";
+
+/// The slugs of all providers, one that none has, and none.
+pub(crate) const SLUGS: &[&str] = &[
+    "",
+    "contact",
+    "contact-delete",
+    "inbound",
+    "status",
+    "contact-created",
+    "contact-modified",
+    "contact-list-created",
+    "contact-list-modified",
+    "call-ended",
+    "call-abandoned",
+    "call-overflowed-to-voicemail",
+    "call-disposition-saved",
+    "call-disposition-modified",
+    "call-recording-received",
+    "message-received",
+    "message-sent",
+    "nobodys",
+];
+
+/// The content types that are told apart.
+pub(crate) const CONTENT_TYPES: &[&str] = &[
+    "application/json",
+    "application/x-www-form-urlencoded",
+    "text/plain; charset=utf-8",
+    "multipart/form-data; boundary=x",
+    "",
+];
+
+/// The encodings that are told apart.
+pub(crate) const ENCODINGS: &[&str] = &["", "gzip", "identity", "br"];
+
+/// Cuts an input.
+#[derive(Debug)]
+pub(crate) struct Input<'a>(&'a [u8]);
+
+impl<'a> Input<'a> {
+    pub(crate) const fn new(data: &'a [u8]) -> Self {
+        Self(data)
+    }
+
+    pub(crate) fn byte(&mut self) -> u8 {
+        let (first, rest) = self.0.split_first().unwrap_or((&0, &[]));
+        self.0 = rest;
+        *first
+    }
+
+    pub(crate) fn number(&mut self) -> usize {
+        usize::from(self.byte()) << 8 | usize::from(self.byte())
+    }
+
+    /// Picks one of a list.
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[usize::from(self.byte()) % from.len()]
+    }
+
+    /// Takes what stands before the next separator.
+    pub(crate) fn piece(&mut self) -> &'a [u8] {
+        let end = self.0.iter().position(|byte| *byte == SEPARATOR);
+        let end = end.unwrap_or(self.0.len());
+        let (piece, rest) = self.0.split_at(end);
+        self.0 = rest.get(1..).unwrap_or_default();
+        piece
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) const fn rest(self) -> &'a [u8] {
+        self.0
+    }
+}
+
+/// A document with two sources of every provider, open to whoever has their token.
+pub(crate) fn open_sources() -> Sources {
+    let names = providers::ALL.iter().map(|provider| provider.name());
+    let table = |provider: &str, name: &str| {
+        let unsigned = match providers::find(provider).and_then(|found| found.scheme()) {
+            Some(_) => "unsigned = true\n",
+            None => "",
+        };
+        format!("[sources.{name}]\nprovider = \"{provider}\"\n{unsigned}tokens = [\"{TOKEN}\"]\n")
+    };
+    let tables = names.map(|name| table(name, name) + &table(name, &format!("{name}-two")));
+    Sources::from_toml(&tables.collect::<String>()).expect("a right document")
+}
+
+/// Who sends what, and how it is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Told<'a> {
+    pub(crate) source: &'a str,
+    pub(crate) slug: &'a str,
+    pub(crate) content_type: &'a str,
+    pub(crate) encoding: &'a str,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Told<'_> {
+    pub(crate) fn request(&self) -> Request {
+        let slug = match self.slug {
+            "" => String::new(),
+            slug => format!("/{slug}"),
+        };
+        let headers = [
+            ("content-type", self.content_type),
+            ("content-encoding", self.encoding),
+        ];
+        let mut headers: Vec<_> = headers
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        headers.push(("webhook-id".to_owned(), "msg_1".to_owned()));
+        Request {
+            method: "POST".to_owned(),
+            path: format!("/webhooks/{}/{TOKEN}{slug}", self.source),
+            headers: headers.into_iter().collect(),
+            body: self.body.clone().into(),
+            peer: None,
+        }
+    }
+}
+
+/// The time at which everything is accepted.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_second(1_772_600_767).expect("in range")
+}
+
+pub(crate) fn delivery_id(number: u128) -> DeliveryId {
+    DeliveryId::new(Uuid::from_u128(number))
+}
+
+/// Lets a request in and makes its events: an authentic delivery is never refused for what it says.
+pub(crate) fn events(sources: &Sources, request: &Request, number: u128) -> Vec<Ready> {
+    let admitted: Admitted<'_> = admit(sources, request, now()).expect("authentic");
+    let events = intake::events(&admitted, delivery_id(number), now());
+    assert!(
+        (1..=1_000).contains(&events.len()),
+        "{} events",
+        events.len()
+    );
+    events
+}

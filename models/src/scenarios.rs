@@ -1,0 +1,302 @@
+//! The small worlds that are explored, each about one thing that can go wrong.
+
+use switchhook_core::dedup::Window;
+
+use crate::scenario::{Event, Fault, Nature, Order, Post, Scenario};
+
+const DAY: i64 = 24 * 60 * 60;
+/// A dedup window, in seconds.
+const WINDOW: u32 = 7_200;
+
+/// What most worlds have in common.
+const PLAIN: Scenario = Scenario {
+    name: "",
+    about: "",
+    events: &[],
+    posts: &[],
+    moments: &[],
+    ingress_faults: 0,
+    faults: 2,
+    kinds: Fault::USUAL,
+    consumers: 1,
+    redrives: 0,
+    lapses: 0,
+    is_repaired: false,
+    most_receives: 8,
+};
+
+/// All of them.
+pub const ALL: &[Scenario] = &[
+    CRASHES,
+    COPIES,
+    TWO_GROUPS,
+    WINDOW_ENDS,
+    SLOTS,
+    SKEW,
+    REGISTERS_SET,
+    POISON,
+    KILLER,
+    REPEATED,
+    REPAIRED,
+    REDRIVE,
+    FORGOTTEN,
+    LAPSE,
+    POSTHUMOUS,
+];
+
+/// Two events of one entity, and everything fails now and then.
+pub const CRASHES: Scenario = Scenario {
+    name: "crashes",
+    about: "two events of an entity; the ingress, the consumer and its requests fail at any point",
+    events: &[Event::sound("started", 0), Event::sound("ended", 0)],
+    posts: &[Post::of(0), Post::of(1)],
+    ingress_faults: 1,
+    ..PLAIN
+};
+
+/// One happening, sent again and again.
+pub const COPIES: Scenario = Scenario {
+    name: "copies",
+    about: "one event sent twice, and a third time where the ingress gave no answer; two consumers",
+    events: &[Event::sound("ended", 0)],
+    posts: &[Post::of(0), Post::of(0)],
+    ingress_faults: 1,
+    consumers: 2,
+    faults: 3,
+    ..PLAIN
+};
+
+/// Two entities whose events change a third state beside their own.
+pub const TWO_GROUPS: Scenario = Scenario {
+    name: "two groups",
+    about: "events of two entities change a state that both share; two consumers",
+    events: &[
+        Event {
+            order: Order::Time(10),
+            is_shared: true,
+            ..Event::sound("stop", 0)
+        },
+        Event {
+            order: Order::Time(20),
+            register: 1,
+            is_shared: true,
+            ..Event::sound("start", 1)
+        },
+    ],
+    posts: &[Post::of(0), Post::of(1)],
+    consumers: 2,
+    ..PLAIN
+};
+
+const REPEATABLE: Event = Event {
+    window: Window::Secs(WINDOW),
+    ..Event::sound("modified", 0)
+};
+
+/// Something that may rightly happen again with the same bytes.
+pub const WINDOW_ENDS: Scenario = Scenario {
+    name: "window",
+    about: "the same bytes within the window and after its end, with a backlog",
+    events: &[REPEATABLE],
+    posts: &[
+        Post::of(0),
+        Post {
+            from: 1,
+            ..Post::of(0)
+        },
+        Post {
+            from: 2,
+            ..Post::of(0)
+        },
+    ],
+    moments: &[4_000, 5_000],
+    ..PLAIN
+};
+
+/// Two copies on either side of a slot's end.
+pub const SLOTS: Scenario = Scenario {
+    name: "slots",
+    about: "two copies whose accepted times lie in two slots of one window",
+    events: &[REPEATABLE],
+    posts: &[
+        Post {
+            skew: -1,
+            ..Post::of(0)
+        },
+        Post {
+            skew: 1,
+            ..Post::of(0)
+        },
+    ],
+    ..PLAIN
+};
+
+/// Two ingress instances whose clocks disagree.
+pub const SKEW: Scenario = Scenario {
+    name: "skew",
+    about: "two events without a time of their own; the ingress's clocks disagree",
+    events: &[Event::sound("modified", 0), Event::sound("deleted", 0)],
+    posts: &[
+        Post {
+            skew: 60,
+            ..Post::of(0)
+        },
+        Post {
+            skew: -60,
+            ..Post::of(1)
+        },
+    ],
+    ..PLAIN
+};
+
+/// Two kinds of event that set different fields.
+pub const REGISTERS_SET: Scenario = Scenario {
+    name: "registers",
+    about: "an event with an older time sets another register than the one before it",
+    events: &[
+        Event {
+            order: Order::Time(20),
+            ..Event::sound("ended", 0)
+        },
+        Event {
+            order: Order::Time(10),
+            register: 1,
+            ..Event::sound("disposition", 0)
+        },
+        Event {
+            order: Order::Time(30),
+            ..Event::sound("corrected", 0)
+        },
+    ],
+    posts: &[Post::of(0), Post::of(1), Post::of(2)],
+    ..PLAIN
+};
+
+/// A handler with a mistake.
+pub const POISON: Scenario = Scenario {
+    name: "poison",
+    about: "an event whose handler panics, one behind it and one beside it",
+    events: &[
+        Event {
+            nature: Nature::Panics,
+            ..Event::sound("answered", 0)
+        },
+        Event::sound("ended", 0),
+        Event::sound("other", 1),
+    ],
+    posts: &[Post::of(0), Post::of(1), Post::of(2)],
+    faults: 1,
+    most_receives: 9,
+    ..PLAIN
+};
+
+/// A body that ends the process.
+pub const KILLER: Scenario = Scenario {
+    name: "killer",
+    about: "an event that ends the process whenever its body is touched, and one beside it",
+    events: &[
+        Event {
+            nature: Nature::Killer,
+            ..Event::sound("deadly", 0)
+        },
+        Event::sound("other", 1),
+    ],
+    posts: &[Post::of(0), Post::of(1)],
+    faults: 1,
+    most_receives: 11,
+    ..PLAIN
+};
+
+/// Requests that the SDK repeats, and an outage.
+pub const REPEATED: Scenario = Scenario {
+    name: "repeated",
+    about: "an outage in which requests fail, and requests that the SDK sends twice",
+    events: &[Event::sound("ended", 0)],
+    posts: &[Post::of(0)],
+    faults: 14,
+    kinds: &[Fault::Refused, Fault::DoneTwice],
+    most_receives: 16,
+    ..PLAIN
+};
+
+/// A dead letter whose cause is repaired.
+pub const REPAIRED: Scenario = Scenario {
+    name: "repaired",
+    about: "an event that ends the process is a dead letter, is repaired and redriven",
+    events: &[Event {
+        nature: Nature::Killer,
+        ..Event::sound("deadly", 0)
+    }],
+    posts: &[Post::of(0)],
+    moments: &[600],
+    faults: 1,
+    redrives: 2,
+    is_repaired: true,
+    most_receives: 19, // redriven twice, one killer may be received behind the other
+    ..PLAIN
+};
+
+/// Dead letters that are redriven at once and later.
+pub const REDRIVE: Scenario = Scenario {
+    name: "redrive",
+    about: "a dead letter is redriven, at once and later, while copies of it come; then it is buried again",
+    events: &[
+        Event {
+            nature: Nature::Hopeless,
+            ..Event::sound("hopeless", 0)
+        },
+        Event::sound("ended", 0),
+    ],
+    posts: &[Post::of(0), Post::of(1)],
+    moments: &[600],
+    redrives: 2,
+    ..PLAIN
+};
+
+/// A dead letter that is redriven when the ledger has forgotten its copy.
+pub const FORGOTTEN: Scenario = Scenario {
+    name: "forgotten",
+    about: "a copy becomes a dead letter, another is recorded; the record is forgotten, on time or late; redrive",
+    events: &[Event {
+        nature: Nature::Hopeless,
+        ..Event::sound("ended", 0)
+    }],
+    posts: &[
+        Post::of(0),
+        Post {
+            from: 1,
+            ..Post::of(0)
+        },
+    ],
+    moments: &[600, 29 * DAY, 2 * DAY],
+    redrives: 2,
+    is_repaired: true,
+    ..PLAIN
+};
+
+/// An invocation that outlives the visibility of its messages.
+pub const LAPSE: Scenario = Scenario {
+    name: "lapse",
+    about: "two consumers have the same messages in hand, since the first takes too long",
+    events: &[Event::sound("started", 0), Event::sound("ended", 0)],
+    posts: &[Post::of(0), Post::of(0), Post::of(1)],
+    consumers: 2,
+    faults: 0,
+    lapses: 1,
+    ..PLAIN
+};
+
+/// A record that is put after its event became a dead letter.
+pub const POSTHUMOUS: Scenario = Scenario {
+    name: "posthumous",
+    about: "an event is dead-lettered while its record is under way, and a copy of it comes",
+    events: &[Event {
+        nature: Nature::Killer,
+        ..Event::sound("ended", 0)
+    }],
+    posts: &[Post::of(0), Post::of(0)],
+    faults: 1,
+    is_repaired: true,
+    most_receives: 19, // one killer behind the other
+    ..PLAIN
+};

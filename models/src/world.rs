@@ -1,0 +1,388 @@
+//! The state of a story: queues, ledger, invocations, and what only the model's reader knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use switchhook_core::attempts::Attempt;
+use switchhook_core::envelope::{deduplication_id, deduplication_id_of_moved};
+
+use crate::ledger::{Answer, Buried, Ledger, Record, State, Write};
+use crate::scenario::{Config, Nature, event_id};
+use crate::variants::Variant;
+
+/// For how long SQS remembers a deduplication id, in seconds.
+const REMEMBERED_SECS: i64 = 5 * 60;
+
+/// One request that the provider sent.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Delivery {
+    /// What it holds.
+    pub event: u8,
+    /// When it was accepted, by the ingress's clock.
+    pub accepted: i64,
+    /// Whether it got a 2xx.
+    pub is_acknowledged: bool,
+}
+
+/// A message of the queue.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Message {
+    /// SQS's id.
+    pub id: u8,
+    /// The delivery that it holds.
+    pub delivery: u8,
+    /// Its original place in the accepted order.
+    pub sequence: u8,
+    /// How often it was received.
+    pub receives: u32,
+    /// The invocation that has it in hand.
+    pub holder: Option<usize>,
+}
+
+/// A message of the dead-letter queue.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Letter {
+    /// SQS's id.
+    pub id: u8,
+    /// The delivery that it holds.
+    pub delivery: u8,
+    /// Its original place in the accepted order.
+    pub sequence: u8,
+    /// Why it is here.
+    pub reason: &'static str,
+}
+
+/// What an event's run waits for.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum Await {
+    /// A copy is counted.
+    Count(Write),
+    /// An attempt is counted.
+    Attempt(Write),
+    /// The shared state is read.
+    ReadShared,
+    /// Something is written; what follows it.
+    Commit(Write, Vec<Write>),
+    /// An attempt is taken back.
+    TakeBack(Write),
+    /// A dead letter is sent.
+    Bury(Write),
+}
+
+/// An event that runs.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Current {
+    /// Its message.
+    pub message: u8,
+    /// How far the counting of its attempt is.
+    pub attempt: Attempt,
+    /// What it waits for.
+    pub awaits: Await,
+}
+
+/// A group's part of a batch.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Group {
+    /// The messages that did not run yet.
+    pub left: Vec<u8>,
+    /// The event that runs.
+    pub current: Option<Current>,
+}
+
+/// An invocation of the consumer.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Run {
+    /// The batch, as it was received.
+    pub messages: Vec<Message>,
+    /// Whether one event runs at a time.
+    pub is_one_by_one: bool,
+    /// What was read of records.
+    pub records: Vec<Record>,
+    /// What was read of states.
+    pub states: BTreeMap<u8, State>,
+    /// Groups.
+    pub groups: Vec<Group>,
+    /// The messages that are to come again.
+    pub failed: BTreeSet<u8>,
+    /// Attempts that were counted before anything ran, for the variant that does so.
+    pub beforehand: BTreeMap<u8, Attempt>,
+}
+
+/// The first record of a happening, as it was put.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Commit {
+    /// The delivery.
+    pub delivery: u8,
+    /// Its place.
+    pub sequence: u8,
+}
+
+/// What only the model's reader knows.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Known {
+    /// Records in the order in which they were put.
+    pub commits: Vec<Commit>,
+    /// Deliveries that the ledger had and rightly forgot.
+    pub forgotten: BTreeSet<u8>,
+    /// Deliveries that were dead letters at some time.
+    pub were_dead: BTreeSet<u8>,
+    /// Deliveries that reached the queue, with their places.
+    pub enqueued: BTreeMap<u8, u8>,
+    /// How often each message's own run ended badly.
+    pub mishaps: BTreeMap<u8, u8>,
+    /// A message that was buried for attempts that it never had.
+    pub wronged: Option<u8>,
+}
+
+/// Everything.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub struct World {
+    /// The time, in seconds of the story.
+    pub now: i64,
+    /// How many of its moments passed.
+    pub moment: usize,
+    /// How often something may still fail.
+    pub faults: u8,
+    /// How often the ingress may still fail.
+    pub ingress_faults: u8,
+    /// How often letters may still be redriven.
+    pub redrives: u8,
+    /// How often messages may still become visible while they are in hand.
+    pub lapses: u8,
+    /// Whether what could not be handled can be by now.
+    pub is_repaired: bool,
+    /// Which posts got their 2xx.
+    pub posted: Vec<bool>,
+    /// Requests that reached the ingress.
+    pub deliveries: Vec<Delivery>,
+    /// The queue, in the order in which it was filled.
+    pub queue: Vec<Message>,
+    /// The deduplication ids that the queue remembers.
+    pub recent: BTreeSet<String>,
+    /// The dead-letter queue.
+    pub letters: Vec<Letter>,
+    /// Those that the dead-letter queue remembers.
+    pub recently_dead: BTreeSet<u8>,
+    /// The ledger.
+    pub ledger: Ledger,
+    /// The invocations.
+    pub runs: Vec<Option<Run>>,
+    /// Requests that are done later.
+    pub late: Vec<Write>,
+    /// How many messages there were.
+    pub messages: u8,
+    /// What only the reader knows.
+    pub known: Known,
+}
+
+impl Group {
+    /// A group of one message.
+    #[must_use]
+    pub fn of(message: u8) -> Self {
+        Self {
+            left: vec![message],
+            current: None,
+        }
+    }
+}
+
+impl Run {
+    /// Returns a message of the batch.
+    #[must_use]
+    pub fn message(&self, id: u8) -> &Message {
+        let found = self.messages.iter().find(|message| message.id == id);
+        found.expect("it is of this batch")
+    }
+}
+
+impl World {
+    /// The beginning of a story.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let scenario = &config.scenario;
+        Self {
+            faults: scenario.faults,
+            ingress_faults: scenario.ingress_faults,
+            redrives: scenario.redrives,
+            lapses: scenario.lapses,
+            posted: vec![false; scenario.posts.len()],
+            runs: vec![None; scenario.consumers],
+            ..Self::default()
+        }
+    }
+
+    /// Returns the event of a delivery.
+    #[must_use]
+    pub fn event_of(&self, delivery: u8) -> u8 {
+        self.deliveries[usize::from(delivery)].event
+    }
+
+    /// Returns when a delivery was accepted.
+    #[must_use]
+    pub fn accepted(&self, delivery: u8) -> i64 {
+        self.deliveries[usize::from(delivery)].accepted
+    }
+
+    /// Gives messages into an invocation's hands.
+    pub fn take(&mut self, ids: &[u8], slot: usize) -> Vec<Message> {
+        let taken = self
+            .queue
+            .iter_mut()
+            .filter(|message| ids.contains(&message.id));
+        let taken = taken.map(|message| {
+            message.holder = Some(slot);
+            message.receives += 1;
+            message.clone()
+        });
+        taken.collect()
+    }
+
+    /// Returns what an event does to its run by now.
+    #[must_use]
+    pub fn nature(&self, event: u8, config: &Config) -> Nature {
+        match config.event(event).nature {
+            _ if self.is_repaired => Nature::Sound,
+            nature => nature,
+        }
+    }
+
+    /// Tells whether nothing is under way any more.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.queue.is_empty() && self.late.is_empty() && self.runs.iter().all(Option::is_none)
+    }
+
+    fn new_id(&mut self) -> u8 {
+        self.messages += 1;
+        self.messages
+    }
+
+    /// Takes a request in: its messages are durable.
+    pub fn enqueue(&mut self, delivery: u8, config: &Config) {
+        let own_id = event_id(delivery);
+        self.remember(deduplication_id(own_id), config);
+        let id = self.new_id();
+        let sequence = id; // both count what the queue took in
+        self.known.enqueued.insert(delivery, sequence);
+        self.queue.push(Message {
+            id,
+            delivery,
+            sequence,
+            receives: 0,
+            holder: None,
+        });
+    }
+
+    /// Remembers a deduplication id, and tells whether it is new.
+    fn remember(&mut self, id: String, config: &Config) -> bool {
+        config.scenario.redrives == 0 || self.recent.insert(id)
+    }
+
+    /// Sends a letter to the queue: SQS answers alike whether it takes it or knows it.
+    pub fn send_again(&mut self, letter: &Letter, config: &Config) {
+        let id = if config.is(Variant::OldDeduplicationId) {
+            deduplication_id(event_id(letter.delivery))
+        } else {
+            deduplication_id_of_moved(&format!("message-{}", letter.id)).to_owned()
+        };
+        if self.remember(id, config) {
+            let id = self.new_id();
+            self.queue.push(Message {
+                id,
+                delivery: letter.delivery,
+                sequence: letter.sequence,
+                receives: 0,
+                holder: None,
+            });
+        }
+    }
+
+    /// Does a write.
+    pub fn perform(&mut self, write: &Write, config: &Config) -> Answer {
+        if let Write::Bury(buried) = write {
+            self.bury(buried);
+            return Answer::Done;
+        }
+        let answer = self.ledger.write(write, config);
+        if let Write::Count {
+            event,
+            name,
+            delivery,
+        } = write
+        {
+            self.note_copy(*event, name, *delivery);
+        }
+        if let (Write::Record(record), Answer::Done) = (write, &answer) {
+            self.known.commits.push(Commit {
+                delivery: record.id,
+                sequence: self.known.enqueued[&record.id],
+            });
+        }
+        answer
+    }
+
+    /// A copy of what was forgotten a moment ago is as known as that was.
+    fn note_copy(&mut self, event: u8, name: &str, delivery: u8) {
+        let was_forgotten = self
+            .known
+            .forgotten
+            .iter()
+            .any(|id| self.event_of(*id) == event);
+        if self.ledger.record(event, name).is_none() && was_forgotten {
+            self.known.forgotten.insert(delivery);
+        }
+    }
+
+    fn bury(&mut self, buried: &Buried) {
+        const ENOUGH: u8 = 5;
+        let mishaps = self
+            .known
+            .mishaps
+            .get(&buried.message)
+            .copied()
+            .unwrap_or(0);
+        if matches!(buried.reason, "attempts" | "panic") && mishaps < ENOUGH {
+            self.known.wronged = Some(buried.message);
+        }
+        self.known.were_dead.insert(buried.delivery);
+        if self.recently_dead.insert(buried.message) {
+            let id = self.new_id();
+            self.letters.push(Letter {
+                id,
+                delivery: buried.delivery,
+                sequence: buried.sequence,
+                reason: buried.reason,
+            });
+        }
+    }
+
+    /// Lets some seconds pass.
+    pub fn pass(&mut self, secs: i64) {
+        self.now += secs;
+        self.moment += 1;
+        if secs >= REMEMBERED_SECS {
+            self.recent.clear();
+            self.recently_dead.clear();
+        }
+    }
+
+    /// Notes that a message's own run ended badly.
+    pub fn note_mishap(&mut self, message: u8) {
+        let mishaps = self.known.mishaps.entry(message).or_default();
+        *mishaps = mishaps.saturating_add(1);
+    }
+
+    /// Makes what an invocation has in hand visible.
+    pub fn lapse(&mut self, slot: usize) {
+        for message in &mut self.queue {
+            if message.holder == Some(slot) {
+                message.holder = None;
+            }
+        }
+    }
+
+    /// Ends an invocation: what it has in hand comes again.
+    pub fn release(&mut self, slot: usize) {
+        self.runs[slot] = None;
+        self.lapse(slot);
+    }
+}

@@ -1,0 +1,69 @@
+//! The protocol keeps every law in every scenario; broken in any one rule it does not.
+
+use std::thread;
+
+use models::check::{self, Report};
+use models::scenarios;
+use models::variants::Variant;
+
+/// How many threads explore one scenario.
+const THREADS: usize = 2;
+
+fn told(report: &Report) -> String {
+    let Report {
+        states,
+        depth,
+        took,
+        ..
+    } = report;
+    format!(
+        "{states} states, {depth} steps deep, {:.1} s",
+        took.as_secs_f64()
+    )
+}
+
+fn story(report: &Report) -> String {
+    let broken = report.broken.as_ref();
+    broken.map_or_else(String::new, |(law, story)| {
+        format!("{}\n{}", law.text(), story.join("\n"))
+    })
+}
+
+#[test]
+fn whatever_fails_in_whatever_order_no_law_is_broken() {
+    thread::scope(|scope| {
+        for scenario in scenarios::ALL {
+            scope.spawn(move || {
+                let report = check::whole(*scenario, THREADS);
+                println!("{}: {}", scenario.name, told(&report));
+                assert!(report.broken.is_none(), "{}", story(&report));
+                assert!(report.is_alive, "nothing comes of `{}`", scenario.name);
+            });
+        }
+    });
+}
+
+#[test]
+fn every_broken_rule_breaks_a_law() {
+    for variant in Variant::ALL {
+        let report = check::variant(*variant);
+        println!("{variant:?}: {}\n{}\n", told(&report), story(&report));
+        let broken = report.broken.map(|(law, _)| law);
+        assert_eq!(broken, Some(variant.breaks()), "{variant:?}");
+    }
+}
+
+#[test]
+fn the_shortest_story_is_told_in_words() {
+    let (_, story) = check::variant(Variant::RecordBeforeState).broken.unwrap();
+    assert_eq!(
+        story,
+        [
+            "`started` is sent: delivery 0, at second 0, is accepted and answered 2xx",
+            "consumer 0 receives `started` (delivery 0) for the 1. time and reads the ledger",
+            "consumer 0 puts the record of `started` (delivery 0) and dies right after it",
+            "consumer 0 receives `started` (delivery 0) for the 2. time and reads the ledger",
+            "consumer 0 answers: what is done is deleted",
+        ]
+    );
+}

@@ -1,0 +1,34 @@
+//! A deterministic simulation of the real ingress and consumer: providers, queue, table and body
+//! store in memory, virtual time, and one seed that decides everything, the faults above all.
+//!
+//! What runs is the functions' own code; what is simulated is everything that they are given: ports,
+//! clocks, Lambda's invocations. Not simulated are the adapters of the AWS SDK, which have tests of
+//! their own. The checker reads what the providers were told and what the ledger and the
+//! dead-letter queue hold, nothing else.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    reason = "a simulation that goes wrong should end on the spot"
+)]
+
+mod broken;
+mod checker;
+mod damage;
+mod node;
+mod operator;
+mod poison;
+mod poller;
+mod ports;
+mod queue;
+mod reference;
+mod scenario;
+mod senders;
+mod table;
+mod traffic;
+mod world;
+
+pub use broken::Broken;
+pub use scenario::{Counts, Outcome, run};

@@ -1,0 +1,132 @@
+//! The operator: exchanges keys, repairs what was damaged, redrives dead letters.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use switchhook_aws::sqs::{
+    ATTEMPTS_ATTRIBUTE, FORCED_ATTRIBUTE, GROUP_ATTRIBUTE, REASON_ATTRIBUTE, SEQUENCE_ATTRIBUTE,
+};
+use switchhook_core::envelope::Envelope;
+use switchhook_core::ledger::{Known, RecordKey};
+
+use crate::broken::Broken;
+use crate::queue::{Message, Outgoing};
+use crate::senders::Door;
+use crate::traffic::{NEW_KEYS, OLD_KEYS, document};
+use crate::world::{World, locked};
+
+/// Exchanges the keys of two sources while they send: first both are good, then the senders change,
+/// then the old ones are withdrawn.
+pub(crate) async fn exchange_keys(world: Arc<World>, door: Arc<Door>) {
+    tokio::time::sleep(world.pause(600_000)).await;
+    let publish = |keys| {
+        *locked(&world.sources) = document(keys);
+        world.note(
+            "operator",
+            format!("publishes {} generations of keys", keys.len()),
+        );
+    };
+    publish(&[NEW_KEYS, OLD_KEYS]);
+    // Every instance has it after five minutes, if it can be read.
+    tokio::time::sleep(Duration::from_secs(420)).await;
+    door.use_keys(NEW_KEYS);
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    publish(&[NEW_KEYS]);
+}
+
+/// Sends all dead letters to the queue again, as the command line does: what is recorded is dropped,
+/// the rest keeps its group and its place, and a letter is deleted after it was sent.
+pub(crate) async fn redrive(world: &Arc<World>, is_forced: bool) {
+    world.note("operator", "redrives the dead letters");
+    let mut letters = world.dead_letters.messages();
+    let place = |letter: &Message| {
+        letter
+            .sent
+            .attributes
+            .get(SEQUENCE_ATTRIBUTE)
+            .and_then(|place| place.parse::<u128>().ok())
+    };
+    letters.sort_by_key(place);
+    for letter in letters {
+        tokio::time::sleep(world.latency()).await;
+        let envelope: Option<Envelope> = serde_json::from_str(&letter.sent.body).ok();
+        let is_recorded = envelope
+            .as_ref()
+            .is_some_and(|envelope| is_recorded(world, envelope));
+        let is_too_old = envelope
+            .as_ref()
+            .is_some_and(|envelope| envelope.is_too_old(world.now()));
+        if is_too_old && !is_forced && !is_recorded {
+            continue;
+        }
+        if !is_recorded
+            && world
+                .queue
+                .send(world, redriven(world, &letter, envelope, is_forced))
+                .is_err()
+        {
+            continue;
+        }
+        // Broken off here, the letter is sent once more.
+        if !world.mishap() {
+            world.dead_letters.remove(letter.sequence);
+        }
+    }
+}
+
+fn redriven(
+    world: &World,
+    letter: &Message,
+    envelope: Option<Envelope>,
+    is_forced: bool,
+) -> Outgoing {
+    let mut attributes = letter.sent.attributes.clone();
+    attributes.remove(REASON_ATTRIBUTE);
+    attributes.remove(ATTEMPTS_ATTRIBUTE);
+    let group = attributes.remove(GROUP_ATTRIBUTE).unwrap();
+    if is_forced {
+        attributes.insert(FORCED_ATTRIBUTE, "true".to_owned());
+    }
+    if world.broken == Some(Broken::RedrivenWithoutPlace) {
+        attributes.remove(SEQUENCE_ATTRIBUTE);
+    }
+    let first_id = envelope.as_ref().map(|envelope| envelope.id.to_string());
+    let dedup_id = match world.broken {
+        Some(Broken::RedrivenUnderOldId) => first_id.unwrap_or_default(),
+        _ => letter.id.clone(),
+    };
+    let name = envelope.map_or("garbage".to_owned(), |envelope| world.name(envelope.id));
+    Outgoing {
+        name: format!("{name} redriven"),
+        group,
+        dedup_id,
+        body: letter.sent.body.clone(),
+        attributes,
+    }
+}
+
+/// Looks the event up, and counts it where its record does not know this delivery yet.
+fn is_recorded(world: &World, envelope: &Envelope) -> bool {
+    let candidates = envelope.dedup.candidates(envelope.received_at).into_iter();
+    let keys: Vec<_> = candidates
+        .map(|name| RecordKey {
+            entity: envelope.entity.clone(),
+            name,
+        })
+        .collect();
+    let mut table = locked(&world.table);
+    let snapshot = table.read(world, &[], &keys);
+    match snapshot.knows(
+        &envelope.entity,
+        &envelope.dedup,
+        envelope.id,
+        envelope.received_at,
+    ) {
+        Known::No => false,
+        Known::Counted => true,
+        Known::Copy(key) => {
+            table.count_delivery(world, &key, envelope.id.delivery);
+            true
+        }
+    }
+}

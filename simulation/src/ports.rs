@@ -1,0 +1,297 @@
+//! The functions' ports onto the world, for one process.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use switchhook_aws::sqs::{
+    ATTEMPTS_ATTRIBUTE, GROUP_ATTRIBUTE, REASON_ATTRIBUTE, SEQUENCE_ATTRIBUTE,
+};
+use switchhook_core::config::Sources;
+use switchhook_core::entity::Entity;
+use switchhook_core::ids::DeliveryId;
+use switchhook_core::intake::Ready;
+use switchhook_core::ledger::{Record, RecordHead, RecordKey, Snapshot, StateItem};
+use switchhook_core::ports::{
+    BodyStore, DeadLetter, DeadLetterQueue, EventQueue, Ledger, PortError, PortFuture, Redelivery,
+    SourceStore, Written, message_body,
+};
+use switchhook_core::states::Stored;
+use switchhook_core::time::Timestamp;
+
+use crate::broken::Broken;
+use crate::node::{Node, failed};
+use crate::queue::Outgoing;
+use crate::world::locked;
+
+const QUEUE: &str = "queue";
+const LEDGER: &str = "ledger";
+/// A table can be throttled for writes alone.
+const WRITES: &str = "writes";
+const BODIES: &str = "bodies";
+
+/// All ports of one process.
+#[derive(Debug)]
+pub(crate) struct Ports {
+    node: Arc<Node>,
+    /// State writes that wait for their record: a mistake.
+    waiting: Mutex<Vec<(Entity, Stored)>>,
+}
+
+impl Ports {
+    pub(crate) fn of(node: &Arc<Node>) -> Arc<Self> {
+        Arc::new(Self {
+            node: Arc::clone(node),
+            waiting: Mutex::default(),
+        })
+    }
+
+    fn is_broken(&self, broken: Broken) -> bool {
+        self.node.world.broken == Some(broken)
+    }
+
+    fn outgoing(&self, events: &[Ready]) -> Result<Vec<Outgoing>, PortError> {
+        let outgoing = |event: &Ready| {
+            let envelope = event.envelope();
+            Ok(Outgoing {
+                name: self.node.world.name(envelope.id),
+                group: envelope.entity.message_group(),
+                dedup_id: envelope.id.to_string(),
+                body: message_body(envelope)?,
+                attributes: [].into(),
+            })
+        };
+        events.iter().map(outgoing).collect()
+    }
+
+    async fn enqueue(&self, messages: Vec<Outgoing>) -> Result<(), PortError> {
+        let world = Arc::clone(&self.node.world);
+        let names: Vec<_> = messages
+            .iter()
+            .map(|message| message.name.as_str())
+            .collect();
+        let what = format!("send {}", names.join(" "));
+        // Of a batch, the first messages may be taken and the others not; a lone request may be
+        // repeated by the client itself.
+        let taken = match messages.len() {
+            count if count > 1 && world.mishap() => world.draw(|chance| chance.usize(0..count)),
+            count => count,
+        };
+        let twice = world.mishap();
+        let whole = taken == messages.len();
+        let effect = move || {
+            for message in messages.into_iter().take(taken) {
+                if twice {
+                    world.queue.send(&world, message.clone())?;
+                }
+                world.queue.send(&world, message)?;
+            }
+            Ok::<_, &str>(())
+        };
+        self.node.call(QUEUE, what, effect).await?.map_err(failed)?;
+        if whole {
+            Ok(())
+        } else {
+            Err(failed("a part was refused"))
+        }
+    }
+
+    /// Writes states after their record: a mistake.
+    async fn write_waiting(&self) -> Result<(), PortError> {
+        let waiting = std::mem::take(&mut *locked(&self.waiting));
+        for (entity, stored) in waiting {
+            self.write_state(&entity, &stored, 0).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_state(
+        &self,
+        entity: &Entity,
+        stored: &Stored,
+        read_version: u64,
+    ) -> Result<Written<StateItem>, PortError> {
+        let world = Arc::clone(&self.node.world);
+        let what = format!("put the state of {entity}");
+        let (entity, stored) = (entity.clone(), stored.clone());
+        let effect = move || locked(&world.table).put_state(&world, entity, stored, read_version);
+        self.node.call(WRITES, what, effect).await
+    }
+}
+
+impl EventQueue for Ports {
+    fn send<'a>(&'a self, events: &'a [Ready]) -> PortFuture<'a, ()> {
+        Box::pin(async move {
+            let messages = self.outgoing(events)?;
+            if self.is_broken(Broken::AnswerBeforeEnqueue) {
+                let own = Self::of(&self.node);
+                tokio::spawn(async move { own.enqueue(messages).await });
+                return Ok(());
+            }
+            self.enqueue(messages).await
+        })
+    }
+}
+
+impl Redelivery for Ports {
+    fn delay<'a>(&'a self, receipt_handles: &'a [String], secs: u32) -> PortFuture<'a, ()> {
+        Box::pin(async move {
+            let world = Arc::clone(&self.node.world);
+            let handles = receipt_handles.to_owned();
+            let what = format!("delay {} by {secs} s", handles.len());
+            let effect = move || {
+                let hidden = handles
+                    .iter()
+                    .map(|handle| world.queue.hide(&world, handle, secs));
+                hidden.filter(|hidden| !hidden).count()
+            };
+            match self.node.call("redelivery", what, effect).await? {
+                0 => Ok(()),
+                _ => Err(failed("a receipt handle had expired")),
+            }
+        })
+    }
+}
+
+impl DeadLetterQueue for Ports {
+    fn bury<'a>(&'a self, letter: &'a DeadLetter) -> PortFuture<'a, ()> {
+        Box::pin(async move {
+            if self.is_broken(Broken::LettersLost) {
+                return Ok(());
+            }
+            let world = Arc::clone(&self.node.world);
+            let message = Outgoing {
+                name: format!("letter of {} ({})", letter.sequence, letter.reason),
+                group: letter.message_id.clone(),
+                dedup_id: letter.message_id.clone(),
+                body: letter.body.clone(),
+                attributes: [
+                    (ATTEMPTS_ATTRIBUTE, letter.attempts.to_string()),
+                    (GROUP_ATTRIBUTE, letter.group.clone()),
+                    (SEQUENCE_ATTRIBUTE, letter.sequence.to_string()),
+                    (REASON_ATTRIBUTE, letter.reason.clone()),
+                ]
+                .into(),
+            };
+            let what = format!("bury {}", message.name);
+            let effect = move || world.dead_letters.send(&world, message);
+            self.node
+                .call("dead letters", what, effect)
+                .await?
+                .map_err(failed)
+        })
+    }
+}
+
+impl BodyStore for Ports {
+    fn put<'a>(&'a self, key: &'a str, body: Bytes) -> PortFuture<'a, ()> {
+        let world = Arc::clone(&self.node.world);
+        let (what, key) = (
+            format!("store a body of {} bytes", body.len()),
+            key.to_owned(),
+        );
+        let effect = move || _ = locked(&world.bodies).insert(key, body);
+        if self.is_broken(Broken::BodyAfterMessage) {
+            let node = Arc::clone(&self.node);
+            tokio::spawn(async move { node.call(BODIES, what, effect).await });
+            return Box::pin(async { Ok(()) });
+        }
+        Box::pin(self.node.call(BODIES, what, effect))
+    }
+
+    fn get<'a>(&'a self, key: &'a str) -> PortFuture<'a, Option<Bytes>> {
+        let (world, key) = (Arc::clone(&self.node.world), key.to_owned());
+        let effect = move || locked(&world.bodies).get(&key).cloned();
+        Box::pin(self.node.call(BODIES, "get a body".to_owned(), effect))
+    }
+}
+
+impl SourceStore for Ports {
+    fn load(&self) -> PortFuture<'_, Sources> {
+        let world = Arc::clone(&self.node.world);
+        let effect = move || locked(&world.sources).clone();
+        Box::pin(
+            self.node
+                .call("sources", "load the sources".to_owned(), effect),
+        )
+    }
+}
+
+impl Ledger for Ports {
+    fn read<'a>(
+        &'a self,
+        states: &'a [Entity],
+        records: &'a [RecordKey],
+    ) -> PortFuture<'a, Snapshot> {
+        let world = Arc::clone(&self.node.world);
+        let (states, records) = (states.to_owned(), records.to_owned());
+        let what = format!("read {} states, {} records", states.len(), records.len());
+        let effect = move || locked(&world.table).read(&world, &states, &records);
+        Box::pin(self.node.call(LEDGER, what, effect))
+    }
+
+    fn put_state<'a>(
+        &'a self,
+        entity: &'a Entity,
+        stored: &'a Stored,
+        read_version: u64,
+    ) -> PortFuture<'a, Written<StateItem>> {
+        if self.is_broken(Broken::RecordBeforeState) {
+            locked(&self.waiting).push((entity.clone(), stored.clone()));
+            return Box::pin(async { Ok(Written::Done) });
+        }
+        Box::pin(self.write_state(entity, stored, read_version))
+    }
+
+    fn put_record<'a>(&'a self, record: &'a Record) -> PortFuture<'a, Written<RecordHead>> {
+        Box::pin(async move {
+            let world = Arc::clone(&self.node.world);
+            let what = format!("put record {}", world.name(record.id));
+            let record = record.clone();
+            let effect = move || locked(&world.table).put_record(&world, record);
+            let written = self.node.call(WRITES, what, effect).await?;
+            self.write_waiting().await?;
+            Ok(written)
+        })
+    }
+
+    fn count_delivery<'a>(
+        &'a self,
+        record: &'a RecordKey,
+        delivery: DeliveryId,
+    ) -> PortFuture<'a, ()> {
+        let (world, key) = (Arc::clone(&self.node.world), record.clone());
+        let what = format!("count {}", world.name_of_delivery(delivery));
+        let effect = move || locked(&world.table).count_delivery(&world, &key, delivery);
+        Box::pin(self.node.call(WRITES, what, effect))
+    }
+
+    fn add_attempt<'a>(
+        &'a self,
+        message_id: &'a str,
+        receive: u32,
+        _expires_at: Timestamp,
+    ) -> PortFuture<'a, BTreeSet<u32>> {
+        let (world, id) = (Arc::clone(&self.node.world), message_id.to_owned());
+        let what = format!("count the attempt at receive {receive}");
+        let effect = move || {
+            let attempts = &mut locked(&world.table).attempts;
+            let counted = attempts.entry(id).or_default();
+            counted.insert(receive);
+            counted.clone()
+        };
+        Box::pin(self.node.call(LEDGER, what, effect))
+    }
+
+    fn take_back_attempt<'a>(&'a self, message_id: &'a str, receive: u32) -> PortFuture<'a, ()> {
+        let (world, id) = (Arc::clone(&self.node.world), message_id.to_owned());
+        let what = format!("take back the attempt at receive {receive}");
+        let effect = move || {
+            let attempts = &mut locked(&world.table).attempts;
+            if let Some(counted) = attempts.get_mut(&id) {
+                counted.remove(&receive);
+            }
+        };
+        Box::pin(self.node.call(LEDGER, what, effect))
+    }
+}

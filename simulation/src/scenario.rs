@@ -1,0 +1,242 @@
+//! One simulation from its seed to the verdict.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt, join_all};
+
+use crate::broken::Broken;
+use crate::checker::Checker;
+use crate::operator;
+use crate::poison;
+use crate::poller;
+use crate::queue::Outgoing;
+use crate::senders::{Door, Told};
+use crate::traffic::{self, Happening, OLD_KEYS};
+use crate::world::{World, locked};
+
+/// How long the queue may take to become empty when nothing fails any more.
+const PATIENCE: Duration = Duration::from_secs(2 * 86_400);
+/// Longer than anything is under way.
+const SETTLING: Duration = Duration::from_secs(120);
+
+/// What a simulation came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What happened, in lines for people.
+    pub history: Vec<String>,
+    /// What must not have happened.
+    pub wrong: Vec<String>,
+    /// How much happened.
+    pub counts: Counts,
+}
+
+/// How much happened in a simulation.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    /// Requests of senders.
+    pub requests: usize,
+    /// Deliveries that were told 200.
+    pub received: usize,
+    /// Messages that the queue took.
+    pub messages: usize,
+    /// Records in the ledger.
+    pub records: usize,
+    /// Dead letters.
+    pub letters: usize,
+    /// Calls of ports with a fault.
+    pub faults: usize,
+}
+
+impl std::ops::Add for Counts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            requests: self.requests + other.requests,
+            received: self.received + other.received,
+            messages: self.messages + other.messages,
+            records: self.records + other.records,
+            letters: self.letters + other.letters,
+            faults: self.faults + other.faults,
+        }
+    }
+}
+
+/// Runs the simulation of a seed.
+///
+/// # Panics
+///
+/// When the simulation itself is wrong.
+#[must_use]
+pub fn run(seed: u64, broken: Option<Broken>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime without I/O");
+    runtime.block_on(simulate(seed, broken))
+}
+
+async fn simulate(seed: u64, broken: Option<Broken>) -> Outcome {
+    poison::deploy(false);
+    let world = Arc::new(World::new(seed, traffic::document(&[OLD_KEYS]), broken));
+    let door = Arc::new(Door::open(&world, OLD_KEYS));
+    let count = world.draw(|chance| chance.usize(4..=24));
+    let happenings = traffic::happenings(&world, count);
+    for number in 1..=2 {
+        tokio::spawn(poller::poll(Arc::clone(&world), number));
+    }
+    let mut parts = told(&world, &door, &happenings);
+    parts.extend(trouble(&world, &door));
+    join_all(parts).await;
+    let mut wrong = settle(&world).await;
+    let checker = |attempts| Checker {
+        world: &world,
+        happenings: &happenings,
+        attempts,
+    };
+    let attempts = door.attempts();
+    if wrong.is_empty() {
+        wrong.extend(checker(&attempts).while_letters_wait());
+    }
+    wrong.extend(redrive(&world).await);
+    if wrong.is_empty() {
+        wrong = checker(&attempts).at_the_end().await;
+    }
+    let counts = Counts {
+        requests: attempts.len(),
+        received: attempts
+            .iter()
+            .filter(|attempt| matches!(attempt.told, Told::Received(..)))
+            .count(),
+        messages: world.queue.archive().len(),
+        records: locked(&world.table).inserted.len(),
+        letters: world.dead_letters.archive().len(),
+        faults: world.faults(),
+    };
+    Outcome {
+        history: world.take_history(),
+        wrong,
+        counts,
+    }
+}
+
+/// What the senders do: most tell once, some again later, some have no keys.
+fn told<'a>(world: &World, door: &'a Door, happenings: &'a [Happening]) -> Vec<BoxFuture<'a, ()>> {
+    let span = [3_000, 60_000, 1_200_000][world.draw(|chance| chance.usize(0..3))];
+    let mut parts: Vec<BoxFuture<'a, ()>> = Vec::new();
+    for (place, happening) in happenings.iter().enumerate() {
+        let first = world.pause(span);
+        if world.happens(0.08) {
+            parts.push(door.forge(place, happening, first).boxed());
+            continue;
+        }
+        parts.push(door.tell(place, happening, first).boxed());
+        let copies = world.draw(|chance| chance.usize(0..12)).saturating_sub(8);
+        for _ in 0..copies {
+            let most = [0, 500, 300_000, 10_800_000][world.draw(|chance| chance.usize(0..4))];
+            let again = first + world.pause(most);
+            parts.push(door.tell(place, happening, again).boxed());
+        }
+    }
+    parts
+}
+
+/// What else happens meanwhile.
+fn trouble<'a>(world: &'a Arc<World>, door: &'a Arc<Door>) -> Vec<BoxFuture<'a, ()>> {
+    let mut parts: Vec<BoxFuture<'a, ()>> = Vec::new();
+    if world.happens(0.3) {
+        parts.push(operator::exchange_keys(Arc::clone(world), Arc::clone(door)).boxed());
+    }
+    if world.happens(0.2) {
+        parts.push(garbage(world, world.pause(600_000)).boxed());
+    }
+    if world.happens(0.3) {
+        let most = [3_000, 60_000, 600_000][world.draw(|chance| chance.usize(0..3))];
+        parts.push(damage(world, world.pause(most)).boxed());
+    }
+    if world.happens(0.3) {
+        parts.push(early_redrive(world, world.pause(3_600_000)).boxed());
+    }
+    let mended = world.pause(7_200_000);
+    parts.push(
+        async move {
+            tokio::time::sleep(mended).await;
+            world.note("operator", "deploys handlers without mistakes");
+            poison::deploy(true);
+        }
+        .boxed(),
+    );
+    parts
+}
+
+/// Somebody puts what is no event into an entity's group.
+async fn garbage(world: &World, after: Duration) {
+    tokio::time::sleep(after).await;
+    let last = world.queue.archive().pop();
+    let group = last.map_or("garbage".to_owned(), |message| message.sent.group);
+    let garbage = Outgoing {
+        name: "garbage".to_owned(),
+        group,
+        dedup_id: "garbage".to_owned(),
+        body: "not an envelope".to_owned(),
+        attributes: [].into(),
+    };
+    world.queue.send(world, garbage).expect("plain text");
+}
+
+/// A state of the ledger or a stored body becomes unreadable, until it is repaired.
+async fn damage(world: &Arc<World>, after: Duration) {
+    tokio::time::sleep(after).await;
+    locked(&world.damage).strike(world);
+    if world.happens(0.7) {
+        tokio::time::sleep(world.pause(240_000)).await;
+        locked(&world.damage).repair(world);
+        operator::redrive(world, false).await;
+    }
+}
+
+async fn early_redrive(world: &Arc<World>, after: Duration) {
+    tokio::time::sleep(after).await;
+    operator::redrive(world, false).await;
+}
+
+/// Ends all faults and waits until the queue is empty.
+async fn settle(world: &World) -> Vec<String> {
+    world.make_calm();
+    tokio::time::sleep(SETTLING).await;
+    drain(world).await
+}
+
+async fn drain(world: &World) -> Vec<String> {
+    let begun = tokio::time::Instant::now();
+    while !world.queue.is_empty() {
+        if begun.elapsed() > PATIENCE {
+            let left = world.queue.messages();
+            let names: Vec<_> = left
+                .iter()
+                .map(|message| message.sent.name.as_str())
+                .collect();
+            return vec![format!("the queue still holds {}", names.join(", "))];
+        }
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+    Vec::new()
+}
+
+/// Redrives until only garbage is left, repairing what is damaged sooner or later.
+async fn redrive(world: &Arc<World>) -> Vec<String> {
+    let repaired_in = world.draw(|chance| chance.usize(0..3));
+    let mut wrong = Vec::new();
+    for round in 0..3 {
+        let days = [0, 1, 10][world.draw(|chance| chance.usize(0..3))];
+        tokio::time::sleep(Duration::from_secs(days * 86_400)).await;
+        if round == repaired_in {
+            locked(&world.damage).repair(world);
+        }
+        operator::redrive(world, round == 2).await;
+        wrong.extend(drain(world).await);
+    }
+    wrong
+}

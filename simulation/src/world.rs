@@ -1,0 +1,247 @@
+//! What all parts of a simulation share: virtual time, chance, the history, and the stores.
+//!
+//! Every decision is drawn from one seeded generator in the order in which the single-threaded
+//! runtime runs the parts, so that one seed means one history. Nothing here reads a real clock.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use bytes::Bytes;
+use switchhook_core::config::Sources;
+use switchhook_core::ids::{DeliveryId, EventId};
+use switchhook_core::time::Timestamp;
+use tokio::time::Instant;
+
+use crate::broken::Broken;
+use crate::damage::Damage;
+use crate::queue::FifoQueue;
+use crate::table::Table;
+
+/// When every simulation begins: 2026-03-04T05:06:07.089Z.
+const BEGINNING_MILLIS: i64 = 1_772_600_767_089;
+
+/// How often things go wrong in a simulation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Weather {
+    /// The share of port calls with a fault.
+    pub(crate) faults: f64,
+    /// The share of messages whose deletion is lost, of batches whose answer is, and the like.
+    pub(crate) mishaps: f64,
+    /// The longest usual duration of a call in milliseconds.
+    pub(crate) latency: u64,
+}
+
+/// The world of one simulation.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) queue: FifoQueue,
+    pub(crate) dead_letters: FifoQueue,
+    pub(crate) table: Mutex<Table>,
+    pub(crate) bodies: Mutex<BTreeMap<String, Bytes>>,
+    pub(crate) sources: Mutex<Sources>,
+    pub(crate) damage: Mutex<Damage>,
+    pub(crate) broken: Option<Broken>,
+    weather: Weather,
+    /// Spans in which a port refuses everything: its name, from, to, in milliseconds.
+    outages: Vec<(&'static str, u64, u64)>,
+    is_calm: AtomicBool,
+    faults: AtomicUsize,
+    strokes: AtomicUsize,
+    chance: Mutex<fastrand::Rng>,
+    begun: Instant,
+    history: Mutex<History>,
+}
+
+#[derive(Debug, Default)]
+struct History {
+    lines: Vec<String>,
+    names: HashMap<DeliveryId, usize>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, sources: Sources, broken: Option<Broken>) -> Self {
+        let mut chance = fastrand::Rng::with_seed(seed);
+        let weather = weather(&mut chance);
+        let outages = outages(&mut chance);
+        Self {
+            queue: FifoQueue::new("queue"),
+            dead_letters: FifoQueue::new("dead letters"),
+            table: Mutex::default(),
+            bodies: Mutex::default(),
+            sources: Mutex::new(sources),
+            damage: Mutex::default(),
+            broken,
+            weather,
+            outages,
+            is_calm: AtomicBool::new(false),
+            faults: AtomicUsize::new(0),
+            strokes: AtomicUsize::new(0),
+            chance: Mutex::new(chance),
+            begun: Instant::now(),
+            history: Mutex::default(),
+        }
+    }
+
+    /// Makes a world in which nothing goes wrong, to compare with.
+    pub(crate) fn calm(sources: Sources) -> Self {
+        let mut world = Self::new(0, sources, None);
+        world.weather.latency = 0;
+        world.make_calm();
+        world
+    }
+
+    /// Ends all faults.
+    pub(crate) fn make_calm(&self) {
+        self.is_calm.store(true, Ordering::Relaxed);
+        self.note("world", "no more faults");
+    }
+
+    pub(crate) fn weather(&self) -> Weather {
+        let calm = Weather {
+            faults: 0.0,
+            mishaps: 0.0,
+            ..self.weather
+        };
+        if self.is_calm.load(Ordering::Relaxed) {
+            calm
+        } else {
+            self.weather
+        }
+    }
+
+    /// Tells whether a port refuses everything at the moment.
+    pub(crate) fn is_out(&self, port: &str) -> bool {
+        let now = self.elapsed_millis();
+        let over = self.is_calm.load(Ordering::Relaxed);
+        let hit =
+            |(name, from, to): &(&str, u64, u64)| *name == port && (*from..*to).contains(&now);
+        !over && self.outages.iter().any(hit)
+    }
+
+    /// Draws from the seed.
+    pub(crate) fn draw<T>(&self, draw: impl FnOnce(&mut fastrand::Rng) -> T) -> T {
+        draw(&mut locked(&self.chance))
+    }
+
+    /// Tells whether something of this probability happens.
+    pub(crate) fn happens(&self, probability: f64) -> bool {
+        self.draw(|chance| chance.f64()) < probability
+    }
+
+    /// Tells whether something usual goes wrong.
+    pub(crate) fn mishap(&self) -> bool {
+        self.happens(self.weather().mishaps)
+    }
+
+    /// Counts a stroke of bad luck: whatever goes wrong and is no outage.
+    pub(crate) fn count_stroke(&self) {
+        self.strokes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn strokes(&self) -> usize {
+        self.strokes.load(Ordering::Relaxed)
+    }
+
+    /// Counts a fault.
+    pub(crate) fn count_fault(&self) {
+        self.faults.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn faults(&self) -> usize {
+        self.faults.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn pause(&self, most_millis: u64) -> Duration {
+        Duration::from_millis(self.draw(|chance| chance.u64(0..=most_millis)))
+    }
+
+    /// Returns how long a call takes, one way.
+    pub(crate) fn latency(&self) -> Duration {
+        self.pause(self.weather().latency)
+    }
+
+    pub(crate) fn elapsed_millis(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Returns the true time, which no process sees without its clock's skew.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now_with(0)
+    }
+
+    pub(crate) fn now_with(&self, skew_millis: i64) -> Timestamp {
+        let elapsed = i64::try_from(self.elapsed_millis()).unwrap();
+        Timestamp::from_millisecond(BEGINNING_MILLIS + elapsed + skew_millis).unwrap()
+    }
+
+    /// Adds a line to the history.
+    pub(crate) fn note(&self, who: &str, what: impl Display) {
+        let millis = self.elapsed_millis();
+        let (seconds, millis) = (millis / 1_000, millis % 1_000);
+        let line = format!("{seconds:>7}.{millis:03}  {who:<12} {what}");
+        locked(&self.history).lines.push(line);
+    }
+
+    /// Names an event in the history: ids of deliveries are random, their order is not.
+    pub(crate) fn name(&self, id: EventId) -> String {
+        format!("{}.{}", self.name_of_delivery(id.delivery), id.index)
+    }
+
+    pub(crate) fn name_of_delivery(&self, id: DeliveryId) -> String {
+        let mut history = locked(&self.history);
+        let next = history.names.len() + 1;
+        format!("d{}", history.names.entry(id).or_insert(next))
+    }
+
+    /// Takes the lines; random ids that stand in states are named as everywhere else.
+    pub(crate) fn take_history(&self) -> Vec<String> {
+        let History { lines, names } = std::mem::take(&mut *locked(&self.history));
+        let names: Vec<_> = names
+            .iter()
+            .map(|(id, number)| (id.to_string(), format!("d{number}")))
+            .collect();
+        let named = |line: String| {
+            let ids = names.iter().filter(|(id, _)| line.contains(id.as_str()));
+            ids.fold(line.clone(), |line, (id, name)| line.replace(id, name))
+        };
+        lines.into_iter().map(named).collect()
+    }
+}
+
+fn weather(chance: &mut fastrand::Rng) -> Weather {
+    let faults = [0.0, 0.01, 0.03, 0.08, 0.2];
+    let mishaps = [0.0, 0.01, 0.05, 0.15];
+    Weather {
+        faults: faults[chance.usize(0..faults.len())],
+        mishaps: mishaps[chance.usize(0..mishaps.len())],
+        latency: [2, 20, 200][chance.usize(0..3)],
+    }
+}
+
+/// The ports that can be out for a while.
+const PORTS: [&str; 7] = [
+    "writes",
+    "queue",
+    "ledger",
+    "bodies",
+    "sources",
+    "dead letters",
+    "redelivery",
+];
+
+fn outages(chance: &mut fastrand::Rng) -> Vec<(&'static str, u64, u64)> {
+    let count = chance.usize(0..12).saturating_sub(8);
+    let outage = |_| {
+        let from = chance.u64(0..1_200_000);
+        let lasts = [5_000, 60_000, 1_200_000][chance.usize(0..3)];
+        (PORTS[chance.usize(0..PORTS.len())], from, from + lasts)
+    };
+    (0..count).map(outage).collect()
+}
+
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap()
+}

@@ -1,0 +1,249 @@
+//! `--stack`: every command on a deployed stack, from a place that has none of its data.
+
+mod aws;
+mod push;
+mod troubles;
+
+use serde_json::{Value, json};
+use switchhook_aws::clock::SystemClock;
+use switchhook_core::time::Clock;
+
+use self::aws::{Aws, STACK};
+use crate::programs::{Home, eventually};
+
+const SECRET: &str = "a secret that no terminal may show";
+
+const SOURCES: &str = r#"
+[sources.voice]
+title = "The front desk"
+provider = "ai-sync"
+secrets = ["a secret that no terminal may show"]
+
+[sources.texts]
+provider = "cellcast"
+users = [{ username = "hooks", password = "another that none may show" }]
+"#;
+
+/// A stack that has one event of each sample of a source.
+async fn received(source: &str) -> (Aws, Vec<Value>) {
+    let aws = Aws::start(SOURCES).await;
+    let sent = aws.run(&["send", source, "all", "--json"]);
+    assert_eq!(sent.code, Some(0), "{}{}", sent.out, sent.err);
+    let count = usize::try_from(sent.json()["sent"].as_u64().unwrap()).unwrap();
+    let events = eventually("the events", || {
+        let said = aws.done(&["events", "--json", "--raw"]);
+        Some(said.json_lines()).filter(|events| events.len() >= count)
+    });
+    (aws, events)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_to_a_stack_is_listed_and_shown_from_there() {
+    let (aws, events) = received("voice").await;
+    assert_eq!(
+        events,
+        aws.behind.events(),
+        "what the laptop behind it lists"
+    );
+    let event = events.iter().find(|event| event["kind"] == "call.ended");
+    let (id, entity) = (&event.unwrap()["id"], &event.unwrap()["entity"]);
+    for args in [
+        &["show", entity.as_str().unwrap(), "--json"][..],
+        &["show", id.as_str().unwrap()],
+        &["show", id.as_str().unwrap(), "--raw"],
+        &["events", "--source", "voice", "--limit", "3"],
+    ] {
+        assert_eq!(aws.done(args).out, aws.behind.run(args).out, "{args:?}");
+    }
+    assert!(
+        !aws.home.data().exists(),
+        "the laptop's data are left alone"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_body_comes_from_the_bucket() {
+    let aws = Aws::start(SOURCES).await;
+    let noise: String = (0..9_000_u32)
+        .map(|n| format!("{:08x}", n.wrapping_mul(2_654_435_761)))
+        .collect();
+    let body = format!(r#"{{"event":"call.ended","data":{{"call_id":"c","noise":"{noise}"}}}}"#);
+    let signature = tests::sign(SECRET, body.as_bytes());
+    let headers = [("x-webhook-signature", signature.as_str())];
+    let posted = aws.local.post("/webhooks/voice", &headers, body.as_bytes());
+    assert_eq!(posted.status, 200);
+    let [event] = <[Value; 1]>::try_from(aws.behind.events_when(1)).unwrap();
+    let shown = aws.done(&["show", event["id"].as_str().unwrap(), "--raw"]);
+    assert_eq!(shown.out.trim(), body);
+    aws.known(|known| assert!(known.asked.contains(&"GetObject".to_owned())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn opt_outs_and_dead_letters_are_those_of_the_stack() {
+    let (aws, _) = received("texts").await;
+    let body = r#"{"event":"sms.received","data":{"from":"+15550100003","to":"+15550100004","message":"STOP"}}"#;
+    let signature = tests::sign(SECRET, body.as_bytes());
+    let headers = [("x-webhook-signature", signature.as_str())];
+    let posted = aws.local.post("/webhooks/voice", &headers, body.as_bytes());
+    assert_eq!(posted.status, 200);
+    let listed = eventually("the number", || {
+        let listed = aws.done(&["opt-outs", "+15550100003", "--json"]);
+        listed.json_lines().pop()
+    });
+    assert_eq!(listed["source"], "voice");
+
+    aws.bury("voice/call/poison");
+    let letter = eventually("the letter", || {
+        aws.done(&["dead", "list", "--json"]).json_lines().pop()
+    });
+    assert_eq!(letter["reason"], "envelope");
+    let id = letter["message_id"].as_str().unwrap();
+    assert!(
+        aws.done(&["dead", "show", id])
+            .out
+            .contains("cannot be read")
+    );
+    let looked = aws.done(&["dead", "drop", "--all", "--dry-run", "--json"]);
+    assert_eq!(looked.json()["dry_run"], true);
+    let redriven = aws.done(&["dead", "redrive", id, "--json"]).json();
+    assert_eq!(redriven["action"], "redriven");
+    let again = eventually("the letter's return", || {
+        aws.done(&["dead", "list", "--json"]).json_lines().pop()
+    });
+    let id = again["message_id"].as_str().unwrap();
+    let dropped = aws.done(&["dead", "drop", id, "--yes", "--json"]).json();
+    assert_eq!(dropped["action"], "dropped");
+    assert_eq!(aws.done(&["dead", "list", "--json"]).out, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replay_puts_events_on_the_bus_as_the_pipe_does() {
+    let (aws, events) = received("voice").await;
+    let looked = aws.done(&["replay", "--source", "voice", "--dry-run"]);
+    assert!(looked.out.contains("would be handed out"), "{}", looked.out);
+    let event = &events[events.len() / 2];
+    aws.done(&["replay", event["id"].as_str().unwrap()]);
+    let put = aws.known(|known| std::mem::take(&mut known.bus));
+    let [entry] = <[Value; 1]>::try_from(put).unwrap();
+    assert_eq!(entry["EventBusName"], "hooks-events");
+    assert_eq!(entry["Source"], "switchhook");
+    assert_eq!(entry["DetailType"], event["kind"]);
+    let detail: Value = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
+    for field in ["id", "source", "provider", "kind", "entity"] {
+        assert_eq!(detail[field], event[field], "{field}");
+    }
+    let data: Value = serde_json::from_str(detail["data"].as_str().unwrap()).unwrap();
+    assert_eq!(data, event["data"]);
+    let at: jiff::Timestamp = event["received_at"].as_str().unwrap().parse().unwrap();
+    assert_eq!(detail["received_at"], at.as_millisecond().to_string());
+
+    aws.done(&["replay", "--source", "voice"]);
+    let put = aws.known(|known| std::mem::take(&mut known.bus));
+    assert_eq!(put.len(), events.len());
+
+    aws.known(|known| known.outputs.remove("BusName"));
+    let said = aws.run(&["replay", "--source", "voice"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("`FanOut=true`"), "{}", said.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hits_come_from_the_metrics_and_a_silent_source_is_found() {
+    let aws = Aws::start(SOURCES).await;
+    let now = SystemClock.now().as_second();
+    let ago = |hours: i64| now - hours * 3_600 - 100;
+    aws.known(|known| {
+        known.deliveries = vec![
+            ("voice", ago(7)),
+            ("voice", ago(5)),
+            ("voice", ago(29 * 24)),
+        ];
+    });
+    let [texts, voice] =
+        <[Value; 2]>::try_from(aws.done(&["sources", "--json"]).json_lines()).unwrap();
+    assert_eq!(
+        (&texts["hits"], &texts["last_hit"]),
+        (&0.into(), &Value::Null)
+    );
+    let minute = jiff::Timestamp::from_second(ago(5) - ago(5) % 60).unwrap();
+    assert_eq!(voice["hits"], 3);
+    assert_eq!(voice["last_hit"], minute.to_string(), "by the minute");
+    let url = format!("http://{}/webhooks/voice", aws.local.address);
+    assert_eq!(voice["url"], url);
+
+    let silent = |time: &str| {
+        let said = aws.run(&["sources", "--silent-for", time, "--json"]);
+        let names = said
+            .json_lines()
+            .into_iter()
+            .map(|source| source["name"].clone());
+        (said.code, names.collect::<Vec<_>>())
+    };
+    assert_eq!(silent("6h"), (Some(1), vec![json!("texts")]));
+    assert_eq!(
+        silent("4h"),
+        (Some(1), vec![json!("texts"), json!("voice")])
+    );
+    aws.known(|known| known.deliveries.push(("texts", ago(40 * 24))));
+    assert_eq!(
+        silent("41d"),
+        (Some(0), vec![]),
+        "further back than records live"
+    );
+
+    aws.known(|known| known.deliveries.push(("texts", now + 20)));
+    let texts = aws.done(&["sources", "--json"]).json_lines().remove(0);
+    assert_eq!(texts["hits"], 1, "a clock that is ahead");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_stack_is_found_whole() {
+    let aws = Aws::start(SOURCES).await;
+    let looks = aws.done(&["check", "--json"]).json_lines();
+    let names: Vec<_> = looks
+        .iter()
+        .map(|look| look["check"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "stack",
+            "outputs",
+            "sources",
+            "table",
+            "bodies",
+            "queue",
+            "dead letters",
+            "health"
+        ]
+    );
+    assert!(
+        looks.iter().all(|look| look["result"] == "ok"),
+        "{looks:#?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_stack_nothing_is_asked_of_aws() {
+    let aws = Aws::start(SOURCES).await;
+    let home = Home::new();
+    home.write("switchhook.toml", SOURCES);
+    for args in [
+        &["sources"][..],
+        &["events"],
+        &["check"],
+        &["dead", "list"],
+        &["sources", "token"],
+    ] {
+        home.run_with(&aws.environment(), args);
+    }
+    for wrong in [
+        &["local", "--stack", STACK][..],
+        &["sources", "token", "--stack", STACK],
+        &["sources", "push", "--yes"],
+    ] {
+        let said = home.run_with(&aws.environment(), wrong);
+        assert_eq!(said.code, Some(2), "{wrong:?}: {}", said.err);
+    }
+    aws.known(|known| assert_eq!(known.asked, [""; 0]));
+}
