@@ -7,6 +7,7 @@ pub mod clock;
 pub mod connection;
 pub mod dead_letters;
 pub mod dynamodb;
+pub mod https;
 pub mod metrics;
 pub mod s3;
 pub mod secrets_manager;
