@@ -9,6 +9,7 @@ pub mod dead_letters;
 pub mod dynamodb;
 pub mod https;
 pub mod metrics;
+pub mod on_demand;
 pub mod s3;
 pub mod secrets_manager;
 pub mod sqs;

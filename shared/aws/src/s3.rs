@@ -5,17 +5,20 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use switchhook_core::ports::{BodyStore, PortError, PortFuture};
 
+use crate::on_demand::OnDemand;
+
 /// A bucket that keeps bodies.
 #[derive(Clone, Debug)]
 pub struct S3Bodies {
-    client: Client,
+    client: OnDemand<Client>,
     bucket: String,
 }
 
 impl S3Bodies {
     /// Uses the bucket of this name.
     #[must_use]
-    pub const fn new(client: Client, bucket: String) -> Self {
+    pub fn new(client: impl Into<OnDemand<Client>>, bucket: String) -> Self {
+        let client = client.into();
         Self { client, bucket }
     }
 }
