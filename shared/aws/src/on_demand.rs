@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn what_nobody_uses_is_not_made() {
         let unused = OnDemand::<u8>::new(|| panic!("made"));
-        drop(unused.clone());
+        drop(unused);
     }
 
     #[test]
