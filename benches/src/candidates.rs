@@ -122,12 +122,12 @@ impl Candidate {
         command
     }
 
-    /// The product reads the system's bundle as on Lambda; the floor knows the one root it needs; the
-    /// peers bring their own roots.
+    /// The product and the peers have roots of their own besides; the floor knows the one it needs.
     fn trust(self, command: &mut Command, certificates: &Certificates) {
         match self.stack {
-            Stack::Switchhook => command.env("SSL_CERT_FILE", &certificates.bundle),
-            Stack::Floor => command.env("SSL_CERT_FILE", &certificates.authority),
+            Stack::Switchhook | Stack::Floor => {
+                command.env("SSL_CERT_FILE", &certificates.authority)
+            }
             Stack::Node => command.env("NODE_EXTRA_CA_CERTS", &certificates.authority),
             Stack::Python => command.env("AWS_CA_BUNDLE", &certificates.bundle),
         };

@@ -25,7 +25,7 @@ const SYSTEM_BUNDLES: [&str; 3] = [
 pub struct Certificates {
     /// This run's authority alone.
     pub authority: PathBuf,
-    /// The system's roots and this run's authority, as a function finds about 140 of them on Lambda.
+    /// The system's roots and this run's authority, for who takes one file or none.
     pub bundle: PathBuf,
     /// How to serve.
     pub server: Arc<ServerConfig>,

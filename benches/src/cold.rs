@@ -19,8 +19,6 @@ const BATCH: usize = 10;
 enum Variant {
     /// As on Lambda.
     Usual,
-    /// Where the system trusts one authority, not about 140.
-    OneRoot,
     /// Where a number is written as people of its country write it.
     NationalNumber,
     /// A batch of one event, and so one connection.
@@ -28,17 +26,11 @@ enum Variant {
 }
 
 impl Variant {
-    const ALL: [Self; 4] = [
-        Self::Usual,
-        Self::OneRoot,
-        Self::NationalNumber,
-        Self::OneEvent,
-    ];
+    const ALL: [Self; 3] = [Self::Usual, Self::NationalNumber, Self::OneEvent];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Usual => "as on Lambda",
-            Self::OneRoot => "one trusted root",
             Self::NationalNumber => "with a national number",
             Self::OneEvent => "one event",
         }
@@ -47,7 +39,7 @@ impl Variant {
     fn deliveries(self) -> Vec<Bytes> {
         let texts = || workload::texts_event(&workload::list_of_texts(1));
         match self {
-            Self::Usual | Self::OneRoot => deliveries(BATCH, BODY_BYTES),
+            Self::Usual => deliveries(BATCH, BODY_BYTES),
             Self::NationalNumber => std::iter::repeat_with(texts).take(BATCH).collect(),
             Self::OneEvent => deliveries(1, BODY_BYTES),
         }
@@ -108,10 +100,7 @@ async fn start(bench: &Bench, role: Role, variant: Variant) -> Result<Start> {
         }
     };
     let candidate = Candidate { stack, role };
-    let mut command = candidate.command(&bench.places, &bench.certificates);
-    if variant == Variant::OneRoot {
-        command.env("SSL_CERT_FILE", &bench.certificates.authority);
-    }
+    let command = candidate.command(&bench.places, &bench.certificates);
     let running = bench.start_as(candidate, command).await?;
     let first = running.invoke(&input.context("no event")?).await?;
     Ok(Start {

@@ -90,6 +90,23 @@ enum Command {
     },
 }
 
+impl Command {
+    /// Returns whose programs it runs.
+    fn stacks(&self) -> Vec<Stack> {
+        match self {
+            Self::All => Stack::ALL.to_vec(),
+            Self::Functions { stacks, .. } => chosen(stacks),
+            _ => vec![Stack::Switchhook],
+        }
+    }
+}
+
+/// Finds stacks by their names; none are all.
+fn chosen(names: &[String]) -> Vec<Stack> {
+    let wanted = |stack: &Stack| names.is_empty() || names.iter().any(|name| name == stack.name());
+    Stack::ALL.into_iter().filter(wanted).collect()
+}
+
 fn main() -> Result<ExitCode> {
     let args = Args::parse();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -102,7 +119,7 @@ fn main() -> Result<ExitCode> {
     std::fs::create_dir_all(&places.work)?;
     if !args.inside {
         if !args.built {
-            setup::run(&root, &places)?;
+            setup::run(&root, &places, &args.command.stacks())?;
         }
         let status = namespace::run_inside(&places.work)?;
         let code = status.code().and_then(|code| u8::try_from(code).ok());
@@ -161,12 +178,10 @@ async fn measure(bench: &Bench, command: Command, out: &Path) -> Result<()> {
             invocations,
             stacks,
         } => {
-            let wanted =
-                |stack: &Stack| stacks.is_empty() || stacks.iter().any(|s| s == stack.name());
             let extent = Extent {
                 rounds,
                 invocations,
-                stacks: Stack::ALL.into_iter().filter(wanted).collect(),
+                stacks: chosen(&stacks),
             };
             functions::run(bench, &extent, out).await
         }

@@ -6,24 +6,29 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::candidates::Places;
+use crate::candidates::{Places, Stack};
 
-/// Builds everything that is not there or not current.
+/// Builds what is not there or not current, of the peers those that are asked for.
 ///
 /// # Errors
 ///
 /// When a tool is missing or fails.
-pub fn run(root: &Path, places: &Places) -> Result<()> {
+pub fn run(root: &Path, places: &Places, stacks: &[Stack]) -> Result<()> {
     for packages in [["ingress"], ["consumer"], ["switchhook"], ["benches"]] {
         let mut cargo = Command::new("cargo");
         cargo.args(["build", "--release", "--locked", "--package"]);
         called(cargo.args(packages).current_dir(root))?;
     }
-    node(&root.join("benches/peers/node"), &places.work.join("node"))?;
-    python(
-        &root.join("benches/peers/python"),
-        &places.work.join("python"),
-    )
+    let peers = root.join("benches/peers");
+    for stack in stacks {
+        let (from, to) = (peers.join(stack.name()), places.work.join(stack.name()));
+        match stack {
+            Stack::Node => node(&from, &to)?,
+            Stack::Python => python(&from, &to)?,
+            Stack::Switchhook | Stack::Floor => {}
+        }
+    }
+    Ok(())
 }
 
 fn node(from: &Path, to: &Path) -> Result<()> {
