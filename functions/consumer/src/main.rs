@@ -22,9 +22,6 @@ use switchhook_aws::variables;
 use switchhook_core::report::Report;
 use switchhook_core::time::Timestamp;
 
-/// All that is told of a panic here: its text may hold what a sender wrote.
-const PANICKED: &str = "panicked";
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let env = &ProcessEnvironment;
@@ -42,28 +39,19 @@ async fn main() -> ExitCode {
 }
 
 async fn run(env: &dyn Environment, telemetry: &Telemetry) -> Result<(), Error> {
-    let consumer = Arc::new(consumer(env)?);
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| {
+    let consumer = &consumer(env)?;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
         let deadline = i64::try_from(event.context.deadline).ok();
         let deadline = deadline.and_then(|millis| Timestamp::from_millisecond(millis).ok());
         let deadline = deadline.unwrap_or(Timestamp::MAX);
-        // A task is woken within the runtime; the main future would be by system calls.
-        let consumer = Arc::clone(&consumer);
-        let handled = tokio::spawn(async move { consumer.handle(event.payload, deadline).await });
-        async move {
-            let handled = handled.await.map_err(|_| failed("Panic", PANICKED))?;
-            telemetry.flush();
-            handled.map_err(|error| failed("NotFifo", &error.to_string()))
-        }
+        let handled = consumer.handle(event.payload, deadline).await;
+        telemetry.flush();
+        handled.map_err(|error| Diagnostic {
+            error_type: "NotFifo".to_owned(),
+            error_message: error.to_string(),
+        })
     }))
     .await
-}
-
-fn failed(kind: &str, message: &str) -> Diagnostic {
-    Diagnostic {
-        error_type: kind.to_owned(),
-        error_message: message.to_owned(),
-    }
 }
 
 fn consumer(env: &dyn Environment) -> Result<Consumer, EnvironmentError> {

@@ -21,9 +21,6 @@ use switchhook_aws::telemetry::{self, Telemetry};
 use switchhook_aws::variables;
 use switchhook_core::report::Report;
 
-/// All that is told of a panic here: its text may hold what a sender wrote.
-const PANICKED: &str = "panicked";
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let env = &ProcessEnvironment;
@@ -41,17 +38,14 @@ async fn main() -> ExitCode {
 }
 
 async fn run(env: &dyn Environment, telemetry: &Telemetry) -> Result<(), Error> {
-    let ingress = Arc::new(ingress(env)?);
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
-        // A task is woken within the runtime; the main future would be by system calls.
-        let ingress = Arc::clone(&ingress);
-        let served = tokio::spawn(async move { ingress.serve(&event.payload).await });
-        async move {
-            let response = served.await.map_err(|_| PANICKED)?;
+    let ingress = &ingress(env)?;
+    lambda_runtime::run(service_fn(
+        move |event: LambdaEvent<Box<RawValue>>| async move {
+            let response = ingress.serve(&event.payload).await;
             telemetry.flush();
             Ok::<_, Error>(response)
-        }
-    }))
+        },
+    ))
     .await
 }
 

@@ -1,3 +1,5 @@
+//! The client against servers of its own machine: with TLS, without, silent, gone.
+
 use std::net::SocketAddr;
 use std::path::Path;
 
