@@ -14,11 +14,15 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_smithy_types::timeout::TimeoutConfig;
+use hyper_rustls::ConfigBuilderExt;
 use jiff::SignedDuration;
+use rustls::ClientConfig;
+use rustls::crypto::ring;
 use switchhook_aws::clock::SystemClock;
-use switchhook_aws::connection::{Environment, ProcessEnvironment, https_client};
+use switchhook_aws::connection::{Environment, ProcessEnvironment};
 use switchhook_aws::dead_letters::DeadLetters;
 use switchhook_aws::dynamodb::DynamoDbLedger;
+use switchhook_aws::https;
 use switchhook_aws::s3::S3Bodies;
 use switchhook_core::config::Sources;
 use switchhook_core::ports::PortError;
@@ -60,6 +64,17 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// A receive that waits for nothing may overlook letters on AWS.
 const WAIT_SECS: i32 = 1;
 
+/// Returns a configuration of TLS that trusts what this machine trusts.
+fn machine_roots() -> Result<ClientConfig, PortError> {
+    const READING: &str = "reading whom this machine trusts";
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| PortError::new(READING, error))?;
+    let trusting = builder.with_native_roots();
+    let trusting = trusting.map_err(|error| PortError::new(READING, error))?;
+    Ok(trusting.with_no_client_auth())
+}
+
 /// How the last deployment of a stack ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Deployment {
@@ -94,7 +109,7 @@ impl Deployed {
             .connect_timeout(CONNECT)
             .operation_attempt_timeout(ATTEMPT);
         let sdk = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(https_client())
+            .http_client(https::client(machine_roots()?, CONNECT))
             .timeout_config(timeouts.build())
             .load()
             .await;

@@ -27,7 +27,6 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use switchhook_aws::clock::SystemClock;
-use switchhook_core::phone;
 use switchhook_core::ports::PortError;
 use switchhook_core::report::Report;
 use tokio::net::TcpListener;
@@ -134,7 +133,6 @@ pub async fn run(options: Options) -> Result<(), LocalError> {
         None => Arc::new(ledger),
     });
     let stack = Arc::new(stack.await?);
-    tokio::task::spawn_blocking(phone::warm_up);
     if let Some(forwarder) = &forwarder {
         tokio::select! {
             begun = forwarder.begin(stack.ledger(), days(sources.retention_days)) => begun?,

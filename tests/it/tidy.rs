@@ -147,7 +147,7 @@ fn the_core_depends_on_nothing_that_does_io() {
 
 #[test]
 fn the_core_names_no_clock_environment_file_or_socket() {
-    for path in rust_files(&workspace_root().join("shared/core")) {
+    for path in rust_files(&workspace_root().join("shared/core/src")) {
         let code = code(&path);
         for name in FORBIDDEN_NAMES_IN_CORE {
             assert!(!code.contains(name), "{} names `{name}`", shown(&path));

@@ -40,6 +40,7 @@ BUILD_SECS = 3600
 BATCHED = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:SendMessage")
 # ELF's number of the machine that a program is for.
 MACHINES = {"x86-64": 62, "arm64": 183}
+MAX_ZIP_BYTES = 4 << 20
 HERE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86-64"
 
 started = time.monotonic()
@@ -83,8 +84,9 @@ def check_zips(zips, arches):
             path = zips / arch / function / "bootstrap.zip"
             program = zipfile.ZipFile(path).read("bootstrap")
             check(int.from_bytes(program[18:20], "little") == MACHINES[arch], f"{path} is not for {arch}")
-            sizes = f"{path.stat().st_size / 1e6:.2f} MB zipped, {len(program) / 1e6:.2f} MB"
-            told(f"{arch} {function}: {sizes}")
+            zipped = path.stat().st_size
+            told(f"{arch} {function}: {zipped / 1e6:.2f} MB zipped, {len(program) / 1e6:.2f} MB")
+            check(zipped <= MAX_ZIP_BYTES, f"{path} has {zipped} bytes, more than {MAX_ZIP_BYTES}")
 
 
 class Programs:

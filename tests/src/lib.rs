@@ -95,9 +95,6 @@ impl TestStack {
 
     /// Opens a stack with these sources and this clock.
     pub async fn with(sources: &str, clock: Arc<TestClock>) -> Self {
-        // A country's numbering plan is read once a process: in an unoptimised build on a busy machine
-        // that takes longer than a first request may wait.
-        switchhook_core::phone::warm_up();
         let folder = tempfile::tempdir().unwrap();
         let stack = open_stack(folder.path().to_owned(), sources, &clock).await;
         Self {

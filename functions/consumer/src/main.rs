@@ -14,6 +14,7 @@ use switchhook_aws::connection::{
 };
 use switchhook_aws::dynamodb::DynamoDbLedger;
 use switchhook_aws::metrics::Origin;
+use switchhook_aws::on_demand::OnDemand;
 use switchhook_aws::s3::S3Bodies;
 use switchhook_aws::sqs::SqsQueue;
 use switchhook_aws::telemetry::{self, Telemetry};
@@ -58,8 +59,11 @@ fn consumer(env: &dyn Environment) -> Result<Consumer, EnvironmentError> {
     let connection = Connection::in_lambda(env, Patience::CONSUMER)?;
     let clock = Arc::new(SystemClock);
     let ledger = DynamoDbLedger::new(connection.dynamodb(), required(env, variables::TABLE_NAME)?);
-    let bodies = S3Bodies::new(connection.s3(), required(env, variables::BODIES_BUCKET)?);
-    let sqs = connection.sqs();
+    // Few bodies are large, and few batches need SQS.
+    let of_s3 = connection.clone();
+    let s3 = OnDemand::new(move || of_s3.s3());
+    let sqs = OnDemand::new(move || connection.sqs());
+    let bodies = S3Bodies::new(s3, required(env, variables::BODIES_BUCKET)?);
     let queue = SqsQueue::new(sqs.clone(), required(env, variables::QUEUE_URL)?);
     let dead_letters = SqsQueue::new(sqs, required(env, variables::DEAD_LETTER_QUEUE_URL)?);
     let clock_port: Arc<SystemClock> = Arc::clone(&clock);

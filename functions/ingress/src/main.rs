@@ -13,6 +13,7 @@ use switchhook_aws::connection::{
     Connection, Environment, EnvironmentError, Patience, ProcessEnvironment, required,
 };
 use switchhook_aws::metrics::Origin;
+use switchhook_aws::on_demand::OnDemand;
 use switchhook_aws::s3::S3Bodies;
 use switchhook_aws::secrets_manager::SecretsManagerSources;
 use switchhook_aws::sqs::SqsQueue;
@@ -54,7 +55,8 @@ fn ingress(env: &dyn Environment) -> Result<Ingress, EnvironmentError> {
     let secret = required(env, variables::SOURCES_SECRET_ID)?;
     let store = SecretsManagerSources::new(connection.secrets_manager(), secret);
     let queue = SqsQueue::new(connection.sqs(), required(env, variables::QUEUE_URL)?);
-    let bodies = S3Bodies::new(connection.s3(), required(env, variables::BODIES_BUCKET)?);
+    let s3 = OnDemand::new(move || connection.s3()); // few bodies are large
+    let bodies = S3Bodies::new(s3, required(env, variables::BODIES_BUCKET)?);
     let sources = SourceCache::new(Arc::new(store), Arc::new(SystemClock));
     Ok(Ingress::new(
         sources,

@@ -9,11 +9,12 @@
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::region::Region;
+
+use crate::https::{self, TlsError};
 
 /// How long a call may take.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +57,7 @@ pub struct Connection {
 }
 
 /// The environment is not one of Lambda, or lacks something.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum EnvironmentError {
     /// A variable is missing.
     #[error("the environment variable `{0}` is not set: set it in the function's configuration")]
@@ -76,6 +77,9 @@ pub enum EnvironmentError {
         "`AWS_ENDPOINT_URL` is set inside AWS Lambda: remove it from the function's configuration"
     )]
     EndpointInLambda,
+    /// No connection can be made.
+    #[error("no connection to AWS can be made")]
+    Tls(#[from] TlsError),
 }
 
 /// Where AWS keeps a function's code. Emulators that run a program where it lies name another folder
@@ -105,8 +109,9 @@ impl Connection {
             required(env, "AWS_SECRET_ACCESS_KEY")?,
             env.var("AWS_SESSION_TOKEN"),
         );
+        let tls = https::built_in_roots(env.var(https::EXTRA_ROOTS))?;
         Ok(Self {
-            http_client: https_client(),
+            http_client: https::client(tls, patience.connect),
             endpoint,
             region: Region::new(required(env, "AWS_REGION")?),
             credentials,
@@ -128,7 +133,6 @@ impl Connection {
 
     fn timeouts(&self) -> TimeoutConfig {
         TimeoutConfig::builder()
-            .connect_timeout(self.patience.connect)
             .operation_attempt_timeout(self.patience.attempt)
             .operation_timeout(self.patience.operation)
             .build()
@@ -139,14 +143,6 @@ impl Connection {
             .with_max_attempts(ATTEMPTS)
             .with_initial_backoff(Duration::from_millis(50))
     }
-}
-
-/// Returns the one HTTP client with TLS that everything of ours uses.
-#[must_use]
-pub fn https_client() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https()
 }
 
 /// Returns the endpoint to call: that of the region inside AWS, one on this machine elsewhere.
@@ -324,7 +320,8 @@ mod tests {
 
     #[test]
     fn in_process_an_endpoint_is_always_named() {
-        let http_client = aws_smithy_http_client::Builder::new().build_http();
+        let tls = https::built_in_roots(None).unwrap();
+        let http_client = https::client(tls, Patience::INGRESS.connect);
         let connection = Connection::in_process(http_client, Patience::INGRESS);
         assert!(
             connection

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 use switchhook_core::time::Timestamp;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -131,12 +131,13 @@ impl Metrics {
     ///
     /// Where nobody reads the lines, the function works on.
     pub fn flush(&self, now: Timestamp, to: &mut impl Write) {
-        let lines = self.take();
-        let text: String = lines
-            .into_iter()
-            .map(|(dimensions, counts)| self.line(dimensions, &counts, now))
-            .collect();
-        let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+        let mut text = Vec::new();
+        for (dimensions, counts) in self.take() {
+            // There is nothing in a line that memory would not take.
+            let _ = serde_json::to_writer(&mut text, &self.line(&dimensions, &counts, now));
+            text.push(b'\n');
+        }
+        let _ = to.write_all(&text).and_then(|()| to.flush());
     }
 
     fn take(&self) -> BTreeMap<Dimensions, BTreeMap<String, u64>> {
@@ -153,43 +154,76 @@ impl Metrics {
         lines
     }
 
-    fn line(
-        &self,
-        dimensions: Dimensions,
-        counts: &BTreeMap<String, u64>,
+    fn line<'a>(
+        &'a self,
+        dimensions: &'a Dimensions,
+        counts: &'a BTreeMap<String, u64>,
         now: Timestamp,
-    ) -> String {
-        let directives: Vec<_> = counts.keys().map(|name| directive(name)).collect();
-        let mut line = Map::new();
-        line.insert("level".into(), "INFO".into());
-        line.insert("message".into(), "metrics".into());
-        line.insert("Stack".into(), self.origin.stack.as_str().into());
-        line.insert("Function".into(), self.origin.function.into());
-        line.extend(
-            dimensions
-                .into_iter()
-                .map(|(k, v)| (k.to_owned(), v.into())),
-        );
-        line.extend(
-            counts
-                .iter()
-                .map(|(name, sum)| (name.clone(), (*sum).into())),
-        );
-        line.insert(
-            "_aws".into(),
-            json!({"Timestamp": now.as_millisecond(), "CloudWatchMetrics": directives}),
-        );
-        format!("{}\n", Value::Object(line))
+    ) -> Line<'a> {
+        Line {
+            level: "INFO",
+            message: "metrics",
+            stack: &self.origin.stack,
+            function: self.origin.function,
+            dimensions,
+            counts,
+            embedded: Embedded {
+                timestamp: now.as_millisecond(),
+                cloud_watch_metrics: counts.keys().map(|name| directive(name)).collect(),
+            },
+        }
     }
 }
 
-fn directive(name: &str) -> Value {
+#[derive(Serialize)]
+struct Line<'a> {
+    level: &'static str,
+    message: &'static str,
+    #[serde(rename = "Stack")]
+    stack: &'a str,
+    #[serde(rename = "Function")]
+    function: &'static str,
+    #[serde(flatten)]
+    dimensions: &'a Dimensions,
+    #[serde(flatten)]
+    counts: &'a BTreeMap<String, u64>,
+    #[serde(rename = "_aws")]
+    embedded: Embedded<'a>,
+}
+
+/// What tells CloudWatch which fields of the line are metrics.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Embedded<'a> {
+    timestamp: i64,
+    cloud_watch_metrics: Vec<Directive<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive<'a> {
+    namespace: &'static str,
+    dimensions: &'static [&'static [&'static str]],
+    metrics: [Definition<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Definition<'a> {
+    name: &'a str,
+    unit: &'static str,
+}
+
+fn directive(name: &str) -> Directive<'_> {
     let known = METRICS.iter().find(|(metric, _)| *metric == name);
-    json!({
-        "Namespace": NAMESPACE,
-        "Dimensions": known.map_or(&[][..], |(_, sets)| *sets),
-        "Metrics": [{"Name": name, "Unit": "Count"}],
-    })
+    Directive {
+        namespace: NAMESPACE,
+        dimensions: known.map_or(&[], |(_, sets)| *sets),
+        metrics: [Definition {
+            name,
+            unit: "Count",
+        }],
+    }
 }
 
 impl<S: Subscriber> Layer<S> for Metrics {
@@ -236,6 +270,7 @@ impl Visit for Count {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
     use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;

@@ -11,17 +11,20 @@ use tokio::time::timeout;
 /// How long the bytes of a body may take after its head was answered: the SDK's time-outs end there.
 const BODY_PATIENCE: Duration = Duration::from_secs(5);
 
+use crate::on_demand::OnDemand;
+
 /// A bucket that keeps bodies.
 #[derive(Clone, Debug)]
 pub struct S3Bodies {
-    client: Client,
+    client: OnDemand<Client>,
     bucket: String,
 }
 
 impl S3Bodies {
     /// Uses the bucket of this name.
     #[must_use]
-    pub const fn new(client: Client, bucket: String) -> Self {
+    pub fn new(client: impl Into<OnDemand<Client>>, bucket: String) -> Self {
+        let client = client.into();
         Self { client, bucket }
     }
 }

@@ -14,6 +14,8 @@ use switchhook_core::ports::{
     DeadLetter, DeadLetterQueue, EventQueue, PortError, PortFuture, Redelivery, message_body,
 };
 
+use crate::on_demand::OnDemand;
+
 /// The most messages of one batch request (quotas of SQS).
 pub(crate) const MAX_BATCH_ENTRIES: usize = 10;
 /// The most bytes of one message, and of one batch request together (quotas of SQS, August 2025).
@@ -38,14 +40,15 @@ const SENDING: &str = "sending to the queue";
 /// A queue of SQS.
 #[derive(Clone, Debug)]
 pub struct SqsQueue {
-    client: Client,
+    client: OnDemand<Client>,
     url: String,
 }
 
 impl SqsQueue {
     /// Uses the queue at `url`.
     #[must_use]
-    pub const fn new(client: Client, url: String) -> Self {
+    pub fn new(client: impl Into<OnDemand<Client>>, url: String) -> Self {
+        let client = client.into();
         Self { client, url }
     }
 

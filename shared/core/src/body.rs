@@ -1,12 +1,12 @@
 //! How the exact bytes of an event travel and rest: inline, deflated, or in the body store.
 
-use std::io::{Read, Write};
+use std::cell::RefCell;
+use std::io::Read;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use flate2::Compression;
 use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
+use flate2::{Compress, Compression, FlushCompress, Status};
 use serde::{Deserialize, Serialize};
 
 use crate::dedup;
@@ -87,15 +87,21 @@ impl Base64 {
     }
 }
 
+thread_local! {
+    /// A third of a megabyte: to make one takes longer than to compress a usual body with it.
+    static COMPRESSOR: RefCell<Compress> = RefCell::new(Compress::new(Compression::default(), false));
+}
+
 /// Compresses bytes; `None` when that makes them no smaller.
 #[must_use]
 pub fn deflate(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(bytes).ok()?;
-    encoder
-        .finish()
-        .ok()
-        .filter(|deflated| deflated.len() < bytes.len())
+    let mut deflated = Vec::with_capacity(bytes.len()); // what is no smaller finds no room
+    let compressed = COMPRESSOR.with_borrow_mut(|compressor| {
+        compressor.reset();
+        compressor.compress_vec(bytes, &mut deflated, FlushCompress::Finish)
+    });
+    let is_whole = matches!(compressed, Ok(Status::StreamEnd));
+    (is_whole && deflated.len() < bytes.len()).then_some(deflated)
 }
 
 /// Undoes [`deflate`]; `None` for what it did not make or what exceeds `limit` bytes.
@@ -153,6 +159,15 @@ mod tests {
         let mut other = noise;
         other[0] ^= 1;
         assert!(!pointer.describes(&other), "of the same length");
+    }
+
+    #[test]
+    fn a_compressor_remembers_nothing_of_what_it_compressed_before() {
+        let text = "All work and no play makes Jack a dull boy. ".repeat(20);
+        let first = deflate(text.as_bytes()).unwrap();
+        assert_eq!(deflate(b"x"), None, "no smaller: broken off");
+        assert_eq!(deflate(text.as_bytes()), Some(first.clone()));
+        assert_eq!(inflate(&first, text.len()).unwrap(), text.as_bytes());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Phone numbers: E.164 where that can be told, as written otherwise.
 
+mod plans;
+
 use serde::{Deserialize, Serialize};
 
 /// The longest text that is read as a number: 15 digits, a prefix, and what people put between.
@@ -14,15 +16,8 @@ impl Country {
     /// Takes a country's code; `None` for what no numbering plan is known for.
     #[must_use]
     pub fn new(code: &str) -> Option<Self> {
-        let id: Result<phonenumber::country::Id, _> = code.parse();
-        id.ok().map(|_| Self(code.to_owned()))
+        plans::is_known(code).then(|| Self(code.to_owned()))
     }
-}
-
-/// Reads the numbering plans of all countries, which is otherwise done when the first national number
-/// is met: about 0.1 s of CPU and 7 MB. For a program that has time before that.
-pub fn warm_up() {
-    let _ = phonenumber::metadata::DATABASE.by_id("US");
 }
 
 /// Returns `number` in E.164 where it can be told which one it is, and as written otherwise:
@@ -66,11 +61,8 @@ fn national(number: &str, country: &Country) -> Option<String> {
     {
         return None;
     }
-    let id: phonenumber::country::Id = country.0.parse().ok()?;
-    let parsed = phonenumber::parse(Some(id), number)
-        .ok()
-        .filter(phonenumber::is_valid)?;
-    Some(parsed.format().mode(phonenumber::Mode::E164).to_string())
+    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    plans::e164(&digits, &country.0)
 }
 
 #[cfg(test)]

@@ -1,0 +1,299 @@
+//! The functions beside the floor and the peers: cold and warm, in interleaved rounds.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::candidates::{Candidate, Role, Stack};
+use crate::measure::{Bench, Round, batches, deliveries};
+use crate::plot::{self, Bar};
+use crate::report::{Column, Table};
+use crate::statistics::{median, quantile};
+
+/// The bytes of a delivery's body.
+const BODY_BYTES: usize = 1024;
+/// The messages of a batch.
+const BATCH: usize = 10;
+/// The delay of AWS's answers where latency is measured.
+const DELAY: Duration = Duration::from_millis(5);
+
+/// How much is measured.
+#[derive(Clone, Debug)]
+pub struct Extent {
+    /// Processes of each candidate.
+    pub rounds: usize,
+    /// Invocations of each process.
+    pub invocations: usize,
+    /// Whose programs.
+    pub stacks: Vec<Stack>,
+}
+
+/// The medians of a candidate's rounds.
+#[derive(Clone, Debug)]
+pub struct Figures {
+    /// Whose.
+    pub candidate: Candidate,
+    /// The values by the names of [`COLUMNS`].
+    pub values: Vec<f64>,
+}
+
+type Get = fn(&Round) -> f64;
+
+/// What is told of each candidate: name, unit's name, and how a round says it.
+const COLUMNS: [(&str, Get); 11] = [
+    ("cold CPU ms", |r| r.cold_cpu * 1e3),
+    ("cold ms", |r| r.cold_wall * 1e3),
+    ("cold peak MiB", |r| mebibytes(r.cold_footprint.peak_bytes)),
+    ("CPU µs/event", |r| r.warm_cpu * 1e6),
+    ("p50 ms", |r| median(&r.warm_walls) * 1e3),
+    ("p99 ms", |r| quantile(&r.warm_walls, 0.99) * 1e3),
+    ("warm peak MiB", |r| mebibytes(r.warm_footprint.peak_bytes)),
+    ("threads", |r| r.warm_footprint.threads as f64),
+    ("requests/event", |r| per_event(r, r.bill.total())),
+    ("write units/event", |r| per_event(r, r.bill.write_units)),
+    ("read units/event", |r| per_event(r, r.bill.read_units)),
+];
+
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+fn per_event(round: &Round, count: u64) -> f64 {
+    count as f64 / round.events.max(1) as f64
+}
+
+/// Measures all candidates.
+///
+/// # Errors
+///
+/// When one of them fails or answers wrongly.
+pub async fn run(bench: &Bench, extent: &Extent, out: &Path) -> Result<()> {
+    let candidates = [Role::Ingress, Role::Consumer].iter().flat_map(|role| {
+        extent.stacks.iter().map(|stack| Candidate {
+            stack: *stack,
+            role: *role,
+        })
+    });
+    let candidates: Vec<_> = candidates.collect();
+    let mut rounds: Vec<Vec<Round>> = vec![Vec::new(); candidates.len()];
+    for _ in 0..extent.rounds {
+        for (candidate, rounds) in candidates.iter().zip(&mut rounds) {
+            bench.cloud.clear();
+            rounds.push(one(bench, *candidate, extent.invocations).await?);
+        }
+    }
+    let figures: Vec<_> = candidates
+        .iter()
+        .zip(&rounds)
+        .map(|(c, r)| figures(*c, r))
+        .collect();
+    let latencies = latencies(bench, &extent.stacks).await?;
+    write(bench, &figures, &latencies, out)
+}
+
+async fn one(bench: &Bench, candidate: Candidate, invocations: usize) -> Result<Round> {
+    match candidate.role {
+        Role::Ingress => {
+            let round = bench
+                .round(candidate, &deliveries(invocations, BODY_BYTES), 1)
+                .await?;
+            let sent = bench.cloud.message_count();
+            ensure!(
+                sent == invocations,
+                "{sent} messages of {invocations} deliveries"
+            );
+            Ok(round)
+        }
+        Role::Consumer => {
+            let inputs = inputs(bench, candidate.stack, invocations, BATCH).await?;
+            bench.cloud.clear();
+            let round = bench.round(candidate, &inputs, BATCH).await?;
+            let (kept, events) = (bench.cloud.item_count(), invocations * BATCH);
+            ensure!(kept == 2 * events, "{kept} items of {events} events");
+            Ok(round)
+        }
+    }
+}
+
+/// Returns batches of messages that the stack's own ingress made.
+async fn inputs(
+    bench: &Bench,
+    stack: Stack,
+    batch_count: usize,
+    each: usize,
+) -> Result<Vec<Bytes>> {
+    let ingress = Candidate {
+        stack,
+        role: Role::Ingress,
+    };
+    let events = batch_count * each;
+    let messages = bench
+        .messages(ingress, &deliveries(events, BODY_BYTES), events)
+        .await?;
+    Ok(batches(&messages, each))
+}
+
+fn figures(candidate: Candidate, rounds: &[Round]) -> Figures {
+    let values = COLUMNS.map(|(_, get)| median(&rounds.iter().map(get).collect::<Vec<_>>()));
+    Figures {
+        candidate,
+        values: values.into(),
+    }
+}
+
+/// Latencies of a consumer where AWS takes its time.
+struct Latency {
+    stack: Stack,
+    one: f64,
+    ten: f64,
+}
+
+async fn latencies(bench: &Bench, stacks: &[Stack]) -> Result<Vec<Latency>> {
+    const COUNT: usize = 20;
+    let mut latencies = Vec::new();
+    for &stack in stacks {
+        let candidate = Candidate {
+            stack,
+            role: Role::Consumer,
+        };
+        let (ones, tens) = (
+            inputs(bench, stack, COUNT, 1).await?,
+            inputs(bench, stack, COUNT, BATCH).await?,
+        );
+        bench.cloud.set_delay(DELAY);
+        let (one, ten) = (
+            bench.round(candidate, &ones, 1).await?,
+            bench.round(candidate, &tens, BATCH).await?,
+        );
+        bench.cloud.set_delay(Duration::ZERO);
+        let (one, ten) = (median(&one.warm_walls) * 1e3, median(&ten.warm_walls) * 1e3);
+        latencies.push(Latency { stack, one, ten });
+    }
+    Ok(latencies)
+}
+
+fn write(bench: &Bench, figures: &[Figures], latencies: &[Latency], out: &Path) -> Result<()> {
+    let mut text = String::new();
+    for role in [Role::Ingress, Role::Consumer] {
+        let of_role: Vec<_> = figures
+            .iter()
+            .filter(|f| f.candidate.role == role)
+            .collect();
+        text += &table(bench, role, &of_role)?;
+    }
+    text += "\n| AWS answers after 5 ms | one event, ms | ten of ten entities, ms | ratio |\n|---|---:|---:|---:|\n";
+    for Latency { stack, one, ten } in latencies {
+        text += &format!(
+            "| {} | {one:.1} | {ten:.1} | {:.2} |\n",
+            stack.name(),
+            ten / one
+        );
+    }
+    crate::report::write(&out.join("functions.md"), &text)?;
+    let json: Vec<_> = figures.iter().map(as_json).collect();
+    fs::write(
+        bench.places.work.join("functions.json"),
+        Value::from(json).to_string(),
+    )?;
+    let bars: Vec<_> = figures.iter().flat_map(bars).collect();
+    let wanted = |group: &str| {
+        bars.iter()
+            .filter(|bar| bar.group.contains(group))
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    plot::bars(
+        &out.join("cold.svg"),
+        "Processor time to the first answer, ms",
+        &wanted("cold CPU ms"),
+    )?;
+    plot::bars(
+        &out.join("warm.svg"),
+        "Processor time of an event, µs",
+        &wanted("CPU µs/event"),
+    )
+}
+
+fn table(bench: &Bench, role: Role, figures: &[&Figures]) -> Result<String> {
+    let baseline = figures.iter().find(|f| f.candidate.stack == Stack::Floor);
+    let mut table = Table::new(role.name());
+    for figure in figures {
+        let floor = |index: usize| baseline.and_then(|b| b.values.get(index)).copied();
+        let cells = COLUMNS.iter().zip(&figure.values).enumerate();
+        let mut columns: Vec<_> = cells
+            .map(|(index, ((name, _), value))| Column {
+                name,
+                value: *value,
+                baseline: floor(index),
+            })
+            .collect();
+        let (raw, packed) = figure.candidate.artifact(&bench.places)?;
+        columns.push(Column {
+            name: "MiB",
+            value: mebibytes(raw),
+            baseline: None,
+        });
+        columns.push(Column {
+            name: "zip MiB",
+            value: mebibytes(packed),
+            baseline: None,
+        });
+        table.row(figure.candidate.stack.name(), &columns);
+    }
+    Ok(table.to_markdown())
+}
+
+fn as_json(figures: &Figures) -> Value {
+    let values = COLUMNS.iter().zip(&figures.values);
+    let values = values.map(|((name, _), value)| ((*name).to_owned(), json!(value)));
+    json!({"name": figures.candidate.name(), "values": values.collect::<serde_json::Map<_, _>>()})
+}
+
+fn bars(figures: &Figures) -> Vec<Bar> {
+    let values = COLUMNS.iter().zip(&figures.values);
+    values
+        .map(|((name, _), value)| Bar {
+            group: format!("{} {name}", figures.candidate.role.name()),
+            name: figures.candidate.stack.name().to_owned(),
+            value: *value,
+        })
+        .collect()
+}
+
+/// Runs a program under callgrind: its first event, then warm ones. The profile goes to the work folder.
+///
+/// # Errors
+///
+/// When valgrind is missing, or the program fails.
+pub async fn profile(bench: &Bench, role: Role, program: &Path, warm: usize) -> Result<()> {
+    let candidate = Candidate {
+        stack: Stack::Switchhook,
+        role,
+    };
+    let inputs = match role {
+        Role::Ingress => deliveries(1 + warm, BODY_BYTES),
+        Role::Consumer => inputs(bench, candidate.stack, 1 + warm, BATCH).await?,
+    };
+    let plain = candidate.command(&bench.places, &bench.certificates);
+    let mut command = std::process::Command::new("valgrind");
+    let file = bench.places.work.join(format!("{}.callgrind", role.name()));
+    let to = format!("--callgrind-out-file={}", file.display());
+    command
+        .args(["--tool=callgrind", &to])
+        .arg(program)
+        .env_clear();
+    command.envs(
+        plain
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    let running = bench.start_as(candidate, command).await?;
+    for input in inputs {
+        running.invoke(&input).await?;
+    }
+    running.end()
+}

@@ -1,0 +1,195 @@
+//! How the functions' cost grows with bodies, events of a delivery, entities, and events of one entity.
+
+use std::path::Path;
+
+use anyhow::Result;
+use bytes::Bytes;
+
+use crate::candidates::{Candidate, Role, Stack};
+use crate::measure::{Bench, batches, deliveries};
+use crate::plot::{self, Curve, Labels, short};
+use crate::statistics::{median, power_law};
+use crate::workload;
+
+const INGRESS: Candidate = Candidate {
+    stack: Stack::Switchhook,
+    role: Role::Ingress,
+};
+const CONSUMER: Candidate = Candidate {
+    stack: Stack::Switchhook,
+    role: Role::Consumer,
+};
+
+/// The messages of a batch.
+const BATCH: usize = 10;
+
+/// Measures all of it.
+///
+/// # Errors
+///
+/// When a function fails or answers wrongly.
+pub async fn run(bench: &Bench, rounds: usize, out: &Path) -> Result<()> {
+    let mut growth = Growth {
+        bench,
+        rounds,
+        text:
+            "| what grows | from | to | exponent | of the last step |\n|---|---:|---:|---:|---:|\n"
+                .into(),
+    };
+    let bodies = growth.bodies().await?;
+    growth.plot(
+        out,
+        "bodies",
+        "bytes of a body",
+        "CPU µs a delivery",
+        &bodies,
+    )?;
+    let lists = growth.lists().await?;
+    growth.plot(
+        out,
+        "lists",
+        "events of a delivery",
+        "CPU µs a delivery",
+        &lists,
+    )?;
+    let entities = growth.entities().await?;
+    growth.plot(out, "entities", "events", "CPU µs of all events", &entities)?;
+    crate::report::write(&out.join("growth.md"), &growth.text)
+}
+
+struct Growth<'a> {
+    bench: &'a Bench,
+    rounds: usize,
+    text: String,
+}
+
+impl Growth<'_> {
+    fn plot(&mut self, out: &Path, name: &str, x: &str, y: &str, curves: &[Curve]) -> Result<()> {
+        for curve in curves {
+            let [.., before, last] = curve.points.as_slice() else {
+                continue;
+            };
+            let first = curve.points.first().map_or(0.0, |point| point.0);
+            let (all, end) = (power_law(&curve.points).0, power_law(&[*before, *last]).0);
+            let (first, most) = (short(first), short(last.0));
+            self.text += &format!(
+                "| {}, {x} | {first} | {most} | {all:.2} | {end:.2} |\n",
+                curve.name
+            );
+        }
+        let title = format!("How cost grows with {x}");
+        let labels = Labels {
+            title: &title,
+            x,
+            y,
+        };
+        plot::curves(&out.join(format!("growth-{name}.svg")), labels, curves)
+    }
+
+    /// Bodies of 1 KB to 4 MiB, through both functions.
+    async fn bodies(&self) -> Result<[Curve; 2]> {
+        let (mut taken, mut handled) = (Vec::new(), Vec::new());
+        for shift in [10, 12, 14, 15, 16, 18, 20, 22] {
+            // The greatest body is the greatest that is let in.
+            let bytes = 1_usize << shift;
+            let count = if shift < 18 { 60 } else { 15 };
+            let inputs = || deliveries(count, bytes);
+            taken.push((bytes as f64, self.warm(INGRESS, inputs, 1).await?));
+            let messages = self.bench.messages(INGRESS, &inputs(), count).await?;
+            let inputs = || batches(&messages, 1);
+            handled.push((bytes as f64, self.once(CONSUMER, inputs(), 1).await?));
+        }
+        Ok([
+            Curve {
+                name: "ingress".into(),
+                points: taken,
+            },
+            Curve {
+                name: "consumer".into(),
+                points: handled,
+            },
+        ])
+    }
+
+    /// Deliveries of 1 to 1,000 events, through the ingress.
+    async fn lists(&self) -> Result<[Curve; 1]> {
+        let mut points = Vec::new();
+        for events in [1, 3, 10, 30, 100, 300, 1_000_u64] {
+            let inputs = || -> Vec<Bytes> {
+                let lists = std::iter::repeat_with(|| workload::list_of_texts(events));
+                lists
+                    .take(20)
+                    .map(|list| workload::texts_event(&list))
+                    .collect()
+            };
+            points.push((events as f64, self.warm(INGRESS, inputs, 1).await?));
+        }
+        Ok([Curve {
+            name: "ingress".into(),
+            points,
+        }])
+    }
+
+    /// 1 to 10,000 events, each of its own entity or all of one, through the consumer.
+    async fn entities(&self) -> Result<[Curve; 2]> {
+        let (mut many, mut one) = (Vec::new(), Vec::new());
+        for count in [10, 100, 1_000, 10_000] {
+            many.push((count as f64, self.all(deliveries(count, 1024)).await?));
+            let texts = std::iter::repeat_with(|| workload::text_received(workload::fresh()));
+            let texts = texts.take(count).map(|text| workload::voice_event(&text));
+            one.push((count as f64, self.all(texts.collect()).await?));
+        }
+        Ok([
+            Curve {
+                name: "entity each".into(),
+                points: many,
+            },
+            Curve {
+                name: "one hot entity".into(),
+                points: one,
+            },
+        ])
+    }
+
+    /// The median, over rounds, of the warm processor time in microseconds.
+    async fn warm(
+        &self,
+        candidate: Candidate,
+        inputs: impl Fn() -> Vec<Bytes>,
+        each: usize,
+    ) -> Result<f64> {
+        let mut values = Vec::new();
+        for _ in 0..self.rounds {
+            values.push(self.once(candidate, inputs(), each).await?);
+        }
+        Ok(median(&values))
+    }
+
+    async fn once(&self, candidate: Candidate, inputs: Vec<Bytes>, each: usize) -> Result<f64> {
+        let round = self.bench.round(candidate, &inputs, each).await?;
+        Ok(round.warm_cpu * 1e6)
+    }
+
+    /// The processor time of the consumer, warm, for all of these deliveries, in microseconds.
+    async fn all(&self, deliveries: Vec<Bytes>) -> Result<f64> {
+        self.bench.cloud.clear();
+        let messages = self
+            .bench
+            .messages(INGRESS, &deliveries, deliveries.len())
+            .await?;
+        let warming = self
+            .bench
+            .messages(INGRESS, &crate::measure::deliveries(1, 1024), 1)
+            .await?;
+        let running = self.bench.start(CONSUMER).await?;
+        let mut before = std::time::Duration::ZERO;
+        for input in batches(&warming, 1) {
+            before = running.invoke(&input).await?.cpu;
+        }
+        let mut after = before;
+        for input in batches(&messages, BATCH) {
+            after = running.invoke(&input).await?.cpu;
+        }
+        Ok(after.saturating_sub(before).as_secs_f64() * 1e6)
+    }
+}

@@ -1,0 +1,173 @@
+//! The hot functions, one by one, to be counted: each is made ready once and then run again and again.
+
+use std::fs;
+use std::hint::black_box;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+use bytes::Bytes;
+use consumer::router::Router;
+use consumer::routes::routes;
+use ingress::event;
+use serde_json::value::RawValue;
+use switchhook_core::admission::{self, Admitted};
+use switchhook_core::body;
+use switchhook_core::canonical;
+use switchhook_core::config::Sources;
+use switchhook_core::envelope::Envelope;
+use switchhook_core::ids::DeliveryId;
+use switchhook_core::intake;
+use switchhook_core::ledger::{RecordHead, RecordKey, Snapshot};
+use switchhook_core::occurrence::{Occurrence, Sequence};
+use switchhook_core::ports::message_body;
+use switchhook_core::request::Request;
+use switchhook_core::states::Stored;
+use switchhook_core::time::Timestamp;
+use uuid::Uuid;
+
+/// A documented payload of each provider.
+const CASES: [&str; 5] = [
+    "ai-sync/call-ended-documented",
+    "cellcast/receive-documented",
+    "cloudcontactai/message-incoming-documented",
+    "nectar-desk/call-ended",
+    "standard-webhooks/event-example",
+];
+
+/// What is done to the payload of each provider.
+const STEPS: [&str; 9] = [
+    "gateway-event",
+    "admit",
+    "intake",
+    "envelope-encode",
+    "envelope-decode",
+    "dedup",
+    "interpret",
+    "apply",
+    "deflate",
+];
+
+/// Returns the names of all hot functions: `PROVIDER/STEP`.
+#[must_use]
+pub fn names() -> Vec<String> {
+    let names = CASES.iter().flat_map(|case| {
+        let provider = case.split('/').next().unwrap_or_default();
+        STEPS.map(|step| format!("{provider}/{step}"))
+    });
+    names.collect()
+}
+
+/// Runs one of them so many times.
+///
+/// # Errors
+///
+/// When there is none of this name, or its case does not come to what it must.
+pub fn run(name: &str, times: u32) -> Result<()> {
+    let (provider, step) = name.split_once('/').context("PROVIDER/STEP")?;
+    let case = CASES
+        .iter()
+        .find(|case| case.split('/').next() == Some(provider));
+    let ready = Ready::new(case.with_context(|| format!("no provider {provider}"))?)?;
+    let admitted = ready.admitted()?;
+    let message = message_body(&ready.envelope)?;
+    let raw = ready.request.body.clone();
+    let occurrence = Occurrence::read(ready.envelope.clone(), Sequence(1), raw.clone())?;
+    for _ in 0..times {
+        match step {
+            "gateway-event" => drop(black_box(event::parse(&ready.event)?)),
+            "admit" => drop(black_box(ready.admitted()?)),
+            "intake" => drop(black_box(intake::events(&admitted, ready.id, ready.at))),
+            "envelope-encode" => drop(black_box(message_body(&ready.envelope)?)),
+            "envelope-decode" => drop(black_box(serde_json::from_str::<Envelope>(&message)?)),
+            "dedup" => drop(black_box(ready.judged())),
+            "interpret" => drop(black_box(ready.interpreted(raw.clone())?)),
+            "apply" => drop(black_box(ready.applied(&occurrence)?)),
+            "deflate" => drop(black_box(body::deflate(&raw))),
+            _ => return Err(anyhow!("no step {step}")),
+        }
+    }
+    Ok(())
+}
+
+/// One payload, with all that comes of it on its way.
+struct Ready {
+    event: Box<RawValue>,
+    request: Request,
+    sources: Sources,
+    id: DeliveryId,
+    at: Timestamp,
+    envelope: Envelope,
+    snapshot: Snapshot,
+    router: Router,
+}
+
+impl Ready {
+    fn new(case: &str) -> Result<Self> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../events")
+            .join(case);
+        let read =
+            |name: &str| fs::read(folder.join(name)).with_context(|| format!("{case}/{name}"));
+        let request: switchhook_testing::Request = serde_json::from_slice(&read("request.json")?)?;
+        let sources = Sources::from_toml(&String::from_utf8(read("sources.toml")?)?)?;
+        let at: Timestamp = request.received_at.parse()?;
+        let gateway_event = request.gateway_event(&read("body")?, "JKJaXmPLvHcESHA=");
+        let request = event::parse(&gateway_event)?.request;
+        let id = DeliveryId::new(Uuid::from_u128(0x019a_ad2b_7c00_7000_8000_0000_0000_0001));
+        let admitted = admission::admit(&sources, &request, at)?;
+        let events = intake::events(&admitted, id, at);
+        let first = events.first().context("no event")?;
+        let envelope = first.envelope().clone();
+        let name = envelope.dedup.record_name(at);
+        let key = RecordKey {
+            entity: envelope.entity.clone(),
+            name,
+        };
+        let head = RecordHead {
+            id: envelope.id,
+            received_at: at,
+            deliveries: [id].into(),
+        };
+        let snapshot = Snapshot {
+            records: [(key, head)].into(),
+            ..Snapshot::default()
+        };
+        Ok(Self {
+            event: gateway_event,
+            request,
+            sources,
+            id,
+            at,
+            envelope,
+            snapshot,
+            router: routes(),
+        })
+    }
+
+    fn admitted(&self) -> Result<Admitted<'_>> {
+        Ok(admission::admit(&self.sources, &self.request, self.at)?)
+    }
+
+    fn judged(&self) -> switchhook_core::ledger::Known {
+        let Envelope {
+            entity, dedup, id, ..
+        } = &self.envelope;
+        self.snapshot.knows(entity, dedup, *id, self.at)
+    }
+
+    /// From the bytes to the canonical data.
+    fn interpreted(&self, raw: Bytes) -> Result<String> {
+        let occurrence = Occurrence::read(self.envelope.clone(), Sequence(1), raw)?;
+        Ok(canonical::write(&occurrence.data)?)
+    }
+
+    /// The handlers twice: a first event and one that finds a state, both encoded.
+    fn applied(&self, occurrence: &Occurrence) -> Result<Option<Stored>> {
+        let mut stored = None;
+        for route in self.router.routes(self.envelope.kind) {
+            let first = route.apply(None, occurrence)?;
+            stored = Some(route.apply(Some(&first), occurrence)?);
+        }
+        Ok(stored)
+    }
+}
