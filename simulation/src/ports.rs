@@ -23,7 +23,9 @@ use switchhook_core::time::Timestamp;
 use crate::broken::Broken;
 use crate::node::{Node, failed};
 use crate::queue::Outgoing;
-use crate::world::{BODIES, DEAD_LETTERS, LEDGER, QUEUE, REDELIVERY, SOURCES, WRITES, locked};
+use crate::world::{
+    BODIES, BODY_READS, DEAD_LETTERS, LEDGER, QUEUE, REDELIVERY, SOURCES, STATES, WRITES, locked,
+};
 
 /// All ports of one process.
 #[derive(Debug)]
@@ -110,7 +112,7 @@ impl Ports {
         let what = format!("put the state of {entity}");
         let (entity, stored) = (entity.clone(), stored.clone());
         let effect = move || locked(&world.table).put_state(&world, entity, stored, read_version);
-        self.node.call(WRITES, what, effect).await
+        self.node.call(STATES, what, effect).await
     }
 }
 
@@ -201,7 +203,7 @@ impl BodyStore for Ports {
         let (world, key) = (Arc::clone(&self.node.world), key.to_owned());
         let effect = move || locked(&world.bodies).get(&key).cloned();
         Box::pin(async move {
-            let got = self.node.call(BODIES, "get a body".to_owned(), effect);
+            let got = self.node.call(BODY_READS, "get a body".to_owned(), effect);
             match got.await {
                 Err(_) if self.is_broken(Broken::BodyReadAsMissing) => Ok(None),
                 got => got,

@@ -129,9 +129,10 @@ impl World {
     pub(crate) fn is_out(&self, port: &str) -> bool {
         let now = self.elapsed_millis();
         let over = self.is_calm.load(Ordering::Relaxed);
-        // A table that is out takes no writes either.
-        let is_it = |name: &str| name == port || (name == LEDGER && port == WRITES);
-        let hit = |(name, from, to): &(&str, u64, u64)| is_it(name) && (*from..*to).contains(&now);
+        let hit = |(name, from, to): &(&str, u64, u64)| {
+            let is_it = *name == port || part_of(port).contains(name);
+            is_it && (*from..*to).contains(&now)
+        };
         !over && self.outages.iter().any(hit)
     }
 
@@ -257,24 +258,39 @@ pub(crate) const QUEUE: &str = "queue";
 pub(crate) const LEDGER: &str = "ledger";
 /// A table can be throttled for writes alone.
 pub(crate) const WRITES: &str = "writes";
+/// A part of it can be, while the rest takes writes.
+pub(crate) const STATES: &str = "states";
 pub(crate) const BODIES: &str = "bodies";
+pub(crate) const BODY_READS: &str = "body reads";
 pub(crate) const SOURCES: &str = "sources";
 pub(crate) const DEAD_LETTERS: &str = "dead letters";
 pub(crate) const REDELIVERY: &str = "redelivery";
 
 /// The ports that can be out for a while.
-const PORTS: [&str; 7] = [
+const PORTS: [&str; 9] = [
     WRITES,
+    STATES,
     QUEUE,
     LEDGER,
     BODIES,
+    BODY_READS,
     SOURCES,
     DEAD_LETTERS,
     REDELIVERY,
 ];
 
+/// Returns the larger things that a port is a part of: when one of them is out, so is the port.
+fn part_of(port: &str) -> &'static [&'static str] {
+    match port {
+        WRITES => &[LEDGER],
+        STATES => &[LEDGER, WRITES],
+        BODY_READS => &[BODIES],
+        _ => &[],
+    }
+}
+
 fn outages(chance: &mut fastrand::Rng) -> Vec<(&'static str, u64, u64)> {
-    let count = chance.usize(0..12).saturating_sub(8);
+    let count = chance.usize(0..8).saturating_sub(4);
     let outage = |_| {
         let from = chance.u64(0..1_200_000);
         let lasts = [5_000, 60_000, 1_200_000][chance.usize(0..3)];
