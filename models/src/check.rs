@@ -28,27 +28,23 @@ pub struct Report {
 /// Explores everything that can happen in a scenario.
 #[must_use]
 pub fn whole(scenario: Scenario, threads: usize) -> Report {
-    explore(
-        Config::new(scenario, None),
-        threads,
-        HasDiscoveries::AnyFailures,
-    )
+    explore(Config::new(scenario, None), threads)
 }
 
 /// Looks for the shortest story in which a broken rule breaks a law.
 #[must_use]
 pub fn variant(variant: Variant) -> Report {
     let config = Config::new(variant.scenario(), Some(variant));
-    explore(config, 1, HasDiscoveries::AnyFailures)
+    explore(config, 1)
 }
 
 #[expect(clippy::disallowed_methods, reason = "it tells how long it took")]
-fn explore(config: Config, threads: usize, until: HasDiscoveries) -> Report {
+fn explore(config: Config, threads: usize) -> Report {
     let began = Instant::now();
     let checker = Protocol::new(config).checker();
     let checker = checker
         .threads(threads)
-        .finish_when(until)
+        .finish_when(HasDiscoveries::AnyFailures)
         .spawn_bfs()
         .join();
     let model = checker.model();
@@ -56,7 +52,7 @@ fn explore(config: Config, threads: usize, until: HasDiscoveries) -> Report {
         let path = checker
             .discovery(law.text())
             .expect("what is broken is discovered");
-        (law, words::story(&model.config, path.into_vec()))
+        (law, words::story(&model.config, &path.into_vec()))
     });
     Report {
         states: checker.unique_state_count(),

@@ -4,7 +4,7 @@
 
 mod event;
 
-use switchhook_core::attempts::{self, Attempt, Failure};
+use switchhook_core::attempts::{self, Attempt};
 
 use crate::ledger::{Answer, Attempts, Write};
 use crate::scenario::{Config, Fault, SHARED};
@@ -142,34 +142,24 @@ impl Invocation<'_> {
     pub fn answer(&mut self, group: usize, fault: Option<Fault>) {
         let current = self.run().groups[group].current.take().expect("it waits");
         let message = current.message;
-        let write = match &current.awaits {
-            Await::Count(write)
-            | Await::Attempt(write)
-            | Await::Commit(write, _)
-            | Await::TakeBack(write)
-            | Await::Bury(write) => Some(write.clone()),
-            Await::ReadShared => None,
-        };
-        let answer = self.carry_out(&current, write.as_ref(), fault);
-        if is_death(fault) {
+        self.note_fault(&current, fault);
+        let write = current.awaits.write().cloned();
+        let answer = write.and_then(|write| self.carry_out(&write, fault));
+        if fault.is_some_and(Fault::is_death) {
             self.world.release(self.slot);
             return;
         }
-        let next = self.next(current, write, answer);
+        let next = match current.awaits {
+            Await::Read(read) if fault.is_none() => self.has_read(current, read),
+            _ => self.next(current, answer),
+        };
         if self.settle(group, message, next) {
             self.go_on();
         }
     }
 
     /// Does a request as far as the fault lets it; no answer when it is lost.
-    fn carry_out(
-        &mut self,
-        current: &Current,
-        write: Option<&Write>,
-        fault: Option<Fault>,
-    ) -> Option<Answer> {
-        self.note_fault(current, fault);
-        let write = write?;
+    fn carry_out(&mut self, write: &Write, fault: Option<Fault>) -> Option<Answer> {
         match fault {
             None => Some(self.world.perform(write, self.config)),
             Some(Fault::DoneTwice) => {
@@ -196,10 +186,13 @@ impl Invocation<'_> {
                 fault,
                 Fault::DoneLater | Fault::DiesAfter | Fault::DiesAndDoneLater
             ),
-            Await::TakeBack(_) => !matches!(fault, Fault::AnswerLost | Fault::DiesAfter),
-            _ => is_death(Some(fault)) && self.is_judged(current),
+            Await::TakeBack(_) => !matches!(
+                fault,
+                Fault::AnswerLost | Fault::DiesAfter | Fault::DoneTwice
+            ),
+            _ => fault.is_death() && self.is_judged(current),
         };
-        if is_mishap && fault != Fault::DoneTwice {
+        if is_mishap {
             self.world.note_mishap(current.message);
         }
     }
@@ -215,24 +208,6 @@ impl Invocation<'_> {
         }
     }
 
-    /// The shared state is read, well or badly.
-    pub fn read_shared(&mut self, group: usize, is_read: bool) {
-        let current = self.run().groups[group].current.take().expect("it waits");
-        let message = current.message;
-        let next = if is_read {
-            let shared = self.world.ledger.states.get(&SHARED).cloned();
-            let states = &mut self.run().states;
-            states.remove(&SHARED);
-            states.extend(shared.map(|shared| (SHARED, shared)));
-            self.commit(current)
-        } else {
-            self.fail(current, Failure::Passing, "passing")
-        };
-        if self.settle(group, message, next) {
-            self.go_on();
-        }
-    }
-
     /// The answer for the batch: what is not to come again is deleted, unless that answer is lost.
     pub fn end(&mut self, is_answered: bool) {
         if is_answered {
@@ -245,15 +220,6 @@ impl Invocation<'_> {
         }
         self.world.release(self.slot);
     }
-}
-
-/// Tells whether a fault is the end of the process.
-#[must_use]
-pub fn is_death(fault: Option<Fault>) -> bool {
-    matches!(
-        fault,
-        Some(Fault::DiesBefore | Fault::DiesAfter | Fault::DiesAndDoneLater)
-    )
 }
 
 fn attempt_of(answer: &Answer, config: &Config) -> Attempt {

@@ -35,8 +35,6 @@ pub enum Action {
     Receive(usize, Vec<u8>, bool),
     /// What a group of an invocation waits for happens, or this.
     Answer(usize, usize, Option<Fault>),
-    /// An invocation reads the shared state, or fails to.
-    ReadShared(usize, usize, bool),
     /// An invocation's answer reaches the queue, or does not.
     End(usize, bool),
     /// What an invocation has in hand becomes visible again.
@@ -49,6 +47,8 @@ pub enum Action {
     Forget(usize),
     /// A person redrives a letter; the letter is deleted, or that fails.
     Redrive(usize, bool),
+    /// A person moves a letter back with another tool, which asks nothing.
+    MoveBack(usize),
     /// What could not be handled is repaired.
     Repair,
 }
@@ -115,16 +115,11 @@ impl Protocol {
             let Some(current) = &part.current else {
                 continue;
             };
-            if current.awaits == Await::ReadShared {
-                actions.push(Action::ReadShared(slot, group, true));
-                if world.faults > 0 {
-                    actions.push(Action::ReadShared(slot, group, false));
-                }
-                continue;
-            }
             actions.push(Action::Answer(slot, group, None));
             if world.faults > 0 {
+                let is_read = matches!(current.awaits, Await::Read(_));
                 let kinds = self.config.scenario.kinds.iter();
+                let kinds = kinds.filter(|fault| !is_read || fault.is_of_reads());
                 actions.extend(kinds.map(|fault| Action::Answer(slot, group, Some(*fault))));
             }
         }
@@ -153,13 +148,23 @@ impl Protocol {
             actions.push(Action::Repair);
         }
         if world.redrives > 0 {
-            for (place, letter) in world.letters.iter().enumerate() {
-                if self.redriven(world, letter.delivery) != Redrive::Refuse {
-                    actions.push(Action::Redrive(place, true));
-                    if world.faults > 0 {
-                        actions.push(Action::Redrive(place, false));
-                    }
-                }
+            self.redrives(world, actions);
+        }
+    }
+
+    /// What becomes of letters.
+    fn redrives(&self, world: &World, actions: &mut Vec<Action>) {
+        for (place, letter) in world.letters.iter().enumerate() {
+            if self.config.scenario.is_moved_by_others {
+                actions.push(Action::MoveBack(place));
+                continue;
+            }
+            if self.redriven(world, letter.delivery) == Redrive::Refuse {
+                continue;
+            }
+            actions.push(Action::Redrive(place, true));
+            if world.faults > 0 {
+                actions.push(Action::Redrive(place, false));
             }
         }
     }
@@ -174,7 +179,7 @@ impl Protocol {
     fn redriven(&self, world: &World, delivery: u8) -> Redrive {
         let (accepted, now) = (at(world.accepted(delivery)), at(world.now));
         let is_too_old = ledger::is_too_old(accepted, RETENTION_DAYS, now);
-        let is_forced = self.config.is(Variant::RedriveAfterForgetting);
+        let is_forced = self.config.is(Variant::RedriveForced);
         self.known(world, delivery).redrive(is_too_old, is_forced)
     }
 
@@ -244,10 +249,6 @@ impl Protocol {
                 world.faults -= u8::from(fault.is_some());
                 self.invocation(world, slot).answer(group, fault);
             }
-            Action::ReadShared(slot, group, is_read) => {
-                world.faults -= u8::from(!is_read);
-                self.invocation(world, slot).read_shared(group, is_read);
-            }
             Action::End(slot, is_answered) => {
                 world.faults -= u8::from(!is_answered);
                 self.invocation(world, slot).end(is_answered);
@@ -266,6 +267,11 @@ impl Protocol {
                 world.known.forgotten.extend(record.counted);
             }
             Action::Redrive(place, is_deleted) => self.redrive(world, place, is_deleted),
+            Action::MoveBack(place) => {
+                let letter = world.letters.remove(place);
+                world.redrives -= 1;
+                world.send_again(&letter, &self.config);
+            }
             Action::Repair => world.is_repaired = true,
         }
     }

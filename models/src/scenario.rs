@@ -57,6 +57,8 @@ pub struct Event {
     pub register: usize,
     /// Whether it sets the same register of [`SHARED`] too.
     pub is_shared: bool,
+    /// Whether its body is in the body store.
+    pub is_stored: bool,
     /// What it does to its run.
     pub nature: Nature,
 }
@@ -72,6 +74,7 @@ impl Event {
             order: Order::Accepted,
             register: 0,
             is_shared: false,
+            is_stored: false,
             nature: Nature::Sound,
         }
     }
@@ -129,6 +132,21 @@ impl Fault {
         Self::DiesAfter,
         Self::DiesAndDoneLater,
     ];
+
+    /// Tells whether it is one of a read too: of those that differ only in what is done, the first.
+    #[must_use]
+    pub const fn is_of_reads(self) -> bool {
+        matches!(self, Self::Refused | Self::DiesBefore)
+    }
+
+    /// Tells whether it is the end of the process.
+    #[must_use]
+    pub const fn is_death(self) -> bool {
+        matches!(
+            self,
+            Self::DiesBefore | Self::DiesAfter | Self::DiesAndDoneLater
+        )
+    }
 }
 
 /// A small world to explore.
@@ -154,10 +172,17 @@ pub struct Scenario {
     pub consumers: usize,
     /// How often letters are redriven.
     pub redrives: u8,
+    /// Whether another tool may move letters back instead, which asks nothing.
+    pub is_moved_by_others: bool,
+    /// How far the clocks of the consumers are off, in seconds.
+    pub consumer_skew: i64,
     /// How often messages become visible while an invocation has them in hand.
     pub lapses: u8,
     /// Whether somebody repairs what cannot be handled, at any time.
     pub is_repaired: bool,
+    /// Whether an event that was a dead letter may be recorded after a copy of it wrote the state and
+    /// died: the state keeps the copy's later place.
+    pub is_overtaken: bool,
     /// More receives than this are without end.
     pub most_receives: u8,
 }

@@ -20,8 +20,11 @@ const PLAIN: Scenario = Scenario {
     kinds: Fault::USUAL,
     consumers: 1,
     redrives: 0,
+    is_moved_by_others: false,
+    consumer_skew: 0,
     lapses: 0,
     is_repaired: false,
+    is_overtaken: false,
     most_receives: 8,
 };
 
@@ -40,6 +43,8 @@ pub const ALL: &[Scenario] = &[
     REPAIRED,
     REDRIVE,
     FORGOTTEN,
+    MOVED_BACK,
+    STORED,
     LAPSE,
     POSTHUMOUS,
 ];
@@ -69,7 +74,7 @@ pub const COPIES: Scenario = Scenario {
 /// Two entities whose events change a third state beside their own.
 pub const TWO_GROUPS: Scenario = Scenario {
     name: "two groups",
-    about: "events of two entities change a state that both share; two consumers",
+    about: "events of two entities set one field of a state that both share; two consumers",
     events: &[
         Event {
             order: Order::Time(10),
@@ -78,7 +83,6 @@ pub const TWO_GROUPS: Scenario = Scenario {
         },
         Event {
             order: Order::Time(20),
-            register: 1,
             is_shared: true,
             ..Event::sound("start", 1)
         },
@@ -268,9 +272,41 @@ pub const FORGOTTEN: Scenario = Scenario {
             ..Post::of(0)
         },
     ],
-    moments: &[600, 29 * DAY, 2 * DAY],
+    moments: &[600, 27 * DAY, 3 * DAY],
     redrives: 2,
+    consumer_skew: -3_600,
     is_repaired: true,
+    is_overtaken: true,
+    ..PLAIN
+};
+
+/// The same, where somebody takes another tool than ours.
+pub const MOVED_BACK: Scenario = Scenario {
+    name: "moved back",
+    about: "the same, with another tool, which does not ask how old a dead letter is",
+    is_moved_by_others: true,
+    ..FORGOTTEN
+};
+
+/// Bodies too large for a message.
+pub const STORED: Scenario = Scenario {
+    name: "stored",
+    about: "two events whose bodies are in the body store; one sets a shared state, one ends the process",
+    events: &[
+        Event {
+            is_stored: true,
+            is_shared: true,
+            ..Event::sound("stop", 0)
+        },
+        Event {
+            is_stored: true,
+            nature: Nature::Killer,
+            ..Event::sound("deadly", 1)
+        },
+    ],
+    posts: &[Post::of(0), Post::of(1)],
+    faults: 1,
+    most_receives: 11,
     ..PLAIN
 };
 
@@ -297,6 +333,7 @@ pub const POSTHUMOUS: Scenario = Scenario {
     posts: &[Post::of(0), Post::of(0)],
     faults: 1,
     is_repaired: true,
+    is_overtaken: true,
     most_receives: 19, // one killer behind the other
     ..PLAIN
 };

@@ -39,8 +39,10 @@ pub enum Variant {
     PlainCopyCounter,
     /// A redriven message has the delivery's deduplication id again.
     OldDeduplicationId,
-    /// An event is run however old it is.
-    RedriveAfterForgetting,
+    /// Every redrive is forced: neither it nor the consumer asks how old an event is.
+    RedriveForced,
+    /// The consumer does not ask how old an event is.
+    RunHoweverOld,
     /// The ingress answers before the queue does.
     AnswerBeforeQueue,
 }
@@ -64,7 +66,8 @@ impl Variant {
         Self::NeverEnds,
         Self::PlainCopyCounter,
         Self::OldDeduplicationId,
-        Self::RedriveAfterForgetting,
+        Self::RedriveForced,
+        Self::RunHoweverOld,
         Self::AnswerBeforeQueue,
     ];
 
@@ -90,7 +93,8 @@ impl Variant {
             Self::PlainAttemptCounter => all::REPEATED,
             Self::AttemptsSurviveRedrive => all::REPAIRED,
             Self::OldDeduplicationId => all::REDRIVE,
-            Self::RedriveAfterForgetting => all::FORGOTTEN,
+            Self::RedriveForced => all::FORGOTTEN,
+            Self::RunHoweverOld => all::MOVED_BACK,
         }
     }
 
@@ -103,9 +107,10 @@ impl Variant {
             | Self::JudgedByNow
             | Self::ReceivedTimeOrder
             | Self::OnePosition => Law::Converged,
-            Self::UnconditionalRecord | Self::StaleSnapshot | Self::RedriveAfterForgetting => {
-                Law::CountedOnce
-            }
+            Self::UnconditionalRecord
+            | Self::StaleSnapshot
+            | Self::RedriveForced
+            | Self::RunHoweverOld => Law::CountedOnce,
             Self::OneRecordPerKey | Self::OldDeduplicationId => Law::NothingLost,
             Self::ReceiveCountJudges
             | Self::AttemptsSideBySide

@@ -3,15 +3,36 @@
 use crate::ledger::{Buried, Write};
 use crate::model::{Action, Intake};
 use crate::scenario::{Config, Fault, SHARED};
-use crate::world::{Await, World};
+use crate::world::{Await, Read, World};
 
 /// Tells a story, a line a step.
 #[must_use]
-pub fn story(config: &Config, path: Vec<(World, Option<Action>)>) -> Vec<String> {
-    let steps = path.into_iter();
+pub fn story(config: &Config, path: &[(World, Option<Action>)]) -> Vec<String> {
+    let steps = path.iter().zip(path.iter().skip(1));
     steps
-        .filter_map(|(world, action)| Some(step(config, &world, &action?)))
+        .filter_map(|((world, action), (next, _))| {
+            let action = action.as_ref()?;
+            let ending = if dies_of_a_body(world, action, next) {
+                " and dies"
+            } else {
+                ""
+            };
+            Some(format!("{}{ending}", step(config, world, action)))
+        })
         .collect()
+}
+
+/// Tells whether an invocation is gone after what it did, and nothing else ended it.
+fn dies_of_a_body(world: &World, action: &Action, next: &World) -> bool {
+    match action {
+        Action::Receive(slot, _, true) => next.runs[*slot].is_none(),
+        Action::Answer(slot, _, fault) => {
+            world.runs[*slot].is_some()
+                && next.runs[*slot].is_none()
+                && !fault.is_some_and(Fault::is_death)
+        }
+        _ => false,
+    }
 }
 
 fn step(config: &Config, world: &World, action: &Action) -> String {
@@ -20,10 +41,6 @@ fn step(config: &Config, world: &World, action: &Action) -> String {
         Action::Post(post, intake) => teller.post(*post, *intake),
         Action::Receive(slot, messages, is_read) => teller.receive(*slot, messages, *is_read),
         Action::Answer(slot, group, fault) => teller.answer(*slot, *group, *fault),
-        Action::ReadShared(slot, _, true) => format!("consumer {slot} reads the shared state"),
-        Action::ReadShared(slot, _, false) => {
-            format!("consumer {slot} fails to read the shared state")
-        }
         Action::End(slot, true) => format!("consumer {slot} answers: what is done is deleted"),
         Action::End(slot, false) => {
             format!("consumer {slot} dies before its answer: everything comes again")
@@ -41,6 +58,11 @@ fn step(config: &Config, world: &World, action: &Action) -> String {
             )
         }
         Action::Redrive(place, is_deleted) => teller.redrive(*place, *is_deleted),
+        Action::MoveBack(place) => {
+            let letter = &world.letters[*place];
+            let name = teller.delivery(letter.delivery);
+            format!("{name} is moved back with another tool")
+        }
         Action::Repair => "what could not be handled is repaired".to_owned(),
     }
 }
@@ -85,7 +107,7 @@ impl Teller<'_> {
         let names = messages.iter().map(|id| {
             let found = self.world.queue.iter().find(|message| message.id == *id);
             let receives = found.map_or(1, |message| message.receives + 1);
-            format!("{} for the {receives}. time", self.message(*id))
+            format!("{} (receive {receives})", self.message(*id))
         });
         let names = names.collect::<Vec<_>>().join(", ");
         let read = if is_read {
@@ -99,16 +121,7 @@ impl Teller<'_> {
     fn answer(&self, slot: usize, group: usize, fault: Option<Fault>) -> String {
         let run = self.world.runs[slot].as_ref();
         let current = run.and_then(|run| run.groups[group].current.as_ref());
-        let asked = match current.map(|current| &current.awaits) {
-            Some(
-                Await::Count(write)
-                | Await::Attempt(write)
-                | Await::Commit(write, _)
-                | Await::TakeBack(write)
-                | Await::Bury(write),
-            ) => self.write(write),
-            Some(Await::ReadShared) | None => "reads the shared state".to_owned(),
-        };
+        let asked = current.map_or_else(String::new, |current| self.asked(&current.awaits));
         let come = match fault {
             None => "",
             Some(Fault::Refused) => ": refused, nothing is done",
@@ -120,6 +133,18 @@ impl Teller<'_> {
             Some(Fault::DiesAndDoneLater) => " and dies; the request is under way",
         };
         format!("consumer {slot} {asked}{come}")
+    }
+
+    fn asked(&self, awaits: &Await) -> String {
+        match awaits {
+            Await::Read(Read::Body) => "reads a body from the body store".to_owned(),
+            Await::Read(Read::Shared) => "reads the shared state".to_owned(),
+            Await::Count(write)
+            | Await::Attempt(write)
+            | Await::Commit(write, _)
+            | Await::TakeBack(write)
+            | Await::Bury(write) => self.write(write),
+        }
     }
 
     fn write(&self, write: &Write) -> String {

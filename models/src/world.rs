@@ -58,14 +58,38 @@ pub enum Await {
     Count(Write),
     /// An attempt is counted.
     Attempt(Write),
-    /// The shared state is read.
-    ReadShared,
+    /// Something is read.
+    Read(Read),
     /// Something is written; what follows it.
     Commit(Write, Vec<Write>),
     /// An attempt is taken back.
     TakeBack(Write),
     /// A dead letter is sent.
     Bury(Write),
+}
+
+impl Await {
+    /// Returns what is written; nothing where something is read.
+    #[must_use]
+    pub const fn write(&self) -> Option<&Write> {
+        match self {
+            Self::Count(write)
+            | Self::Attempt(write)
+            | Self::Commit(write, _)
+            | Self::TakeBack(write)
+            | Self::Bury(write) => Some(write),
+            Self::Read(_) => None,
+        }
+    }
+}
+
+/// What an event's run reads.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Read {
+    /// Its body, from the body store.
+    Body,
+    /// The state that all groups share.
+    Shared,
 }
 
 /// An event that runs.
@@ -161,7 +185,7 @@ pub struct World {
     /// The dead-letter queue.
     pub letters: Vec<Letter>,
     /// Those that the dead-letter queue remembers.
-    pub recently_dead: BTreeSet<u8>,
+    pub recently_dead: BTreeSet<String>,
     /// The ledger.
     pub ledger: Ledger,
     /// The invocations.
@@ -282,7 +306,7 @@ impl World {
         let id = if config.is(Variant::OldDeduplicationId) {
             deduplication_id(event_id(letter.delivery))
         } else {
-            deduplication_id_of_moved(&format!("message-{}", letter.id)).to_owned()
+            moved_id(letter.id)
         };
         if self.remember(id, config) {
             let id = self.new_id();
@@ -344,7 +368,7 @@ impl World {
             self.known.wronged = Some(buried.message);
         }
         self.known.were_dead.insert(buried.delivery);
-        if self.recently_dead.insert(buried.message) {
+        if self.recently_dead.insert(moved_id(buried.message)) {
             let id = self.new_id();
             self.letters.push(Letter {
                 id,
@@ -385,4 +409,9 @@ impl World {
         self.runs[slot] = None;
         self.lapse(slot);
     }
+}
+
+/// Returns the deduplication id of a message that is moved from one queue to the other.
+fn moved_id(message: u8) -> String {
+    deduplication_id_of_moved(&format!("message-{message}")).to_owned()
 }

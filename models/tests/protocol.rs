@@ -60,9 +60,9 @@ fn the_shortest_story_is_told_in_words() {
         story,
         [
             "`started` is sent: delivery 0, at second 0, is accepted and answered 2xx",
-            "consumer 0 receives `started` (delivery 0) for the 1. time and reads the ledger",
+            "consumer 0 receives `started` (delivery 0) (receive 1) and reads the ledger",
             "consumer 0 puts the record of `started` (delivery 0) and dies right after it",
-            "consumer 0 receives `started` (delivery 0) for the 2. time and reads the ledger",
+            "consumer 0 receives `started` (delivery 0) (receive 2) and reads the ledger",
             "consumer 0 answers: what is done is deleted",
         ]
     );

@@ -30,6 +30,14 @@ pub enum Broken {
     BodyAfterMessage,
     /// Copies are not counted.
     CopiesUncounted,
+    /// The attempts of a batch are counted before any event of it runs.
+    AttemptsBeforehand,
+    /// Attempts are never taken back.
+    TakeBackLost,
+    /// How often SQS gave a message out counts as its attempts.
+    ReceiveCountJudges,
+    /// A body that cannot be read is said not to be there.
+    BodyReadAsMissing,
 }
 
 impl Broken {
@@ -47,5 +55,9 @@ impl Broken {
         Self::LettersLost,
         Self::BodyAfterMessage,
         Self::CopiesUncounted,
+        Self::AttemptsBeforehand,
+        Self::TakeBackLost,
+        Self::ReceiveCountJudges,
+        Self::BodyReadAsMissing,
     ];
 }

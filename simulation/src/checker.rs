@@ -19,7 +19,7 @@ use crate::queue::Message;
 use crate::reference;
 use crate::senders::{Attempt, Told};
 use crate::traffic::Happening;
-use crate::world::{World, locked};
+use crate::world::{World, at, locked};
 
 /// What there is to see from outside.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Checker<'_> {
         wrong.extend(self.copies(&seen));
         wrong.extend(self.order(&seen));
         wrong.extend(self.letters_left());
-        wrong.extend(self.innocents());
+        wrong.extend(self.burials());
         wrong.extend(self.states(&seen).await);
         wrong
     }
@@ -147,31 +147,52 @@ impl Checker<'_> {
         wrong
     }
 
-    /// What a record counts was told, or may have been.
+    /// What a record counts are copies of its event, each counted once, and no more than were told or
+    /// may have been.
     fn copies(&self, seen: &[Seen]) -> Vec<String> {
         let told: BTreeMap<_, _> = self.received().map(|(place, id, _)| (id, place)).collect();
         let mut wrong = Vec::new();
-        for (place, happening) in self.happenings.iter().enumerate() {
-            let unheard = |attempt: &&Attempt| {
-                attempt.happening == place
-                    && !attempt.is_forged
-                    && !matches!(attempt.told, Told::Received(..))
-            };
-            let unheard = self.attempts.iter().filter(unheard).count();
-            let own = seen.iter().filter(|one| one.happening == Some(place));
-            let counted: BTreeSet<_> = own.flat_map(|one| &one.record.deliveries).collect();
-            let of_others = counted
-                .iter()
-                .filter(|id| told.get(id).is_some_and(|of| *of != place));
-            let unknown = counted.iter().filter(|id| !told.contains_key(id)).count();
-            if of_others.count() > 0 || unknown > unheard {
+        let mut counted: BTreeMap<(usize, &[u8]), BTreeSet<DeliveryId>> = BTreeMap::new();
+        let mut unknown: BTreeMap<usize, BTreeSet<DeliveryId>> = BTreeMap::new();
+        for one in seen {
+            let Some(place) = one.happening else { continue };
+            let counted = counted.entry((place, &one.bytes)).or_default();
+            for id in &one.record.deliveries {
+                let of = told.get(id).copied();
+                let is_copy = of.is_none_or(|of| of == place) && self.is_in_window(one, place, *id);
+                if !is_copy || !counted.insert(*id) {
+                    let (copy, record) = (self.world.name_of_delivery(*id), &one.record);
+                    wrong.push(format!("{} counts {copy} too", self.describe(record)));
+                }
+                if of.is_none() {
+                    unknown.entry(place).or_default().insert(*id);
+                }
+            }
+        }
+        for (place, ids) in unknown {
+            let (unheard, name) = (self.unheard(place), &self.happenings[place].name);
+            if ids.len() > unheard {
+                let unknown = ids.len();
                 wrong.push(format!(
-                    "{}: {unknown} copies of {unheard} that it was not told of",
-                    happening.name
+                    "{name}: {unknown} copies of {unheard} that it was not told of"
                 ));
             }
         }
         wrong
+    }
+
+    fn is_in_window(&self, one: &Seen, place: usize, id: DeliveryId) -> bool {
+        let recorded = one.record.received_at.as_millisecond();
+        is_within(self.happenings[place].window_secs, millis(id), recorded)
+    }
+
+    /// Counts the genuine requests that got no 2xx.
+    fn unheard(&self, place: usize) -> usize {
+        let is_unheard = |attempt: &&Attempt| {
+            let is_told = matches!(attempt.told, Told::Received(..));
+            attempt.happening == place && !attempt.is_forged && !is_told
+        };
+        self.attempts.iter().filter(is_unheard).count()
     }
 
     /// The events of an entity that were never dead letters are recorded in their accepted order, and
@@ -214,39 +235,73 @@ impl Checker<'_> {
             .collect()
     }
 
-    /// What was never an event stays a dead letter, with its reason, and nothing else does.
+    /// What was never an event stays a dead letter, and nothing else does.
     fn letters_left(&self) -> Vec<String> {
-        let letters = self.world.dead_letters.messages().into_iter();
-        letters
-            .filter_map(|letter| match envelope_id(&letter.sent.body) {
-                Some(id) => Some(format!("{} is still a dead letter", self.world.name(id))),
-                None if reason(&letter).is_empty() => {
-                    Some("a dead letter has no reason".to_owned())
-                }
-                None => None,
+        let ids = |messages: Vec<Message>| -> BTreeSet<_> {
+            let ids = messages.into_iter().map(|m| envelope_id(&m.sent.body));
+            ids.collect()
+        };
+        let left = ids(self.world.dead_letters.messages());
+        let mut wrong: Vec<_> = left
+            .iter()
+            .flatten()
+            .map(|id| format!("{} is still a dead letter", self.world.name(*id)))
+            .collect();
+        let was_garbage = ids(self.world.queue.archive()).contains(&None);
+        if was_garbage != left.contains(&None) {
+            wrong.push(format!("garbage was there: {was_garbage}"));
+        }
+        wrong
+    }
+
+    /// Every dead letter is one for a reason that there was.
+    fn burials(&self) -> Vec<String> {
+        let letters = self.world.dead_letters.archive().into_iter();
+        let wrong = letters.filter(|letter| !self.is_right(letter));
+        wrong
+            .map(|letter| {
+                let id = envelope_id(&letter.sent.body);
+                let name = id.map_or("garbage".to_owned(), |id| self.world.name(id));
+                format!("{name} is a dead letter for `{}`", reason(&letter))
             })
             .collect()
     }
 
-    /// What no handler stumbles over is no dead letter for its attempts, unless as much went wrong
-    /// besides outages as it takes.
-    fn innocents(&self) -> Vec<String> {
+    fn is_right(&self, letter: &Message) -> bool {
         const ATTEMPTS: usize = 5;
-        let letters = self.world.dead_letters.archive().into_iter();
-        let judged = letters.filter(|letter| match reason(letter) {
-            "panic" => true,
-            "attempts" => self.world.strokes() < ATTEMPTS,
-            "passing" | "time" => true,
+        let Ok(envelope) = serde_json::from_str::<Envelope>(&letter.sent.body) else {
+            return reason(letter) == "envelope";
+        };
+        let is_marked = |mark| self.text(&envelope).contains(mark);
+        match reason(letter) {
+            "panic" => is_marked(PANICS),
+            // As much went wrong while just this event ran as it takes; a letter is sent under the
+            // id that its message had.
+            "attempts" => {
+                let strokes = self.world.strokes(&letter.sent.dedup_id);
+                strokes >= ATTEMPTS || is_marked(PANICS) || is_marked(KILLS)
+            }
+            "item" => self.is_by_damage(letter),
+            "body_missing" | "body_damaged" => match &envelope.body {
+                Carried::Stored(pointer) => {
+                    let is_spoiled = locked(&self.world.damage).has_spoiled(&pointer.key);
+                    is_spoiled && self.is_by_damage(letter)
+                }
+                Carried::Inline(_) | Carried::Deflated(_) => false,
+            },
+            "too_old" => is_old(&envelope, letter),
             _ => false,
-        });
-        let envelopes = judged.filter_map(|letter| serde_json::from_str(&letter.sent.body).ok());
-        let innocent = envelopes.filter(|envelope| !self.is_poison(envelope));
-        innocent
-            .map(|envelope| format!("{} was innocent", self.world.name(envelope.id)))
-            .collect()
+        }
     }
 
-    fn is_poison(&self, envelope: &Envelope) -> bool {
+    /// Tells whether something was damaged when a letter was sent, or so shortly before that its
+    /// sending may have been under way.
+    fn is_by_damage(&self, letter: &Message) -> bool {
+        const UNDER_WAY_MILLIS: u64 = 90_000;
+        locked(&self.world.damage).was_there(letter.sent_at, UNDER_WAY_MILLIS)
+    }
+
+    fn text(&self, envelope: &Envelope) -> String {
         let bytes = match &envelope.body {
             Carried::Inline(base64) => base64.decode().unwrap_or_default(),
             Carried::Deflated(base64) => {
@@ -255,8 +310,7 @@ impl Checker<'_> {
             }
             Carried::Stored(pointer) => self.stored(&pointer.key).unwrap_or_default().to_vec(),
         };
-        let text = String::from_utf8_lossy(&bytes);
-        text.contains(PANICS) || text.contains(KILLS)
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// The states are those of the recorded events, applied in order by a consumer without faults.
@@ -335,8 +389,8 @@ impl Checker<'_> {
     }
 
     fn stored(&self, key: &str) -> Option<Bytes> {
-        let found = locked(&self.world.bodies).get(key).cloned();
-        found.or_else(|| locked(&self.world.damage).body(key))
+        let spoiled = locked(&self.world.damage).body(key);
+        spoiled.or_else(|| locked(&self.world.bodies).get(key).cloned())
     }
 
     fn describe(&self, record: &Record) -> String {
@@ -353,8 +407,17 @@ fn millis(id: DeliveryId) -> i64 {
     id.time().unwrap().as_millisecond()
 }
 
+/// Tells whether a record of an event may have been forgotten when its letter was sent, by a clock
+/// that may be two minutes ahead.
+fn is_old(envelope: &Envelope, letter: &Message) -> bool {
+    const LIMIT_MILLIS: i64 = 28 * 24 * 3_600_000;
+    const SKEW_MILLIS: i64 = 120_000;
+    let sent_at = at(letter.sent_at, SKEW_MILLIS).as_millisecond();
+    sent_at - envelope.received_at.as_millisecond() > LIMIT_MILLIS
+}
+
 /// Returns why a letter is dead; nothing where it does not say.
-fn reason(letter: &Message) -> &str {
+pub(crate) fn reason(letter: &Message) -> &str {
     let reason = letter.sent.attributes.get(REASON_ATTRIBUTE);
     reason.map_or("", String::as_str)
 }

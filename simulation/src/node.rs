@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -11,7 +11,7 @@ use switchhook_core::ports::PortError;
 use switchhook_core::time::{Clock, Timestamp};
 use tokio::sync::Notify;
 
-use crate::world::World;
+use crate::world::{World, locked};
 
 thread_local! {
     /// A handler has just ended its process; see `crate::poison`.
@@ -52,6 +52,8 @@ pub(crate) struct Node {
     skew_millis: i64,
     is_dead: AtomicBool,
     died: Notify,
+    /// The attempt that is counted and runs: its message's id, and its receive.
+    tried: Mutex<Option<(String, u32)>>,
 }
 
 impl Clock for Node {
@@ -68,6 +70,7 @@ impl Node {
             skew_millis,
             is_dead: AtomicBool::new(false),
             died: Notify::new(),
+            tried: Mutex::default(),
         })
     }
 
@@ -84,9 +87,23 @@ impl Node {
         self.is_dead.load(Ordering::Relaxed)
     }
 
+    /// From now on this attempt runs, which is counted, or none that is.
+    pub(crate) fn tries(&self, attempt: Option<(String, u32)>) {
+        *locked(&self.tried) = attempt;
+    }
+
+    /// Dies of something outside: a stroke of bad luck for the event whose attempt runs.
     pub(crate) fn die(&self) {
+        if let Some((message_id, receive)) = locked(&self.tried).take()
+            && !self.is_dead()
+        {
+            self.world.count_stroke(&message_id, receive);
+        }
+        self.end();
+    }
+
+    fn end(&self) {
         if !self.is_dead.swap(true, Ordering::Relaxed) {
-            self.world.count_stroke();
             self.note("DIES");
         }
         self.died.notify_waiters();
@@ -112,7 +129,7 @@ impl Node {
         effect: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PortError> {
         if KILLED.take() {
-            self.die();
+            self.end();
         }
         if self.is_dead() {
             return std::future::pending().await;
@@ -183,7 +200,6 @@ impl Node {
         if !world.happens(world.weather().faults) {
             return None;
         }
-        world.count_stroke();
         let late = world.pause(50_000);
         let slow = world.pause(3_000);
         Some(match world.draw(|chance| chance.u8(0..16)) {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use switchhook_aws::sqs::{
     ATTEMPTS_ATTRIBUTE, FORCED_ATTRIBUTE, GROUP_ATTRIBUTE, REASON_ATTRIBUTE, SEQUENCE_ATTRIBUTE,
 };
-use switchhook_core::envelope::Envelope;
-use switchhook_core::ledger::{Known, RecordKey};
+use switchhook_core::envelope::{Envelope, deduplication_id, deduplication_id_of_moved};
+use switchhook_core::ledger::{Known, RecordKey, Redrive};
 
 use crate::broken::Broken;
 use crate::queue::{Message, Outgoing};
@@ -39,39 +39,39 @@ pub(crate) async fn exchange_keys(world: Arc<World>, door: Arc<Door>) {
 pub(crate) async fn redrive(world: &Arc<World>, is_forced: bool) {
     world.note("operator", "redrives the dead letters");
     let mut letters = world.dead_letters.messages();
-    let place = |letter: &Message| {
-        letter
-            .sent
-            .attributes
-            .get(SEQUENCE_ATTRIBUTE)
-            .and_then(|place| place.parse::<u128>().ok())
-    };
     letters.sort_by_key(place);
     for letter in letters {
         tokio::time::sleep(world.latency()).await;
         let envelope: Option<Envelope> = serde_json::from_str(&letter.sent.body).ok();
-        let is_recorded = envelope
-            .as_ref()
-            .is_some_and(|envelope| is_recorded(world, envelope));
-        let is_too_old = envelope
-            .as_ref()
-            .is_some_and(|envelope| envelope.is_too_old(world.now()));
-        if is_too_old && !is_forced && !is_recorded {
-            continue;
-        }
-        if !is_recorded
-            && world
-                .queue
-                .send(world, redriven(world, &letter, envelope, is_forced))
-                .is_err()
-        {
-            continue;
-        }
+        let is_settled = match plan(world, envelope.as_ref(), is_forced) {
+            Redrive::Send => {
+                let message = redriven(world, &letter, envelope, is_forced);
+                world.queue.send(world, message).is_ok()
+            }
+            Redrive::Drop => true,
+            Redrive::Refuse => false,
+        };
         // Broken off here, the letter is sent once more.
-        if !world.mishap() {
+        if is_settled && !world.mishap() {
             world.dead_letters.remove(letter.sequence);
         }
     }
+}
+
+/// Moves a dead letter back with another tool, which asks nothing and changes nothing.
+pub(crate) fn move_back(world: &World, letter: Message) {
+    let name = format!("{} moved back", letter.sent.name);
+    let message = Outgoing {
+        name,
+        ..letter.sent
+    };
+    if world.queue.send(world, message).is_ok() {
+        world.dead_letters.remove(letter.sequence);
+    }
+}
+
+fn place(letter: &Message) -> Option<u128> {
+    letter.sent.attributes.get(SEQUENCE_ATTRIBUTE)?.parse().ok()
 }
 
 fn redriven(
@@ -90,10 +90,12 @@ fn redriven(
     if world.broken == Some(Broken::RedrivenWithoutPlace) {
         attributes.remove(SEQUENCE_ATTRIBUTE);
     }
-    let first_id = envelope.as_ref().map(|envelope| envelope.id.to_string());
+    let first_id = envelope
+        .as_ref()
+        .map(|envelope| deduplication_id(envelope.id));
     let dedup_id = match world.broken {
         Some(Broken::RedrivenUnderOldId) => first_id.unwrap_or_default(),
-        _ => letter.id.clone(),
+        _ => deduplication_id_of_moved(&letter.id).to_owned(),
     };
     let name = envelope.map_or("garbage".to_owned(), |envelope| world.name(envelope.id));
     Outgoing {
@@ -105,8 +107,12 @@ fn redriven(
     }
 }
 
-/// Looks the event up, and counts it where its record does not know this delivery yet.
-fn is_recorded(world: &World, envelope: &Envelope) -> bool {
+/// Looks the event up, counts it where its record does not know this delivery yet, and says what
+/// becomes of its letter.
+fn plan(world: &World, envelope: Option<&Envelope>, is_forced: bool) -> Redrive {
+    let Some(envelope) = envelope else {
+        return Known::No.redrive(false, is_forced);
+    };
     let candidates = envelope.dedup.candidates(envelope.received_at).into_iter();
     let keys: Vec<_> = candidates
         .map(|name| RecordKey {
@@ -116,17 +122,10 @@ fn is_recorded(world: &World, envelope: &Envelope) -> bool {
         .collect();
     let mut table = locked(&world.table);
     let snapshot = table.read(world, &[], &keys);
-    match snapshot.knows(
-        &envelope.entity,
-        &envelope.dedup,
-        envelope.id,
-        envelope.received_at,
-    ) {
-        Known::No => false,
-        Known::Counted => true,
-        Known::Copy(key) => {
-            table.count_delivery(world, &key, envelope.id.delivery);
-            true
-        }
+    let (id, at) = (envelope.id, envelope.received_at);
+    let known = snapshot.knows(&envelope.entity, &envelope.dedup, id, at);
+    if let Known::Copy(key) = &known {
+        table.count_delivery(world, key, id.delivery);
     }
+    known.redrive(envelope.is_too_old(world.now()), is_forced)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage, SqsMessageAttribute};
 use consumer::batch::Consumer;
 use consumer::commit::Committer;
+use switchhook_core::attempts::is_counted;
 use switchhook_core::time::{Clock, Timestamp};
 
 use crate::broken::Broken;
@@ -13,7 +14,7 @@ use crate::node::Node;
 use crate::poison::routes_with_mistakes;
 use crate::ports::Ports;
 use crate::queue::Message;
-use crate::world::World;
+use crate::world::{World, locked};
 
 /// The function's time-out, as the template has it.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -68,6 +69,8 @@ async fn invoke(node: &Arc<Node>, messages: &[Message]) -> Option<Vec<String>> {
             node.die();
         });
     }
+    node.tries(None);
+    count_beforehand(world, messages);
     let consumer = consumer(node);
     let run = Box::pin(consumer.handle(event(messages), deadline(node)));
     let in_time = tokio::time::timeout(TIMEOUT, run);
@@ -84,6 +87,18 @@ async fn invoke(node: &Arc<Node>, messages: &[Message]) -> Option<Vec<String>> {
         return None;
     }
     Some(failures(world, &response))
+}
+
+/// Counts the attempts of a whole batch: a mistake.
+fn count_beforehand(world: &World, messages: &[Message]) {
+    if world.broken != Some(Broken::AttemptsBeforehand) {
+        return;
+    }
+    let counted = messages.iter().filter(|m| is_counted(m.receives));
+    for message in counted {
+        let id = message.id.clone();
+        locked(&world.table).add_attempt(world, id, message.receives);
+    }
 }
 
 fn consumer(node: &Arc<Node>) -> Consumer {

@@ -9,6 +9,7 @@ use switchhook_aws::sqs::{
 };
 use switchhook_core::config::Sources;
 use switchhook_core::entity::Entity;
+use switchhook_core::envelope::{deduplication_id, deduplication_id_of_moved};
 use switchhook_core::ids::DeliveryId;
 use switchhook_core::intake::Ready;
 use switchhook_core::ledger::{Record, RecordHead, RecordKey, Snapshot, StateItem};
@@ -22,13 +23,9 @@ use switchhook_core::time::Timestamp;
 use crate::broken::Broken;
 use crate::node::{Node, failed};
 use crate::queue::Outgoing;
-use crate::world::locked;
-
-const QUEUE: &str = "queue";
-const LEDGER: &str = "ledger";
-/// A table can be throttled for writes alone.
-const WRITES: &str = "writes";
-const BODIES: &str = "bodies";
+use crate::world::{
+    BODIES, BODY_READS, DEAD_LETTERS, LEDGER, QUEUE, REDELIVERY, SOURCES, STATES, WRITES, locked,
+};
 
 /// All ports of one process.
 #[derive(Debug)]
@@ -56,7 +53,7 @@ impl Ports {
             Ok(Outgoing {
                 name: self.node.world.name(envelope.id),
                 group: envelope.entity.message_group(),
-                dedup_id: envelope.id.to_string(),
+                dedup_id: deduplication_id(envelope.id),
                 body: message_body(envelope)?,
                 attributes: [].into(),
             })
@@ -115,7 +112,7 @@ impl Ports {
         let what = format!("put the state of {entity}");
         let (entity, stored) = (entity.clone(), stored.clone());
         let effect = move || locked(&world.table).put_state(&world, entity, stored, read_version);
-        self.node.call(WRITES, what, effect).await
+        self.node.call(STATES, what, effect).await
     }
 }
 
@@ -145,7 +142,7 @@ impl Redelivery for Ports {
                     .map(|handle| world.queue.hide(&world, handle, secs));
                 hidden.filter(|hidden| !hidden).count()
             };
-            match self.node.call("redelivery", what, effect).await? {
+            match self.node.call(REDELIVERY, what, effect).await? {
                 0 => Ok(()),
                 _ => Err(failed("a receipt handle had expired")),
             }
@@ -163,7 +160,7 @@ impl DeadLetterQueue for Ports {
             let message = Outgoing {
                 name: format!("letter of {} ({})", letter.sequence, letter.reason),
                 group: letter.message_id.clone(),
-                dedup_id: letter.message_id.clone(),
+                dedup_id: deduplication_id_of_moved(&letter.message_id).to_owned(),
                 body: letter.body.clone(),
                 attributes: [
                     (ATTEMPTS_ATTRIBUTE, letter.attempts.to_string()),
@@ -176,7 +173,7 @@ impl DeadLetterQueue for Ports {
             let what = format!("bury {}", message.name);
             let effect = move || world.dead_letters.send(&world, message);
             self.node
-                .call("dead letters", what, effect)
+                .call(DEAD_LETTERS, what, effect)
                 .await?
                 .map_err(failed)
         })
@@ -190,7 +187,10 @@ impl BodyStore for Ports {
             format!("store a body of {} bytes", body.len()),
             key.to_owned(),
         );
-        let effect = move || _ = locked(&world.bodies).insert(key, body);
+        let effect = {
+            let world = Arc::clone(&world);
+            move || world.keep_body(key, body)
+        };
         if self.is_broken(Broken::BodyAfterMessage) {
             let node = Arc::clone(&self.node);
             tokio::spawn(async move { node.call(BODIES, what, effect).await });
@@ -202,7 +202,13 @@ impl BodyStore for Ports {
     fn get<'a>(&'a self, key: &'a str) -> PortFuture<'a, Option<Bytes>> {
         let (world, key) = (Arc::clone(&self.node.world), key.to_owned());
         let effect = move || locked(&world.bodies).get(&key).cloned();
-        Box::pin(self.node.call(BODIES, "get a body".to_owned(), effect))
+        Box::pin(async move {
+            let got = self.node.call(BODY_READS, "get a body".to_owned(), effect);
+            match got.await {
+                Err(_) if self.is_broken(Broken::BodyReadAsMissing) => Ok(None),
+                got => got,
+            }
+        })
     }
 }
 
@@ -212,7 +218,7 @@ impl SourceStore for Ports {
         let effect = move || locked(&world.sources).clone();
         Box::pin(
             self.node
-                .call("sources", "load the sources".to_owned(), effect),
+                .call(SOURCES, "load the sources".to_owned(), effect),
         )
     }
 }
@@ -272,26 +278,43 @@ impl Ledger for Ports {
         receive: u32,
         _expires_at: Timestamp,
     ) -> PortFuture<'a, BTreeSet<u32>> {
-        let (world, id) = (Arc::clone(&self.node.world), message_id.to_owned());
-        let what = format!("count the attempt at receive {receive}");
-        let effect = move || {
-            let attempts = &mut locked(&world.table).attempts;
-            let counted = attempts.entry(id).or_default();
-            counted.insert(receive);
-            counted.clone()
-        };
-        Box::pin(self.node.call(LEDGER, what, effect))
+        Box::pin(async move {
+            let (node, id) = (Arc::clone(&self.node), message_id.to_owned());
+            let waiting = Arc::new(());
+            let waits = Arc::downgrade(&waiting);
+            let what = format!("count the attempt at receive {receive}");
+            let effect = move || {
+                if waits.strong_count() > 0 && !node.is_dead() {
+                    node.tries(Some((id.clone(), receive)));
+                } else {
+                    node.world.count_stroke(&id, receive);
+                }
+                locked(&node.world.table).add_attempt(&node.world, id, receive)
+            };
+            let counted = self.node.call(WRITES, what, effect).await;
+            drop(waiting);
+            counted
+        })
     }
 
     fn take_back_attempt<'a>(&'a self, message_id: &'a str, receive: u32) -> PortFuture<'a, ()> {
-        let (world, id) = (Arc::clone(&self.node.world), message_id.to_owned());
-        let what = format!("take back the attempt at receive {receive}");
-        let effect = move || {
-            let attempts = &mut locked(&world.table).attempts;
-            if let Some(counted) = attempts.get_mut(&id) {
-                counted.remove(&receive);
-            }
-        };
-        Box::pin(self.node.call(LEDGER, what, effect))
+        Box::pin(async move {
+            let (world, id) = (Arc::clone(&self.node.world), message_id.to_owned());
+            self.node.tries(None);
+            // Unless it is done while somebody waits for it.
+            world.count_stroke(&id, receive);
+            let waiting = Arc::new(());
+            let waits = Arc::downgrade(&waiting);
+            let what = format!("take back the attempt at receive {receive}");
+            let effect = move || {
+                if waits.strong_count() > 0 {
+                    world.take_back_stroke(&id, receive);
+                }
+                locked(&world.table).take_back_attempt(&world, &id, receive);
+            };
+            let taken = self.node.call(WRITES, what, effect).await;
+            drop(waiting);
+            taken
+        })
     }
 }

@@ -37,7 +37,7 @@ pub(crate) struct Message {
     pub(crate) sequence: u128,
     pub(crate) receives: u32,
     pub(crate) receipt: String,
-    sent_at: u64,
+    pub(crate) sent_at: u64,
     /// Until when it is in flight.
     hidden_until: u64,
 }

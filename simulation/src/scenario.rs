@@ -1,17 +1,18 @@
 //! One simulation from its seed to the verdict.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt, join_all};
 
 use crate::broken::Broken;
-use crate::checker::Checker;
+use crate::checker::{Checker, reason};
 use crate::operator;
 use crate::poison;
 use crate::poller;
 use crate::queue::Outgoing;
-use crate::senders::{Door, Told};
+use crate::senders::{Attempt, Door, Told};
 use crate::traffic::{self, Happening, OLD_KEYS};
 use crate::world::{World, locked};
 
@@ -32,7 +33,7 @@ pub struct Outcome {
 }
 
 /// How much happened in a simulation.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Counts {
     /// Requests of senders.
     pub requests: usize,
@@ -42,8 +43,10 @@ pub struct Counts {
     pub messages: usize,
     /// Records in the ledger.
     pub records: usize,
-    /// Dead letters.
-    pub letters: usize,
+    /// Dead letters, by their reasons.
+    pub letters: BTreeMap<String, usize>,
+    /// Dead letters that were there before: their messages were not deleted in time.
+    pub letters_twice: usize,
     /// Calls of ports with a fault.
     pub faults: usize,
 }
@@ -51,13 +54,17 @@ pub struct Counts {
 impl std::ops::Add for Counts {
     type Output = Self;
 
-    fn add(self, other: Self) -> Self {
+    fn add(mut self, other: Self) -> Self {
+        for (reason, count) in other.letters {
+            *self.letters.entry(reason).or_default() += count;
+        }
         Self {
             requests: self.requests + other.requests,
             received: self.received + other.received,
             messages: self.messages + other.messages,
             records: self.records + other.records,
-            letters: self.letters + other.letters,
+            letters: self.letters,
+            letters_twice: self.letters_twice + other.letters_twice,
             faults: self.faults + other.faults,
         }
     }
@@ -104,21 +111,30 @@ async fn simulate(seed: u64, broken: Option<Broken>) -> Outcome {
     if wrong.is_empty() {
         wrong = checker(&attempts).at_the_end().await;
     }
-    let counts = Counts {
-        requests: attempts.len(),
-        received: attempts
-            .iter()
-            .filter(|attempt| matches!(attempt.told, Told::Received(..)))
-            .count(),
-        messages: world.queue.archive().len(),
-        records: locked(&world.table).inserted.len(),
-        letters: world.dead_letters.archive().len(),
-        faults: world.faults(),
-    };
+    let counts = counts(&world, &attempts);
     Outcome {
         history: world.take_history(),
         wrong,
         counts,
+    }
+}
+
+fn counts(world: &World, attempts: &[Attempt]) -> Counts {
+    let is_received = |attempt: &&Attempt| matches!(attempt.told, Told::Received(..));
+    let buried = world.dead_letters.archive();
+    let mut letters = BTreeMap::new();
+    for letter in &buried {
+        *letters.entry(reason(letter).to_owned()).or_default() += 1;
+    }
+    let different: BTreeSet<_> = buried.iter().map(|letter| &letter.sent.dedup_id).collect();
+    Counts {
+        requests: attempts.len(),
+        received: attempts.iter().filter(is_received).count(),
+        messages: world.queue.archive().len(),
+        records: locked(&world.table).inserted.len(),
+        letters,
+        letters_twice: buried.len() - different.len(),
+        faults: world.faults(),
     }
 }
 
@@ -225,17 +241,45 @@ async fn drain(world: &World) -> Vec<String> {
     Vec::new()
 }
 
+/// How many hours after the one before dead letters are redriven: at once and days later, or from
+/// when on records may be forgotten, but not after that.
+const REDRIVES: [[u64; 3]; 5] = [
+    [0, 0, 0],
+    [24, 0, 240],
+    [240, 240, 24],
+    [0, TOO_OLD_HOURS, 0],
+    [TOO_OLD_HOURS, 1, 0],
+];
+/// 28 days: then everything that was told in the last day is too old, and is so for a day.
+const TOO_OLD_HOURS: u64 = 28 * 24 + 1;
+
 /// Redrives until only garbage is left, repairing what is damaged sooner or later.
 async fn redrive(world: &Arc<World>) -> Vec<String> {
     let repaired_in = world.draw(|chance| chance.usize(0..3));
+    let pauses = REDRIVES[world.draw(|chance| chance.usize(0..REDRIVES.len()))];
     let mut wrong = Vec::new();
-    for round in 0..3 {
-        let days = [0, 1, 10][world.draw(|chance| chance.usize(0..3))];
-        tokio::time::sleep(Duration::from_secs(days * 86_400)).await;
+    for (round, hours) in pauses.into_iter().enumerate() {
+        tokio::time::sleep(Duration::from_secs(hours * 3_600)).await;
         if round == repaired_in {
             locked(&world.damage).repair(world);
         }
-        operator::redrive(world, round == 2).await;
+        let is_last = round + 1 == pauses.len();
+        if !is_last && world.happens(0.4) {
+            wrong.extend(move_back(world).await);
+        } else {
+            operator::redrive(world, is_last).await;
+        }
+        wrong.extend(drain(world).await);
+    }
+    wrong
+}
+
+/// Moves dead letters back with another tool, one after the other: by such a tool each is a group of
+/// its own, and of two copies that run side by side the state may hold one and the record the other.
+async fn move_back(world: &World) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for letter in world.dead_letters.messages() {
+        operator::move_back(world, letter);
         wrong.extend(drain(world).await);
     }
     wrong

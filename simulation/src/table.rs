@@ -33,7 +33,7 @@ pub(crate) struct Table {
     pub(crate) damaged: BTreeSet<Entity>,
     /// The receives at which messages were tried, by their ids. What expires is expired by more than
     /// SQS keeps a message, so that here nothing does.
-    pub(crate) attempts: BTreeMap<String, BTreeSet<u32>>,
+    attempts: BTreeMap<String, BTreeSet<u32>>,
     /// Records in the order they were inserted, each as it was last.
     pub(crate) inserted: Vec<Record>,
 }
@@ -129,6 +129,29 @@ impl Table {
             seen.unwrap().deliveries.insert(delivery);
             let (copy, id) = (world.name_of_delivery(delivery), world.name(id));
             world.note("ledger", format!("{copy} is a copy of {id}"));
+        }
+    }
+
+    pub(crate) fn add_attempt(
+        &mut self,
+        world: &World,
+        message_id: String,
+        receive: u32,
+    ) -> BTreeSet<u32> {
+        let counted = self.attempts.entry(message_id).or_default();
+        counted.insert(receive);
+        match world.broken {
+            Some(Broken::ReceiveCountJudges) => (1..=receive).collect(),
+            _ => counted.clone(),
+        }
+    }
+
+    pub(crate) fn take_back_attempt(&mut self, world: &World, message_id: &str, receive: u32) {
+        if world.broken == Some(Broken::TakeBackLost) {
+            return;
+        }
+        if let Some(counted) = self.attempts.get_mut(message_id) {
+            counted.remove(&receive);
         }
     }
 

@@ -274,9 +274,7 @@ fn content(
         0..=7 => text = other_words(world, &text),
         8 if is_json => text = marked(&text, &format!(r#""mark":"{PANICS}","#)),
         9 if is_json => text = marked(&text, &format!(r#""mark":"{KILLS}","#)),
-        10 if is_json && world.happens(0.7) => {
-            text = marked(&text, &format!(r#""blob":"{}","#, blob(world)))
-        }
+        10 | 15..=17 if is_json => text = marked(&text, &format!(r#""blob":"{}","#, blob(world))),
         11 | 12 if text.starts_with('[') => {
             let others = (0..world.draw(|chance| chance.usize(1..4)))
                 .map(|_| String::from_utf8(build(world).body).unwrap());

@@ -3,7 +3,7 @@
 //! Every decision is drawn from one seeded generator in the order in which the single-threaded
 //! runtime runs the parts, so that one seed means one history. Nothing here reads a real clock.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -49,7 +49,9 @@ pub(crate) struct World {
     outages: Vec<(&'static str, u64, u64)>,
     is_calm: AtomicBool,
     faults: AtomicUsize,
-    strokes: AtomicUsize,
+    /// By the ids of messages, the receives at which something befell just this one: its attempt stays
+    /// counted.
+    strokes: Mutex<BTreeMap<String, BTreeSet<u32>>>,
     chance: Mutex<fastrand::Rng>,
     begun: Instant,
     history: Mutex<History>,
@@ -78,7 +80,7 @@ impl World {
             outages,
             is_calm: AtomicBool::new(false),
             faults: AtomicUsize::new(0),
-            strokes: AtomicUsize::new(0),
+            strokes: Mutex::default(),
             chance: Mutex::new(chance),
             begun: Instant::now(),
             history: Mutex::default(),
@@ -91,6 +93,17 @@ impl World {
         world.weather.latency = 0;
         world.make_calm();
         world
+    }
+
+    /// The body store takes a body, and something may be wrong with the store.
+    pub(crate) fn keep_body(&self, key: String, body: Bytes) {
+        let mut damage = locked(&self.damage);
+        let kept = if damage.lasts() {
+            damage.spoil(self, &key, body)
+        } else {
+            Some(body)
+        };
+        locked(&self.bodies).extend(kept.map(|body| (key, body)));
     }
 
     /// Ends all faults.
@@ -116,8 +129,10 @@ impl World {
     pub(crate) fn is_out(&self, port: &str) -> bool {
         let now = self.elapsed_millis();
         let over = self.is_calm.load(Ordering::Relaxed);
-        let hit =
-            |(name, from, to): &(&str, u64, u64)| *name == port && (*from..*to).contains(&now);
+        let hit = |(name, from, to): &(&str, u64, u64)| {
+            let is_it = *name == port || part_of(port).contains(name);
+            is_it && (*from..*to).contains(&now)
+        };
         !over && self.outages.iter().any(hit)
     }
 
@@ -136,13 +151,26 @@ impl World {
         self.happens(self.weather().mishaps)
     }
 
-    /// Counts a stroke of bad luck: whatever goes wrong and is no outage.
-    pub(crate) fn count_stroke(&self) {
-        self.strokes.fetch_add(1, Ordering::Relaxed);
+    /// Counts a stroke of bad luck: an attempt stays counted that nothing in its event brought down.
+    pub(crate) fn count_stroke(&self, message_id: &str, receive: u32) {
+        let mut strokes = locked(&self.strokes);
+        strokes
+            .entry(message_id.to_owned())
+            .or_default()
+            .insert(receive);
     }
 
-    pub(crate) fn strokes(&self) -> usize {
-        self.strokes.load(Ordering::Relaxed)
+    /// Takes a stroke back, since the attempt does not stay counted.
+    pub(crate) fn take_back_stroke(&self, message_id: &str, receive: u32) {
+        if let Some(receives) = locked(&self.strokes).get_mut(message_id) {
+            receives.remove(&receive);
+        }
+    }
+
+    pub(crate) fn strokes(&self, message_id: &str) -> usize {
+        locked(&self.strokes)
+            .get(message_id)
+            .map_or(0, BTreeSet::len)
     }
 
     /// Counts a fault.
@@ -173,8 +201,7 @@ impl World {
     }
 
     pub(crate) fn now_with(&self, skew_millis: i64) -> Timestamp {
-        let elapsed = i64::try_from(self.elapsed_millis()).unwrap();
-        Timestamp::from_millisecond(BEGINNING_MILLIS + elapsed + skew_millis).unwrap()
+        at(self.elapsed_millis(), skew_millis)
     }
 
     /// Adds a line to the history.
@@ -211,6 +238,12 @@ impl World {
     }
 }
 
+/// Returns the true time so long after the beginning, or what a clock shows then that is off.
+pub(crate) fn at(elapsed_millis: u64, skew_millis: i64) -> Timestamp {
+    let elapsed = i64::try_from(elapsed_millis).unwrap();
+    Timestamp::from_millisecond(BEGINNING_MILLIS + elapsed + skew_millis).unwrap()
+}
+
 fn weather(chance: &mut fastrand::Rng) -> Weather {
     let faults = [0.0, 0.01, 0.03, 0.08, 0.2];
     let mishaps = [0.0, 0.01, 0.05, 0.15];
@@ -221,19 +254,43 @@ fn weather(chance: &mut fastrand::Rng) -> Weather {
     }
 }
 
+pub(crate) const QUEUE: &str = "queue";
+pub(crate) const LEDGER: &str = "ledger";
+/// A table can be throttled for writes alone.
+pub(crate) const WRITES: &str = "writes";
+/// A part of it can be, while the rest takes writes.
+pub(crate) const STATES: &str = "states";
+pub(crate) const BODIES: &str = "bodies";
+pub(crate) const BODY_READS: &str = "body reads";
+pub(crate) const SOURCES: &str = "sources";
+pub(crate) const DEAD_LETTERS: &str = "dead letters";
+pub(crate) const REDELIVERY: &str = "redelivery";
+
 /// The ports that can be out for a while.
-const PORTS: [&str; 7] = [
-    "writes",
-    "queue",
-    "ledger",
-    "bodies",
-    "sources",
-    "dead letters",
-    "redelivery",
+const PORTS: [&str; 9] = [
+    WRITES,
+    STATES,
+    QUEUE,
+    LEDGER,
+    BODIES,
+    BODY_READS,
+    SOURCES,
+    DEAD_LETTERS,
+    REDELIVERY,
 ];
 
+/// Returns the larger things that a port is a part of: when one of them is out, so is the port.
+fn part_of(port: &str) -> &'static [&'static str] {
+    match port {
+        WRITES => &[LEDGER],
+        STATES => &[LEDGER, WRITES],
+        BODY_READS => &[BODIES],
+        _ => &[],
+    }
+}
+
 fn outages(chance: &mut fastrand::Rng) -> Vec<(&'static str, u64, u64)> {
-    let count = chance.usize(0..12).saturating_sub(8);
+    let count = chance.usize(0..8).saturating_sub(4);
     let outage = |_| {
         let from = chance.u64(0..1_200_000);
         let lasts = [5_000, 60_000, 1_200_000][chance.usize(0..3)];

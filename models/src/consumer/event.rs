@@ -10,7 +10,7 @@ use super::{Invocation, Next, attempt_of};
 use crate::ledger::{Answer, Buried, Record, Registers, State, Write};
 use crate::scenario::{Config, Nature, RETENTION_DAYS, SHARED, at, event_id};
 use crate::variants::Variant;
-use crate::world::{Await, Current};
+use crate::world::{Await, Current, Read};
 
 impl Invocation<'_> {
     /// Runs an event up to the first thing that it waits for.
@@ -20,7 +20,7 @@ impl Invocation<'_> {
         let current = Current {
             message,
             attempt: Attempt::Uncounted,
-            awaits: Await::ReadShared,
+            awaits: Await::Read(Read::Body),
         };
         match self.known(event, delivery, accepted) {
             Known::Counted => return Next::Done,
@@ -34,9 +34,12 @@ impl Invocation<'_> {
             }
             Known::No => {}
         }
-        let now = at(self.world.now);
+        let now = at(self.world.now + self.config.scenario.consumer_skew);
         let is_too_old = ledger::is_too_old(at(accepted), RETENTION_DAYS, now);
-        if is_too_old && !self.config.is(Variant::RedriveAfterForgetting) {
+        let is_waived = [Variant::RedriveForced, Variant::RunHoweverOld]
+            .into_iter()
+            .any(|variant| self.config.is(variant));
+        if is_too_old && !is_waived {
             return self.fail(current, Failure::ForGood, "too_old");
         }
         self.count(current)
@@ -132,6 +135,29 @@ impl Invocation<'_> {
 
     fn touch_body(&mut self, current: Current) -> Next {
         let event = self.world.event_of(self.message(current.message).delivery);
+        if self.config.event(event).is_stored {
+            return waits(current, Await::Read(Read::Body));
+        }
+        self.handle(current)
+    }
+
+    /// Goes on with what was read.
+    pub(super) fn has_read(&mut self, current: Current, read: Read) -> Next {
+        match read {
+            Read::Body => self.handle(current),
+            Read::Shared => {
+                let shared = self.world.ledger.states.get(&SHARED).cloned();
+                let states = &mut self.run().states;
+                states.remove(&SHARED);
+                states.extend(shared.map(|shared| (SHARED, shared)));
+                self.commit(current)
+            }
+        }
+    }
+
+    /// Decodes a body and handles it.
+    fn handle(&mut self, current: Current) -> Next {
+        let event = self.world.event_of(self.message(current.message).delivery);
         match self.world.nature(event, self.config) {
             Nature::Killer => {
                 self.note_death(&current);
@@ -140,14 +166,14 @@ impl Invocation<'_> {
             Nature::Panics => self.fail(current, Failure::Unknown, "panic"),
             Nature::Hopeless => self.fail(current, Failure::ForGood, "hopeless"),
             Nature::Sound if self.config.event(event).is_shared => {
-                waits(current, Await::ReadShared)
+                waits(current, Await::Read(Read::Shared))
             }
             Nature::Sound => self.commit(current),
         }
     }
 
     /// Plans all writes and starts the first.
-    pub(super) fn commit(&mut self, current: Current) -> Next {
+    fn commit(&mut self, current: Current) -> Next {
         let message = self.message(current.message).clone();
         let event = self.world.event_of(message.delivery);
         let spec = self.config.event(event);
@@ -229,12 +255,7 @@ impl Invocation<'_> {
     }
 
     /// Says what follows a failure.
-    pub(super) fn fail(
-        &mut self,
-        current: Current,
-        failure: Failure,
-        reason: &'static str,
-    ) -> Next {
+    fn fail(&mut self, current: Current, failure: Failure, reason: &'static str) -> Next {
         if failure == Failure::Unknown && self.is_judged(&current) {
             self.world.note_mishap(current.message);
         }
@@ -263,15 +284,10 @@ impl Invocation<'_> {
     }
 
     /// Says how a run goes on after an answer, or without one.
-    pub(super) fn next(
-        &mut self,
-        mut current: Current,
-        write: Option<Write>,
-        answer: Option<Answer>,
-    ) -> Next {
+    pub(super) fn next(&mut self, mut current: Current, answer: Option<Answer>) -> Next {
         match (current.awaits.clone(), answer) {
-            (Await::Count(_), Some(_)) => {
-                self.see_copy(write);
+            (Await::Count(write), Some(_)) => {
+                self.see(write);
                 Next::Done
             }
             (Await::Attempt(_), Some(answer)) => {
@@ -285,10 +301,9 @@ impl Invocation<'_> {
             (Await::Commit(write, rest), Some(answer)) => self.wrote(current, write, rest, answer),
             (Await::TakeBack(_), _) | (Await::Bury(_), None) => Next::Failed,
             (Await::Bury(_), Some(_)) => Next::Buried,
-            (Await::Count(_) | Await::Commit(..) | Await::ReadShared, None) => {
+            (Await::Count(_) | Await::Commit(..) | Await::Read(_), _) => {
                 self.fail(current, Failure::Passing, "passing")
             }
-            (Await::ReadShared, Some(_)) => Next::Failed,
         }
     }
 
@@ -307,72 +322,60 @@ impl Invocation<'_> {
                 rest.insert(0, again);
                 self.write_next(current, rest)
             }
-            (
-                Write::State {
-                    entity,
-                    registers,
-                    read,
-                },
-                _,
-            ) => {
-                if !self.config.is(Variant::StaleSnapshot) {
-                    let version = read + 1;
-                    self.run()
-                        .states
-                        .insert(entity, State { version, registers });
-                }
-                self.write_next(current, rest)
-            }
             (Write::Record(record), Answer::OtherRecord(there)) => {
                 let met = there.head().meets(event_id(record.id).delivery);
                 let count = Write::Count {
                     event: record.event,
-                    name: record.name.clone(),
+                    name: record.name,
                     delivery: record.id,
                 };
-                self.see_record(there);
+                self.see(Write::Record(there));
                 match met {
                     Met::Own => self.write_next(current, rest),
                     Met::Copy => waits(current, Await::Count(count)),
                 }
             }
-            (Write::Record(record), _) => {
-                self.see_record(record);
+            (write, _) => {
+                self.see(write);
                 self.write_next(current, rest)
             }
-            (
-                Write::Count { .. }
-                | Write::AddAttempt { .. }
-                | Write::TakeBack { .. }
-                | Write::Bury(_),
-                _,
-            ) => Next::Done,
         }
     }
 
-    fn see_record(&mut self, record: Record) {
-        if !self.config.is(Variant::StaleSnapshot) {
-            let records = &mut self.run().records;
-            records.retain(|r| (r.event, &r.name) != (record.event, &record.name));
-            records.push(record);
-        }
-    }
-
-    fn see_copy(&mut self, write: Option<Write>) {
-        let Some(Write::Count {
-            event,
-            name,
-            delivery,
-        }) = write
-        else {
-            return;
-        };
-        if self.config.is(Variant::StaleSnapshot) || self.config.is(Variant::PlainCopyCounter) {
+    /// Writes into the batch's copy of the ledger what the ledger has.
+    fn see(&mut self, write: Write) {
+        if self.config.is(Variant::StaleSnapshot) {
             return;
         }
-        let mut records = self.run().records.iter_mut();
-        if let Some(record) = records.find(|r| r.event == event && r.name == name) {
-            record.deliveries.insert(delivery);
+        match write {
+            Write::State {
+                entity,
+                registers,
+                read,
+            } => {
+                let version = read + 1;
+                let state = State { version, registers };
+                self.run().states.insert(entity, state);
+            }
+            Write::Record(record) => {
+                let records = &mut self.run().records;
+                records.retain(|r| (r.event, &r.name) != (record.event, &record.name));
+                records.push(record);
+            }
+            Write::Count {
+                event,
+                name,
+                delivery,
+            } if !self.config.is(Variant::PlainCopyCounter) => {
+                let mut records = self.run().records.iter_mut();
+                if let Some(record) = records.find(|r| r.event == event && r.name == name) {
+                    record.deliveries.insert(delivery);
+                }
+            }
+            Write::Count { .. }
+            | Write::AddAttempt { .. }
+            | Write::TakeBack { .. }
+            | Write::Bury(_) => {}
         }
     }
 }
