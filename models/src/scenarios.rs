@@ -194,6 +194,15 @@ pub const POISON: Scenario = Scenario {
     ..PLAIN
 };
 
+/// An event that ends the process, and one of its entity behind it.
+pub const KILLER_AHEAD: &[Event] = &[
+    Event {
+        nature: Nature::Killer,
+        ..Event::sound("deadly", 0)
+    },
+    Event::sound("other", 0),
+];
+
 /// A body that ends the process.
 pub const KILLER: Scenario = Scenario {
     name: "killer",

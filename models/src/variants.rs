@@ -86,7 +86,12 @@ impl Variant {
                 faults: 0,
                 ..all::POISON
             },
-            Self::AttemptsSideBySide | Self::BodyFirst | Self::NeverEnds => Scenario {
+            Self::AttemptsSideBySide => Scenario {
+                faults: 0,
+                events: all::KILLER_AHEAD,
+                ..all::KILLER
+            },
+            Self::BodyFirst | Self::NeverEnds => Scenario {
                 faults: 0,
                 ..all::KILLER
             },
