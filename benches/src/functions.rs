@@ -37,7 +37,7 @@ pub struct Extent {
 pub struct Figures {
     /// Whose.
     pub candidate: Candidate,
-    /// The values by the names of [`COLUMNS`].
+    /// The values, one for each of the columns.
     pub values: Vec<f64>,
 }
 
