@@ -273,7 +273,8 @@ impl Checker<'_> {
             // id that its message had.
             "attempts" => {
                 let strokes = self.world.strokes(&letter.sent.dedup_id);
-                strokes >= ATTEMPTS || is_marked(PANICS) || is_marked(KILLS)
+                let is_marked = is_marked(PANICS) || is_marked(KILLS);
+                strokes >= ATTEMPTS || is_marked || self.was_hopeless(letter)
             }
             "item" => self.is_by_damage(letter),
             "body_missing" | "body_damaged" => match &envelope.body {
@@ -286,6 +287,15 @@ impl Checker<'_> {
             "too_old" => is_old(&envelope, letter),
             _ => false,
         }
+    }
+
+    /// Tells whether a letter's event was one before, for a reason of its own: what is never deleted
+    /// is run, counted and sent again.
+    fn was_hopeless(&self, letter: &Message) -> bool {
+        let letters = self.world.dead_letters.archive();
+        letters.iter().any(|other| {
+            other.sent.dedup_id == letter.sent.dedup_id && reason(other) != reason(letter)
+        })
     }
 
     /// Tells whether something was damaged when a letter was sent, or so shortly before that its
