@@ -73,22 +73,17 @@ fn filters_choose_and_a_dry_run_posts_nothing() {
         assert_eq!(said.code, Some(0), "{args:?}: {}", said.err);
         said.json_lines()
     };
-    let since = events[SAMPLES - 2]["received_at"].as_str().unwrap();
+    let received = of_kind(&events, "call.ended")["received_at"].as_str();
+    let received: jiff::Timestamp = received.unwrap().parse().unwrap();
+    let after = received + jiff::SignedDuration::from_millis(1);
+    let (received, after) = (received.to_string(), after.to_string());
+    let earlier = ["--kind", "call.ended", "--since", "2026-01-01T00:00:00Z"];
     for (args, count) in [
         (&["--source", "other", "--dry-run"][..], SAMPLES),
         (&["--source", "voice"], 0),
         (&["--kind", "call.ended"], 1),
-        (
-            &[
-                "--until",
-                since,
-                "--kind",
-                "call.ended",
-                "--since",
-                "2026-01-01T00:00:00Z",
-            ],
-            1,
-        ),
+        (&[&earlier[..], &["--until", &after]].concat(), 1),
+        (&[&earlier[..], &["--until", &received]].concat(), 0),
     ] {
         assert_eq!(lines(args).len(), count, "{args:?}");
     }
