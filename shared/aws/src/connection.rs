@@ -15,6 +15,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::region::Region;
 
 use crate::https::{self, TlsError};
+use crate::signing::JsonSigner;
 
 /// How long a call may take.
 #[derive(Clone, Copy, Debug)]
@@ -138,6 +139,11 @@ impl Connection {
             .build()
     }
 
+    /// Returns what signs requests to a service with a JSON protocol.
+    fn signer(&self, service: &'static str) -> JsonSigner {
+        JsonSigner::new(self.region.clone(), service)
+    }
+
     fn retries() -> RetryConfig {
         RetryConfig::standard()
             .with_max_attempts(ATTEMPTS)
@@ -209,6 +215,8 @@ macro_rules! config {
             .http_client($connection.http_client.clone())
             .timeout_config($connection.timeouts())
             .retry_config(Connection::retries())
+            // Lambda keeps its clocks, and a signature is good for five minutes to either side.
+            .disable_clock_skew_correction(true)
             // Our time-outs bound every call; a long poll is not a stalled stream.
             .stalled_stream_protection($sdk::config::StalledStreamProtectionConfig::disabled());
         config.set_endpoint_url($connection.endpoint.clone());
@@ -220,13 +228,15 @@ impl Connection {
     /// Makes a client of Amazon SQS.
     #[must_use]
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
-        aws_sdk_sqs::Client::from_conf(config!(self, aws_sdk_sqs).build())
+        let config = config!(self, aws_sdk_sqs).push_auth_scheme(self.signer("sqs"));
+        aws_sdk_sqs::Client::from_conf(config.build())
     }
 
     /// Makes a client of Amazon `DynamoDB`.
     #[must_use]
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        aws_sdk_dynamodb::Client::from_conf(config!(self, aws_sdk_dynamodb).build())
+        let config = config!(self, aws_sdk_dynamodb).push_auth_scheme(self.signer("dynamodb"));
+        aws_sdk_dynamodb::Client::from_conf(config.build())
     }
 
     /// Makes a client of Amazon S3.
@@ -240,7 +250,9 @@ impl Connection {
     /// Makes a client of AWS Secrets Manager.
     #[must_use]
     pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
-        aws_sdk_secretsmanager::Client::from_conf(config!(self, aws_sdk_secretsmanager).build())
+        let config =
+            config!(self, aws_sdk_secretsmanager).push_auth_scheme(self.signer("secretsmanager"));
+        aws_sdk_secretsmanager::Client::from_conf(config.build())
     }
 }
 

@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod on_demand;
 pub mod s3;
 pub mod secrets_manager;
+mod signing;
 pub mod sqs;
 pub mod telemetry;
 pub mod variables;
