@@ -8,6 +8,7 @@ use consumer::batch::Consumer;
 use consumer::commit::Committer;
 use consumer::routes::routes;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use mimalloc::MiMalloc;
 use switchhook_aws::clock::SystemClock;
 use switchhook_aws::connection::{
     Connection, Environment, EnvironmentError, Patience, ProcessEnvironment, required,
@@ -21,6 +22,9 @@ use switchhook_aws::telemetry::{self, Telemetry};
 use switchhook_aws::variables;
 use switchhook_core::report::Report;
 use switchhook_core::time::Timestamp;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

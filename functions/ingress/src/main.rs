@@ -7,6 +7,7 @@ use ingress::service::Ingress;
 use ingress::sources::SourceCache;
 use lambda_http::Error;
 use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
+use mimalloc::MiMalloc;
 use serde_json::value::RawValue;
 use switchhook_aws::clock::SystemClock;
 use switchhook_aws::connection::{
@@ -20,6 +21,9 @@ use switchhook_aws::sqs::SqsQueue;
 use switchhook_aws::telemetry::{self, Telemetry};
 use switchhook_aws::variables;
 use switchhook_core::report::Report;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

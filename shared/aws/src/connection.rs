@@ -15,6 +15,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::region::Region;
 
 use crate::https::{self, TlsError};
+use crate::lean::LeanRequests;
 use crate::signing::JsonSigner;
 
 /// How long a call may take.
@@ -215,6 +216,9 @@ macro_rules! config {
             .http_client($connection.http_client.clone())
             .timeout_config($connection.timeouts())
             .retry_config(Connection::retries())
+            .interceptor(LeanRequests)
+            // Lambda gives a process its credentials for life.
+            .identity_cache($sdk::config::IdentityCache::no_cache())
             // Lambda keeps its clocks, and a signature is good for five minutes to either side.
             .disable_clock_skew_correction(true)
             // Our time-outs bound every call; a long poll is not a stalled stream.

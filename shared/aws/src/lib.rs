@@ -8,6 +8,7 @@ pub mod connection;
 pub mod dead_letters;
 pub mod dynamodb;
 pub mod https;
+mod lean;
 pub mod metrics;
 pub mod on_demand;
 pub mod s3;

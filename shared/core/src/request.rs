@@ -1,9 +1,11 @@
 //! An HTTP request as the ingress sees it, before anything about it is believed.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 
 use bytes::Bytes;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 /// The headers of a request: names in lower case, repeated headers joined by a comma, as API
 /// Gateway's payload format 2.0 hands them over.
@@ -16,21 +18,50 @@ impl Headers {
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
+
+    fn add(&mut self, mut name: String, value: String) {
+        name.make_ascii_lowercase();
+        match self.0.entry(name) {
+            Entry::Vacant(place) => {
+                place.insert(value);
+            }
+            Entry::Occupied(mut all) => all.get_mut().extend([",", &value]),
+        }
+    }
 }
 
 impl FromIterator<(String, String)> for Headers {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(headers: I) -> Self {
-        let mut joined: BTreeMap<String, String> = BTreeMap::new();
+        let mut joined = Self::default();
         for (name, value) in headers {
-            joined
-                .entry(name.to_ascii_lowercase())
-                .and_modify(|all| {
-                    all.push(',');
-                    all.push_str(&value);
-                })
-                .or_insert(value);
+            joined.add(name, value);
         }
-        Self(joined)
+        joined
+    }
+}
+
+/// Reads an object of texts by the headers' names.
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Joined;
+
+        impl<'de> Visitor<'de> for Joined {
+            type Value = Headers;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object of texts")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Headers, A::Error> {
+                let mut headers = Headers::default();
+                while let Some((name, value)) = object.next_entry()? {
+                    headers.add(name, value);
+                }
+                Ok(headers)
+            }
+        }
+
+        deserializer.deserialize_map(Joined)
     }
 }
 
@@ -76,6 +107,8 @@ mod tests {
             .into_iter()
             .collect();
         assert_eq!(headers.get("x-a"), Some("1,2"));
+        let read: Headers = serde_json::from_str(r#"{"X-A":"1","x-a":"2"}"#).unwrap();
+        assert_eq!(read, headers);
     }
 
     #[test]
