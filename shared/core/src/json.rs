@@ -4,10 +4,11 @@
 //! (the last one wins) and escapes survive, and only the fields that somebody asks for are decoded.
 //! There is no tree of values here and no recursion over input.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 use std::fmt;
 
+use memchr::memchr2;
 use serde::Deserialize;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -49,12 +50,18 @@ impl From<serde_json::Error> for Misplaced {
     }
 }
 
-#[derive(Deserialize, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Borrow<str> for Key<'_> {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
 
 /// A JSON object whose values are still text.
 #[derive(Clone, Debug, Default)]
-pub struct Object<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
+pub struct Object<'a>(BTreeMap<Key<'a>, &'a RawValue>);
 
 impl<'a> Object<'a> {
     /// Reads the first level of `text`.
@@ -75,11 +82,9 @@ impl<'a> Object<'a> {
         if !raw.get().starts_with('{') {
             return Err(JsonError::NotAnObject);
         }
-        let map: BTreeMap<Key<'a>, &'a RawValue> =
-            serde_json::from_str(raw.get()).map_err(|_| JsonError::Invalid)?;
-        Ok(Self(
-            map.into_iter().map(|(key, value)| (key.0, value)).collect(),
-        ))
+        serde_json::from_str(raw.get())
+            .map(Self)
+            .map_err(|_| JsonError::Invalid)
     }
 
     /// Returns the value of `key`, if there is one.
@@ -101,7 +106,7 @@ impl<'a> Object<'a> {
 
     /// Iterates over what is left, in the order of the keys.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
-        self.0.iter().map(|(key, value)| (key.as_ref(), *value))
+        self.0.iter().map(|(key, value)| (key.borrow(), *value))
     }
 }
 
@@ -302,14 +307,23 @@ fn canonical_scalar(token: &str) -> String {
 
 /// The length of the string that `text` begins with, its quotes included.
 fn string_length(text: &str) -> usize {
-    let mut escaped = false;
-    for (place, byte) in text.bytes().enumerate().skip(1) {
-        if byte == b'"' && !escaped {
-            return place.saturating_add(1);
+    let behind = text.as_bytes().get(1..).unwrap_or_default();
+    text.len().saturating_sub(behind_string(behind).len())
+}
+
+/// Returns what comes behind a string's closing quote.
+fn behind_string(mut text: &[u8]) -> &[u8] {
+    loop {
+        let Some(place) = memchr2(b'"', b'\\', text) else {
+            return &[];
+        };
+        let is_quote = text.get(place) == Some(&b'"');
+        let behind = place.saturating_add(if is_quote { 1 } else { 2 });
+        text = text.get(behind..).unwrap_or_default();
+        if is_quote {
+            return text;
         }
-        escaped = !escaped && byte == b'\\';
     }
-    text.len()
 }
 
 /// Returns as much of the beginning of `text` as takes `limit` bytes at most when it is written in
@@ -347,15 +361,11 @@ const fn written_bytes(c: char) -> usize {
 /// Counts the deepest nesting of brackets outside strings.
 fn depth(text: &str) -> usize {
     let (mut open, mut deepest) = (0_usize, 0_usize);
-    let (mut in_string, mut escaped) = (false, false);
-    for byte in text.bytes() {
-        if in_string {
-            in_string = escaped || byte != b'"';
-            escaped = !escaped && byte == b'\\';
-            continue;
-        }
+    let mut rest = text.as_bytes();
+    while let Some((byte, behind)) = rest.split_first() {
+        rest = behind;
         match byte {
-            b'"' => in_string = true,
+            b'"' => rest = behind_string(behind),
             b'{' | b'[' => {
                 open = open.saturating_add(1);
                 deepest = deepest.max(open);
