@@ -1,14 +1,14 @@
-//! The HTTP client that AWS's SDK sends by: HTTP/1.1, TLS by rustls and ring.
+//! The HTTP client that AWS's SDK sends by: HTTP/1.1 by hyper, TLS by rustls and ring.
 //!
 //! The SDK's own can do more than its services speak (HTTP/2, proxies), which costs a tenth of a
 //! function's size, and it reads the system's trusted roots, which costs half the instructions of a cold
-//! start. Retries and the time-outs of attempts are the SDK's affair.
+//! start. A function has a handful of connections to two or three hosts: they are a list here, where a
+//! pool for any number of them took a task and two channels for each request. Retries and the time-outs
+//! of attempts are the SDK's affair.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
@@ -18,20 +18,22 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
-use http::Uri;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
-use hyper_util::client::legacy::connect::{
-    CaptureConnection, HttpConnector as Tcp, capture_connection,
-};
-use hyper_util::client::legacy::{Client, Error};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Request, Uri, header};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::rt::{Read, Write};
+use hyper_util::rt::TokioIo;
 use rustls::crypto::ring;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
-use tokio::time::error::Elapsed;
-use tower_service::Service;
+use tokio::time::Instant;
+use tokio_rustls::TlsConnector;
+
+/// How long a connection may wait for its next request. AWS gives idle ones up after some time, and what
+/// is between may forget them without a word.
+const MAX_IDLE: Duration = Duration::from_secs(60);
 
 /// The variable that names a file of authorities to trust besides those that are built in.
 pub const EXTRA_ROOTS: &str = "SSL_CERT_FILE";
@@ -76,48 +78,15 @@ pub fn client(tls: ClientConfig, connect: Duration) -> SharedHttpClient {
 }
 
 fn connector(tls: ClientConfig, connect: Duration) -> SharedHttpConnector {
-    let mut tcp = Tcp::new();
-    tcp.set_nodelay(true); // a small request must not wait for an acknowledgement
-    tcp.enforce_http(false);
-    let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
-        .https_or_http() // an emulator's endpoint has no TLS
-        .enable_http1()
-        .wrap_connector(tcp);
-    let in_time = InTime { connector, connect };
-    let client = Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .build(in_time);
-    SharedHttpConnector::new(Http(client))
-}
-
-/// Makes connections, and gives up those that take too long.
-#[derive(Clone)]
-struct InTime {
-    connector: HttpsConnector<Tcp>,
-    connect: Duration,
-}
-
-type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-impl Service<Uri> for InTime {
-    type Response = Stream;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Stream, BoxError>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.connector.poll_ready(context)
-    }
-
-    fn call(&mut self, to: Uri) -> Self::Future {
-        let connected = tokio::time::timeout(self.connect, self.connector.call(to));
-        Box::pin(async move { connected.await? })
-    }
+    SharedHttpConnector::new(Http(Arc::new(Connections {
+        tls: Arc::new(tls).into(),
+        connect,
+        idle: Mutex::default(),
+    })))
 }
 
 /// Sends the SDK's requests.
-struct Http(Client<InTime, SdkBody>);
+struct Http(Arc<Connections>);
 
 impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -127,48 +96,175 @@ impl fmt::Debug for Http {
 
 impl HttpConnector for Http {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let mut request = match request.try_into_http1x() {
-            Ok(request) => request,
-            Err(error) => {
-                return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into())));
-            }
-        };
-        let connection = capture_connection(&mut request);
-        if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
-            capture.set_connection_retriever(move || metadata(connection.clone()));
-        }
-        let answer = self.0.request(request);
+        let connections = Arc::clone(&self.0);
+        let given_up = Arc::new(AtomicBool::new(false));
         HttpConnectorFuture::new(async move {
-            let answer = answer.await.map_err(failure)?.map(SdkBody::from_body_1_x);
-            HttpResponse::try_from(answer).map_err(|e| ConnectorError::other(e.into(), None))
+            let request = request
+                .try_into_http1x()
+                .map_err(|error| ConnectorError::user(error.into()))?;
+            if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
+                let given_up = Arc::clone(&given_up);
+                capture.set_connection_retriever(move || Some(metadata(&given_up)));
+            }
+            connections.send(request, given_up).await
         })
     }
 }
 
 /// Lets the SDK give up a connection that a failed attempt used.
-fn metadata(connection: CaptureConnection) -> Option<ConnectionMetadata> {
-    connection.connection_metadata().as_ref()?;
-    let poison = move || {
-        if let Some(connection) = connection.connection_metadata().as_ref() {
-            connection.poison();
-        }
-    };
-    let metadata = ConnectionMetadata::builder()
+fn metadata(given_up: &Arc<AtomicBool>) -> ConnectionMetadata {
+    let given_up = Arc::clone(given_up);
+    ConnectionMetadata::builder()
         .proxied(false)
-        .poison_fn(poison);
-    Some(metadata.build())
+        .poison_fn(move || given_up.store(true, Ordering::Relaxed))
+        .build()
 }
 
-/// Tells the SDK what to try again: what failed between two machines may work the next time.
-fn failure(error: Error) -> ConnectorError {
-    if has_source::<Elapsed>(&error) {
-        return ConnectorError::timeout(error.into());
+/// The connections of all clients.
+struct Connections {
+    tls: TlsConnector,
+    /// How long one may take to be made.
+    connect: Duration,
+    idle: Mutex<Vec<Connection>>,
+}
+
+/// One connection, which takes one request after the other.
+struct Connection {
+    origin: Origin,
+    requests: SendRequest<SdkBody>,
+    /// Whether the SDK gave it up after its last request.
+    given_up: Arc<AtomicBool>,
+    idle_since: Instant,
+}
+
+/// Where a connection leads.
+#[derive(Clone, PartialEq)]
+struct Origin {
+    is_tls: bool,
+    authority: Authority,
+}
+
+impl Connections {
+    async fn send(
+        &self,
+        mut request: Request<SdkBody>,
+        given_up: Arc<AtomicBool>,
+    ) -> Result<HttpResponse, ConnectorError> {
+        let origin = Origin::of(request.uri()).ok_or_else(no_origin)?;
+        to_origin_form(&mut request, &origin)?;
+        loop {
+            let idle = self.take(&origin);
+            let is_new = idle.is_none();
+            let mut connection = match idle {
+                Some(connection) => connection,
+                None => self.connect(origin.clone()).await?,
+            };
+            match connection.requests.try_send_request(request).await {
+                Ok(answer) => {
+                    self.keep(connection, given_up);
+                    return HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
+                        .map_err(|error| ConnectorError::other(error.into(), None));
+                }
+                // One that was closed while it was idle says so when it is asked.
+                Err(mut failed) => match failed.take_message() {
+                    Some(unsent) if !is_new => request = unsent,
+                    _ => return Err(ConnectorError::io(failed.into_error().into())),
+                },
+            }
+        }
     }
-    ConnectorError::io(error.into())
+
+    fn take(&self, origin: &Origin) -> Option<Connection> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(Connection::is_usable);
+        let fits = |one: &Connection| one.origin == *origin && one.requests.is_ready();
+        let place = idle.iter().rposition(fits)?;
+        Some(idle.swap_remove(place))
+    }
+
+    fn keep(&self, mut connection: Connection, given_up: Arc<AtomicBool>) {
+        connection.given_up = given_up;
+        connection.idle_since = Instant::now();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push(connection);
+    }
+
+    async fn connect(&self, origin: Origin) -> Result<Connection, ConnectorError> {
+        let requests = tokio::time::timeout(self.connect, self.requests(&origin))
+            .await
+            .map_err(|elapsed| ConnectorError::timeout(elapsed.into()))?
+            .map_err(ConnectorError::io)?;
+        Ok(Connection {
+            origin,
+            requests,
+            given_up: Arc::default(),
+            idle_since: Instant::now(),
+        })
+    }
+
+    async fn requests(&self, origin: &Origin) -> Result<SendRequest<SdkBody>, BoxError> {
+        let (host, port) = origin.host_and_port();
+        let stream = TcpStream::connect((host, port)).await?;
+        stream.set_nodelay(true)?; // a small request must not wait for an acknowledgement
+        if !origin.is_tls {
+            return serve(TokioIo::new(stream)).await;
+        }
+        let name = ServerName::try_from(host.to_owned())?;
+        serve(TokioIo::new(self.tls.connect(name, stream).await?)).await
+    }
 }
 
-fn has_source<E: std::error::Error + 'static>(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<E>())
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Speaks HTTP on a stream, in a task that ends with it.
+async fn serve(
+    stream: impl Read + Write + Unpin + Send + 'static,
+) -> Result<SendRequest<SdkBody>, BoxError> {
+    let (requests, connection) = http1::handshake(stream).await?;
+    tokio::spawn(connection);
+    Ok(requests)
+}
+
+impl Connection {
+    fn is_usable(&self) -> bool {
+        !self.requests.is_closed()
+            && !self.given_up.load(Ordering::Relaxed)
+            && self.idle_since.elapsed() < MAX_IDLE
+    }
+}
+
+impl Origin {
+    /// `http` is what an emulator's endpoint has.
+    fn of(uri: &Uri) -> Option<Self> {
+        Some(Self {
+            is_tls: *uri.scheme()? == Scheme::HTTPS,
+            authority: uri.authority()?.clone(),
+        })
+    }
+
+    /// Returns the host, an IPv6 address without its brackets, and the port.
+    fn host_and_port(&self) -> (&str, u16) {
+        let host = self.authority.host().trim_matches(['[', ']']);
+        let usual = if self.is_tls { 443 } else { 80 };
+        (host, self.authority.port_u16().unwrap_or(usual))
+    }
+}
+
+fn no_origin() -> ConnectorError {
+    ConnectorError::user("the request's URI names no host".into())
+}
+
+/// Writes a request as the host itself is asked: by a path, and the host in a header.
+fn to_origin_form(request: &mut Request<SdkBody>, origin: &Origin) -> Result<(), ConnectorError> {
+    if !request.headers().contains_key(header::HOST) {
+        let host = HeaderValue::from_str(origin.authority.as_str())
+            .map_err(|error| ConnectorError::user(error.into()))?;
+        request.headers_mut().insert(header::HOST, host);
+    }
+    let root = || PathAndQuery::from_static("/");
+    let path = request.uri().path_and_query().cloned();
+    *request.uri_mut() = path.unwrap_or_else(root).into();
+    Ok(())
 }
 
 #[cfg(test)]

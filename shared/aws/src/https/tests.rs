@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::AtomicUsize;
 
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -103,4 +104,128 @@ async fn who_is_vouched_for_by_nobody_is_not_spoken_to() {
 fn a_file_of_authorities_that_is_not_there_is_told() {
     let missing = built_in_roots(Some("/nonexistent".to_owned()));
     assert!(matches!(missing, Err(TlsError::ExtraRoots(_))));
+}
+
+/// A server that counts its connections and, where it is told to, closes each after one answer.
+struct Counting {
+    url: String,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Counting {
+    async fn start(is_closing: bool) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&connections);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(async move {
+                    while stream.read(&mut [0; 1024]).await.is_ok_and(|n| n > 0) {
+                        let _ = stream.write_all(NOT_FOUND).await;
+                        if is_closing {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        Self { url, connections }
+    }
+
+    /// Asks once more, and lets what the connection has to say arrive.
+    async fn ask(&self, connector: &SharedHttpConnector) -> CaptureSmithyConnection {
+        let capture = CaptureSmithyConnection::new();
+        let mut request = HttpRequest::get(&self.url).unwrap();
+        request.add_extension(capture.clone());
+        let answer = connector.call(request).await.unwrap();
+        assert_eq!(answer.status().as_u16(), 404);
+        drop(answer);
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        capture
+    }
+
+    fn count(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+}
+
+fn plain() -> SharedHttpConnector {
+    connector(built_in_roots(None).unwrap(), LONG)
+}
+
+#[tokio::test]
+async fn a_connection_takes_one_request_after_the_other() {
+    let (server, connector) = (Counting::start(false).await, plain());
+    for _ in 0..3 {
+        server.ask(&connector).await;
+    }
+    assert_eq!(server.count(), 1);
+    tokio::join!(server.ask(&connector), server.ask(&connector));
+    assert_eq!(server.count(), 2, "one for each request at a time");
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_while_idle_is_replaced() {
+    let (server, connector) = (Counting::start(true).await, plain());
+    for _ in 0..3 {
+        server.ask(&connector).await;
+    }
+    assert_eq!(server.count(), 3);
+}
+
+#[tokio::test]
+async fn a_connection_that_the_sdk_gave_up_is_not_used_again() {
+    let (server, connector) = (Counting::start(false).await, plain());
+    let used = server.ask(&connector).await;
+    used.get().unwrap().poison();
+    server.ask(&connector).await;
+    assert_eq!(server.count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_was_idle_for_long_is_not_used_again() {
+    let (server, connector) = (Counting::start(false).await, plain());
+    server.ask(&connector).await;
+    tokio::time::advance(MAX_IDLE / 2).await;
+    server.ask(&connector).await;
+    assert_eq!(server.count(), 1);
+    tokio::time::advance(MAX_IDLE).await;
+    server.ask(&connector).await;
+    assert_eq!(server.count(), 2);
+}
+
+#[tokio::test]
+async fn hosts_do_not_share_connections() {
+    let (one, other, connector) = (
+        Counting::start(false).await,
+        Counting::start(false).await,
+        plain(),
+    );
+    one.ask(&connector).await;
+    other.ask(&connector).await;
+    one.ask(&connector).await;
+    assert_eq!((one.count(), other.count()), (1, 1));
+}
+
+#[test]
+fn a_host_is_asked_by_its_name_and_port() {
+    let origin = |uri: &'static str| Origin::of(&Uri::from_static(uri)).unwrap();
+    for (uri, is_tls, host, port) in [
+        (
+            "https://sqs.eu-west-1.amazonaws.com/",
+            true,
+            "sqs.eu-west-1.amazonaws.com",
+            443,
+        ),
+        ("http://localhost", false, "localhost", 80),
+        ("http://[::1]:4566/a?b", false, "::1", 4566),
+    ] {
+        let origin = origin(uri);
+        assert_eq!(origin.is_tls, is_tls);
+        assert_eq!(origin.host_and_port(), (host, port));
+    }
 }
