@@ -4,7 +4,7 @@
 
 mod event;
 
-use switchhook_core::attempts::{self, Attempt};
+use switchhook_core::attempts::{self, Attempt, Settled};
 
 use crate::ledger::{Answer, Attempts, Write};
 use crate::scenario::{Config, Fault, SHARED};
@@ -16,10 +16,8 @@ use crate::world::{Await, Current, Group, Message, Run, World};
 enum Next {
     /// It waits.
     Waits(Current),
-    /// It is in the ledger.
-    Done,
-    /// It is a dead letter.
-    Buried,
+    /// It does not come again.
+    Settled(Settled),
     /// It comes again, and the rest of its group with it.
     Failed,
     /// The process ends.
@@ -58,7 +56,7 @@ impl Invocation<'_> {
         };
         run.states.remove(&SHARED);
         let receives = run.messages.iter().map(|message| message.receives);
-        run.is_one_by_one = receives.into_iter().any(attempts::is_counted);
+        run.is_one_by_one = attempts::is_one_by_one(receives);
         let mut groups: Vec<(u8, Group)> = Vec::new();
         for message in &run.messages {
             let entity = config.event(self.world.event_of(message.delivery)).entity;
@@ -86,7 +84,8 @@ impl Invocation<'_> {
         }
     }
 
-    /// Starts what can be started, until every group waits or has ended.
+    /// Starts what can be started, until every group waits or has ended. What is nobody's turn then
+    /// comes again untried.
     fn go_on(&mut self) {
         while let Some(group) = self.next_group() {
             let message = self.run().groups[group].left.remove(0);
@@ -94,6 +93,11 @@ impl Invocation<'_> {
             if !self.settle(group, message, next) {
                 return;
             }
+        }
+        let run = self.run();
+        if run.groups.iter().all(|group| group.current.is_none()) {
+            let untried = run.groups.iter_mut().flat_map(|group| group.left.drain(..));
+            run.failed.extend(untried);
         }
     }
 
@@ -107,24 +111,20 @@ impl Invocation<'_> {
             return None;
         }
         let receives = |group: &Group| group.left.first().map(|id| run.message(*id).receives);
-        attempts::next_turn(&run.groups.iter().map(receives).collect::<Vec<_>>())
+        attempts::next_turn(
+            run.last,
+            &run.groups.iter().map(receives).collect::<Vec<_>>(),
+        )
     }
 
     /// Notes how an event's run goes on; false when the process ended.
     fn settle(&mut self, group: usize, message: u8, next: Next) -> bool {
         let run = self.run();
-        let is_one_by_one = run.is_one_by_one;
         let group = &mut run.groups[group];
         group.current = None;
         match next {
             Next::Waits(current) => group.current = Some(current),
-            Next::Done => {}
-            Next::Buried if is_one_by_one => {
-                let untried = run.groups.iter_mut().flat_map(|group| group.left.drain(..));
-                let untried: Vec<_> = untried.collect();
-                run.failed.extend(untried);
-            }
-            Next::Buried => {}
+            Next::Settled(settled) => run.last = settled,
             Next::Failed => {
                 let rest = std::mem::take(&mut group.left);
                 run.failed.insert(message);

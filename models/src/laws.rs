@@ -112,12 +112,31 @@ fn is_within(window: Window, one: i64, other: i64) -> bool {
     }
 }
 
+/// Tells whether no record tells of more copies than the queue took of its happening, and each
+/// delivery that is done with is counted by one record.
 fn copies_counted(world: &World, config: &Config) -> bool {
-    world.ledger.records.iter().all(|record| {
+    let records = &world.ledger.records;
+    let enqueued = || world.known.enqueued.keys();
+    let is_told_right = records.iter().all(|record| {
         let window = config.event(record.event).window;
-        let is_copy = |id: &u8| is_within(window, world.accepted(*id), record.accepted);
-        usize::from(record.count) == record.counted.len() && record.counted.iter().all(is_copy)
-    })
+        let is_copy = |id: &u8| {
+            world.event_of(*id) == record.event
+                && is_within(window, world.accepted(*id), record.accepted)
+        };
+        let copies = enqueued().filter(|id| is_copy(id)).count();
+        record.told(config) <= copies && record.counted.iter().all(is_copy)
+    });
+    let is_done = |id: &u8| {
+        let queued = world.queue.iter().map(|message| message.delivery);
+        let dead = world.letters.iter().map(|letter| letter.delivery);
+        !queued.chain(dead).any(|other| other == *id) && !world.known.forgotten.contains(id)
+    };
+    let mut done = enqueued().filter(|id| is_done(id));
+    is_told_right
+        && done.all(|id| {
+            let counting = records.iter().filter(|record| record.counted.contains(id));
+            counting.count() == 1
+        })
 }
 
 fn in_order(world: &World, config: &Config) -> bool {

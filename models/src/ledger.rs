@@ -37,7 +37,7 @@ pub struct Record {
     pub deliveries: BTreeSet<u8>,
     /// Those that were in truth counted in it.
     pub counted: BTreeSet<u8>,
-    /// What it tells people.
+    /// The same as a number, for the variant that counts so.
     pub count: u8,
     /// From when on it may be forgotten.
     pub expires: i64,
@@ -56,12 +56,21 @@ impl Record {
     }
 
     fn count(&mut self, delivery: u8, config: &Config) {
-        let is_new = self.counted.insert(delivery);
+        self.counted.insert(delivery);
         if config.is(Variant::PlainCopyCounter) {
             self.count += 1;
         } else {
             self.deliveries.insert(delivery);
-            self.count += u8::from(is_new);
+        }
+    }
+
+    /// Returns how many copies it tells people of.
+    #[must_use]
+    pub fn told(&self, config: &Config) -> usize {
+        if config.is(Variant::PlainCopyCounter) {
+            usize::from(self.count)
+        } else {
+            self.deliveries.len()
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use switchhook_core::attempts::Attempt;
+use switchhook_core::attempts::{Attempt, Settled};
 use switchhook_core::envelope::{deduplication_id, deduplication_id_of_moved};
 
 use crate::ledger::{Answer, Buried, Ledger, Record, State, Write};
@@ -119,6 +119,8 @@ pub struct Run {
     pub messages: Vec<Message>,
     /// Whether one event runs at a time.
     pub is_one_by_one: bool,
+    /// What became of the event that settled last.
+    pub last: Settled,
     /// What was read of records.
     pub records: Vec<Record>,
     /// What was read of states.

@@ -1,12 +1,12 @@
 //! The functions' ports onto the world, for one process.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use switchhook_aws::sqs::{
     ATTEMPTS_ATTRIBUTE, GROUP_ATTRIBUTE, REASON_ATTRIBUTE, SEQUENCE_ATTRIBUTE,
 };
+use switchhook_core::attempts::Attempt;
 use switchhook_core::config::Sources;
 use switchhook_core::entity::Entity;
 use switchhook_core::envelope::{deduplication_id, deduplication_id_of_moved};
@@ -277,7 +277,7 @@ impl Ledger for Ports {
         message_id: &'a str,
         receive: u32,
         _expires_at: Timestamp,
-    ) -> PortFuture<'a, BTreeSet<u32>> {
+    ) -> PortFuture<'a, Attempt> {
         Box::pin(async move {
             let (node, id) = (Arc::clone(&self.node), message_id.to_owned());
             let waiting = Arc::new(());
@@ -289,7 +289,7 @@ impl Ledger for Ports {
                 } else {
                     node.world.count_stroke(&id, receive);
                 }
-                locked(&node.world.table).add_attempt(&node.world, id, receive)
+                Attempt::counted(&locked(&node.world.table).add_attempt(&node.world, id, receive))
             };
             let counted = self.node.call(WRITES, what, effect).await;
             drop(waiting);

@@ -1,7 +1,7 @@
 //! Test doubles around the ports: they do the real work, note it, and fail, hang, lose answers or
 //! end the run where a test says so.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -9,6 +9,7 @@ use bytes::Bytes;
 use switchhook::local::bodies::FileBodies;
 use switchhook_aws::dynamodb::DynamoDbLedger;
 use switchhook_aws::sqs::SqsQueue;
+use switchhook_core::attempts::Attempt;
 use switchhook_core::config::Sources;
 use switchhook_core::entity::Entity;
 use switchhook_core::ids::{DeliveryId, EventId};
@@ -332,7 +333,7 @@ impl Ledger for FaultyLedger {
         message_id: &'a str,
         receive: u32,
         expires_at: Timestamp,
-    ) -> PortFuture<'a, BTreeSet<u32>> {
+    ) -> PortFuture<'a, Attempt> {
         let work = self.inner.add_attempt(message_id, receive, expires_at);
         Box::pin(self.run(Call::AddAttempt(receive), work))
     }

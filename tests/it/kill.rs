@@ -12,7 +12,7 @@ mod checks;
 mod load;
 mod senders;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -35,6 +35,8 @@ const MOST_ANSWERS: u64 = 120;
 const MOST_LOAD_MILLIS: u64 = 1_000;
 const MOST_START_MILLIS: u64 = 500;
 const MOST_REDRIVE_MILLIS: u64 = 300;
+/// How often just one event must run when the program is killed until it becomes a dead letter.
+const MISHAPS: u64 = 5;
 /// How long queues may take to become empty.
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -59,6 +61,10 @@ struct Test {
     /// The entities whose states are damaged now.
     damaged: BTreeSet<String>,
     figures: Figures,
+    /// How often it was killed.
+    kills: u64,
+    /// The messages that were found dead before a redrive, by the reason.
+    dead: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Test {
@@ -74,11 +80,14 @@ impl Test {
             notes: Notes::new(),
             damaged: BTreeSet::new(),
             figures: Figures::default(),
+            kills: 0,
+            dead: BTreeMap::new(),
         }
     }
 
     /// Kills once, each time in another way.
     async fn kill(&mut self, number: u64) {
+        self.kills += 1;
         match number % 4 {
             0 => {
                 let answer = 1 + self.load.numbers.below(MOST_ANSWERS);
@@ -124,6 +133,7 @@ impl Test {
     /// Puts right what is damaged, and kills the redriving and the program that handles it.
     async fn redrive_until_killed(&mut self) {
         let mut local = self.home.local(&[]).program;
+        self.check_dead();
         self.repair().await;
         let mut redriving = self.home.start(&["dead", "redrive", "--all", "--json"]);
         thread::sleep(self.moment(MOST_REDRIVE_MILLIS));
@@ -139,10 +149,38 @@ impl Test {
 
     /// Redrives all dead letters, undisturbed.
     async fn redrive(&mut self) {
+        self.check_dead();
         self.repair().await;
         let said = self.home.run(&["dead", "redrive", "--all", "--json"]);
         assert_eq!(said.code, Some(0), "{}", said.err);
         self.figures.redriven += redriven(&said);
+    }
+
+    /// Checks that what is dead is so by right: poisoned, or killed five times while just it ran. A
+    /// redrive would heal the others too, and nobody would see them.
+    fn check_dead(&mut self) {
+        let said = self.home.run(&["dead", "list", "--json"]);
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        for letter in said.json_lines() {
+            let text = |name: &str| letter[name].as_str().unwrap_or_default().to_owned();
+            let is_poisoned = self.load.poisoned.contains(&text("entity"));
+            let reason = text("reason");
+            let is_just = match reason.as_str() {
+                "item" => is_poisoned,
+                "attempts" => true,
+                _ => false,
+            };
+            assert!(is_just, "dead, and not by right: {letter}");
+            let of_reason = self.dead.entry(reason).or_default();
+            of_reason.insert(text("message_id"));
+        }
+        let killed = self.dead.get("attempts").map_or(0, BTreeSet::len);
+        assert!(
+            u64::try_from(killed).unwrap() <= self.kills / MISHAPS,
+            "{} kills are not five for each of {:?}",
+            self.kills,
+            self.dead["attempts"]
+        );
     }
 
     async fn repair(&mut self) {
@@ -248,8 +286,10 @@ async fn what_was_acknowledged_survives_kills_at_any_moment() {
     let events = check_events(&test.home, &test.notes);
     let unanswered: usize = test.notes.values().map(|fate| fate.unanswered).sum();
     let acknowledged = test.acknowledged();
+    let dead = test.dead.iter();
+    let dead: Vec<_> = dead.map(|(why, found)| (why, found.len())).collect();
     println!(
-        "{kills} kills, {:?}: {acknowledged} deliveries acknowledged and {unanswered} unanswered, {events} events recorded",
+        "{kills} kills, {:?}, dead {dead:?}: {acknowledged} deliveries acknowledged and {unanswered} unanswered, {events} events recorded",
         test.figures
     );
 }

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::doubles::Call;
-use crate::reliability::rig::{Rig, call};
+use crate::reliability::rig::{Rig, batch, call};
 
 /// How many cases run side by side.
 const SIDE_BY_SIDE: usize = 12;
@@ -181,7 +181,9 @@ async fn every_line_about_a_delivery_names_its_request_and_every_outcome_is_coun
     let (mut accepted, mut refused) = (0, 0);
     for case in &cases {
         if case.expected.status == 200 && !case.expected.events.is_empty() {
-            let handled = told(case, "event recorded") + told(case, "duplicate counted");
+            let outcomes = ["event recorded", "duplicate counted", "event known already"];
+            let handled = outcomes.map(|outcome| told(case, outcome));
+            let handled: usize = handled.iter().sum();
             assert_eq!(told(case, "event queued"), handled, "{}", case.name);
             assert!(
                 told(case, "event recorded") >= case.expected.events.len(),
@@ -265,4 +267,35 @@ async fn a_dead_letter_is_counted_apart_from_what_is_tried_again() {
     let expected = |reason: &str| BTreeMap::from([(reason.to_owned(), 1)]);
     assert_eq!(sums(&lines, "DeadLetters", "Reason"), expected("envelope"));
     assert_eq!(sums(&lines, "HandlerErrors", "Reason"), expected("passing"));
+}
+
+/// A redelivery is not a copy.
+#[tokio::test]
+async fn a_message_that_comes_again_is_told_apart_from_a_duplicate() {
+    let rig = Rig::open().await;
+    let ended = call("ended", "call_1", 1);
+    rig.post(&ended).await;
+    let work = async {
+        rig.run(batch(&rig.receive().await)).await; // and nothing is deleted
+        rig.test.clock.advance(181);
+        rig.run_once().await;
+        let told = rig.post(&ended).await;
+        rig.run(batch(&rig.receive().await)).await;
+        rig.test.clock.advance(181);
+        rig.run_once().await;
+        told
+    };
+    let lines = told_by(Box::pin(work)).await;
+    let told = lines.iter().filter(|line| line["span"]["name"] == "event");
+    let told: Vec<_> = told.map(|line| line["message"].as_str().unwrap()).collect();
+    let expected = [
+        "event recorded",
+        "event known already",
+        "duplicate counted",
+        "event known already",
+    ];
+    assert_eq!(told, expected);
+    let expected = BTreeMap::from([("voice".to_owned(), 1)]);
+    assert_eq!(sums(&lines, "Events", "Source"), expected);
+    assert_eq!(sums(&lines, "Duplicates", "Source"), expected);
 }

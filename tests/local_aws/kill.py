@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Kills the two functions' processes on a local AWS while senders post: nothing acknowledged is lost.
 
-template.yaml is deployed with the release zips, as prove.py does it. Senders post events with copies,
-shuffled, some with large bodies, and some of entities whose states are damaged, which become dead letters.
+template.yaml is deployed with the release zips, as prove.py does it. Senders of two providers post events
+with copies, lists of events, shuffled, some with large bodies, and some of entities whose states are
+damaged, which become dead letters. Nothing else may, but what was killed five times while just it ran.
 Meanwhile children of the local AWS are killed with SIGKILL, again and again: all processes of the ingress,
 as soon as a sender has its answer or at a random moment, or the consumer's, at a random moment. A sender
 that is not answered 2xx sends again, as a provider would. Towards the end the damaged states are put right
@@ -22,6 +23,7 @@ seconds and not after three minutes.
 import base64
 import hashlib
 import hmac
+import json
 import os
 import random
 import signal
@@ -40,17 +42,45 @@ MOST_WAITING, PAUSE_SECS = 120, 0.2
 # How long between a process's being there and its end, at most.
 MOST_PAUSE_SECS = 0.5
 DRAIN_SECS = 180
+# How often just one event must run when its process is killed until it becomes a dead letter.
+MISHAPS = 5
+
+
+def status(key, status, noise):
+    """A status of Cellcast's, which come alone and in lists."""
+    return json.dumps(
+        {"_id": key, "sender": "ACME", "receiver": "+61400000123", "type": "send", "status": status, "noise": noise}
+    ).encode()
+
+
+class Delivery:
+    """One request: of AI Sync an event, of Cellcast an event or a list of several."""
+
+    def __init__(self, source, bodies):
+        self.source, self.bodies = source, bodies
+        # The bytes of a list of one would be the list's.
+        self.body = bodies[0] if len(bodies) == 1 else b"[" + b",".join(bodies) + b"]"
+
+    def headers(self, sources):
+        if self.source == "ai-sync":
+            secret = sources["ai-sync"]["secrets"][0]
+            proof = {"x-webhook-signature": hmac.new(secret.encode(), self.body, hashlib.sha256).hexdigest()}
+        else:
+            user = sources["cellcast"]["users"][0]
+            login = f"{user['username']}:{user['password']}".encode()
+            proof = {"authorization": f"Basic {base64.b64encode(login).decode()}"}
+        return {**proof, "content-type": "application/json"}
 
 
 class Load:
     """What is posted, and what the senders were told about it."""
 
-    def __init__(self, stack, secret, numbers):
-        self.stack, self.secret, self.numbers = stack, secret, numbers
+    def __init__(self, stack, sources, numbers):
+        self.stack, self.sources, self.numbers = stack, sources, numbers
         self.lock = threading.Lock()
-        self.queue, self.made = [], 0
-        self.acknowledged = {}  # of each body, the deliveries
-        self.unanswered = Counter()  # of each body, copies that may have been accepted or not
+        self.queue, self.made, self.posted, self.lists = [], 0, [], 0
+        self.acknowledged = {}  # of each event's bytes, the deliveries
+        self.unanswered = Counter()  # of each event's bytes, copies that may have been accepted or not
         self.poisons, self.damaged = True, []
         self.answered = threading.Event()
         self.stopped = threading.Event()
@@ -84,48 +114,59 @@ class Load:
             return self.queue.pop()
 
     def some(self):
-        """Three events of each of ten calls, copies among them, shuffled, and old copies."""
-        bodies = []
+        """Three events of each of ten entities, copies among them, shuffled, and old copies."""
+        calls, texts = [], []
         for _ in range(10):
             key = f"k{self.made}"
             self.made += 1
+            is_call = self.made % 3 > 0
             if self.poisons and self.made % 10 == 5:
-                self.damage(key)
-            for event in ("call.started", "call.answered", "call.ended"):
-                large = self.numbers.random() < 0.1
-                body = large_call(key, event) if large else call(key, event)
-                bodies += [body] * self.numbers.choice((1, 1, 2, 3))
-        known = list(self.acknowledged)
-        bodies += self.numbers.sample(known, min(3, len(known)))
-        self.numbers.shuffle(bodies)
-        return bodies
+                self.damage(f"ai-sync/call/{key}" if is_call else f"cellcast/message/{key}")
+            if is_call:
+                for event in ("call.started", "call.answered", "call.ended"):
+                    large = self.numbers.random() < 0.1
+                    calls.append(large_call(key, event) if large else call(key, event))
+            else:
+                texts += [status(key, word, self.numbers.random()) for word in ("Queued", "Sent", "Delivered")]
+        made = [Delivery("ai-sync", [body]) for body in calls]
+        while texts:
+            count = self.numbers.randint(1, 4)
+            made.append(Delivery("cellcast", texts[:count]))
+            texts = texts[count:]
+        copies = [delivery for delivery in made for _ in range(self.numbers.choice((1, 1, 2, 3)))]
+        copies += self.numbers.sample(self.posted, min(3, len(self.posted)))
+        self.posted += made
+        self.numbers.shuffle(copies)
+        return copies
 
-    def damage(self, key):
-        item = {"pk": {"S": f"ai-sync/call/{key}"}, "sk": {"S": "state"}, "version": {"N": "1"}}
+    def damage(self, entity):
+        item = {"pk": {"S": entity}, "sk": {"S": "state"}, "version": {"N": "1"}}
         self.stack.dynamodb.put_item(TableName=self.stack.outputs["TableName"], Item=item)
-        self.damaged.append(key)
+        self.damaged.append(entity)
 
     def repair(self):
         """Puts right what is damaged, for good."""
         with self.lock:
             self.poisons = False
-            for key in self.damaged:
-                item = {"pk": {"S": f"ai-sync/call/{key}"}, "sk": {"S": "state"}}
+            for entity in self.damaged:
+                item = {"pk": {"S": entity}, "sk": {"S": "state"}}
                 self.stack.dynamodb.delete_item(TableName=self.stack.outputs["TableName"], Key=item)
 
-    def post(self, body):
+    def post(self, delivery):
         """Sends until it is acknowledged."""
-        signature = hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()
-        headers = {"x-webhook-signature": signature, "content-type": "application/json"}
+        headers = delivery.headers(self.sources)
         while True:
-            status, _, answer = self.stack.request("/webhooks/ai-sync", body, headers)
+            code, _, answer = self.stack.request(f"/webhooks/{delivery.source}", delivery.body, headers)
             self.answered.set()
             with self.lock:
-                if status == 200:
-                    self.acknowledged.setdefault(body, set()).add(answer["id"])
+                if code == 200:
+                    check(answer["events"] == len(delivery.bodies), f"{answer} of {len(delivery.bodies)} events")
+                    self.lists += len(delivery.bodies) > 1
+                    for body in delivery.bodies:
+                        self.acknowledged.setdefault(body, set()).add(answer["id"])
                     return
-                self.unanswered[body] += 1
-            check(status >= 500, f"{status} {answer}")
+                self.unanswered.update(delivery.bodies)
+            check(code >= 500, f"{code} {answer}")
 
 
 class Killer:
@@ -175,6 +216,17 @@ def redriven(command, stack, code=0):
     return sum(line["action"] == "redriven" for line in lines)
 
 
+def check_dead(command, stack, load, killer, dead):
+    """Notes why letters are dead: a redrive would heal those too that are not dead by right."""
+    for letter in command.lines(stack, "dead", "list"):
+        is_poisoned = letter["reason"] == "item" and letter["entity"] in load.damaged
+        check(is_poisoned or letter["reason"] == "attempts", f"dead, and not by right: {letter}")
+        dead.setdefault(letter["reason"], set()).add(letter["message_id"])
+    killed = len(dead.get("attempts", ()))
+    most = killer.killed["consumer"] // MISHAPS
+    check(killed <= most, f"{killer.killed['consumer']} processes were killed, and {killed} events are dead by it")
+
+
 def is_drained(stack):
     return stack.is_idle() and stack.depth(stack.outputs["DeadLetterQueueUrl"]) == 0
 
@@ -210,14 +262,14 @@ def prove(arguments, folder, programs):
     )
     told(f"--seed {arguments.seed}")
     numbers = random.Random(arguments.seed)
-    secret = command.sources["sources"]["ai-sync"]["secrets"][0]
-    load = Load(stack, secret, random.Random(numbers.random()))
-    killer = Killer(stack, load, numbers)
+    load = Load(stack, command.sources["sources"], random.Random(numbers.random()))
+    killer, dead = Killer(stack, load, numbers), {}
     load.start()
     try:
         last = arguments.kills // 3
         killer.kill(arguments.kills - last)
         told(f"{killer.kills} kills under load")
+        check_dead(command, stack, load, killer, dead)
         load.repair()
         redriving = threading.Thread(target=killer.kill, args=(last,))
         redriving.start()
@@ -227,18 +279,22 @@ def prove(arguments, folder, programs):
         load.stop()
     told(f"{killer.kills} kills; {sent_back} dead letters redriven meanwhile")
     wait_for("an empty queue", stack.is_idle, DRAIN_SECS)
+    check_dead(command, stack, load, killer, dead)
     sent_back += redriven(command, stack)
     wait_for("empty queues", lambda: is_drained(stack), DRAIN_SECS)
     check(sent_back > 0, "nothing was poison")
+    check(load.lists > 0, "no list was acknowledged")
     check(killer.kills == arguments.kills, f"{killer.kills} kills")
     events, unheard = check_table(stack, command, load)
     broken = (folder / "aws.log").read_text(errors="replace").count(": Runtime exited before returning")
-    deliveries = sum(len(ids) for ids in load.acknowledged.values())
+    deliveries = len(set().union(*load.acknowledged.values()))
+    found = {reason: len(letters) for reason, letters in dead.items()}
     told(
         f"{killer.kills} kills of {dict(killer.killed)} processes, {broken} in the middle of an invocation:"
-        f" {deliveries} deliveries acknowledged, {load.unanswered.total()} not"
+        f" {deliveries} deliveries acknowledged, {load.unanswered.total()} copies of events not"
         f" ({unheard} of these accepted all the same),"
-        f" {events} events recorded once, {sent_back} dead letters redriven"
+        f" {load.lists} of them lists,"
+        f" {events} events recorded once, dead {found}, {sent_back} redriven"
     )
 
 

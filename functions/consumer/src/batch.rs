@@ -11,7 +11,7 @@ use std::sync::Arc;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use futures_util::future::join_all;
 use switchhook_aws::metrics;
-use switchhook_core::attempts;
+use switchhook_core::attempts::{self, Settled};
 use switchhook_core::envelope::Envelope;
 use switchhook_core::json::Misplaced;
 use switchhook_core::ledger::{RecordKey, Snapshot};
@@ -21,7 +21,7 @@ use switchhook_core::time::{Clock, Timestamp};
 
 use crate::commit::Committer;
 use crate::message::{Message, NotFifo};
-use crate::run::{Runner, Settled, backoff_secs};
+use crate::run::{Runner, backoff_secs};
 
 /// Handles batches.
 pub struct Consumer {
@@ -111,12 +111,10 @@ impl Consumer {
             .filter_map(|entry| entry.envelope.as_ref().ok());
         let snapshot = self.runner.committer.snapshot(envelopes);
         let snapshot = self.runner.in_time(deadline, snapshot).await;
-        let is_looked_at_closely = entries.iter().any(Entry::is_counted);
+        let is_one_by_one = attempts::is_one_by_one(entries.iter().map(Entry::receives));
         let groups = by_group(entries);
         match snapshot {
-            Ok(snapshot) if is_looked_at_closely => {
-                self.run_one_by_one(groups, snapshot, deadline).await
-            }
+            Ok(snapshot) if is_one_by_one => self.run_one_by_one(groups, snapshot, deadline).await,
             Ok(snapshot) => self.run_side_by_side(groups, snapshot, deadline).await,
             Err(error) => all_stopped(groups, &error),
         }
@@ -143,19 +141,17 @@ impl Consumer {
         ended.into_iter().flatten().collect()
     }
 
-    /// Runs one event after the other, until one is buried: the answer for the batch then settles
-    /// that, before another event can end the run and have it buried again.
+    /// Runs one event after the other, until one is buried.
     async fn run_one_by_one(
         &self,
         mut groups: Vec<Group>,
         mut snapshot: Snapshot,
         deadline: Timestamp,
     ) -> Vec<Stopped> {
-        let mut stopped = Vec::new();
-        while let Some((entry, group)) = next_turn(&mut groups) {
+        let (mut stopped, mut last) = (Vec::new(), Settled::default());
+        while let Some((entry, group)) = next_turn(last, &mut groups) {
             match self.run(entry, &mut snapshot, deadline).await {
-                Ok(Settled::Committed) => {}
-                Ok(Settled::Buried) => break,
+                Ok(settled) => last = settled,
                 Err(failed) => stopped.push(failed.with_rest(std::mem::take(group))),
             }
         }
@@ -197,15 +193,15 @@ impl Entry {
         Self { message, envelope }
     }
 
-    fn is_counted(&self) -> bool {
-        attempts::is_counted(self.message.receives)
+    const fn receives(&self) -> u32 {
+        self.message.receives
     }
 }
 
 /// Takes the event that runs now, and returns the rest of its group with it.
-fn next_turn(groups: &mut [Group]) -> Option<(Entry, &mut Group)> {
-    let next = |group: &Group| group.front().map(|entry| entry.message.receives);
-    let turn = attempts::next_turn(&groups.iter().map(next).collect::<Vec<_>>())?;
+fn next_turn(last: Settled, groups: &mut [Group]) -> Option<(Entry, &mut Group)> {
+    let next = |group: &Group| group.front().map(Entry::receives);
+    let turn = attempts::next_turn(last, &groups.iter().map(next).collect::<Vec<_>>())?;
     let group = groups.get_mut(turn)?;
     Some((group.pop_front()?, group))
 }

@@ -14,8 +14,9 @@ use switchhook_core::canonical;
 use switchhook_core::content::MAX_INFLATED_BYTES;
 use switchhook_core::entity::Entity;
 use switchhook_core::envelope::Envelope;
+use switchhook_core::ids::DeliveryId;
 use switchhook_core::ledger::{
-    self, Known, Met, RawBody, Record, RecordHead, RecordKey, Snapshot, StateItem, Step,
+    self, Beginning, Met, RawBody, Record, RecordHead, RecordKey, Snapshot, StateItem, Step,
 };
 use switchhook_core::occurrence::{Occurrence, Sequence, UnknownProvider};
 use switchhook_core::ports::{BodyStore, Ledger, PortError, Written};
@@ -33,20 +34,11 @@ const MAX_CONFLICTS: u32 = 8;
 pub enum Outcome {
     /// It is recorded now.
     Recorded,
-    /// It was recorded before.
-    Duplicate,
-}
-
-/// What the ledger tells of an event before its body is touched.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Checked {
     /// It was recorded before, and this copy of it is counted.
+    Duplicate,
+    /// It was recorded before, and this delivery of it is counted already: its message came again,
+    /// or the delivery tells it twice.
     Known,
-    /// It is to be committed.
-    New {
-        /// From when on its record is kept.
-        kept_from: Timestamp,
-    },
 }
 
 /// Why an event is not in the ledger.
@@ -179,25 +171,41 @@ impl Committer {
         self.ledger.read(&states, &records).await
     }
 
-    /// Tells whether an event is recorded, and counts this copy of it then. Its body is not touched.
+    /// Says how the run of an event begins. Its body is not touched.
+    #[must_use]
+    pub fn begin(&self, message: &Message, envelope: &Envelope, snapshot: &Snapshot) -> Beginning {
+        let (id, at) = (envelope.id, envelope.received_at);
+        let known = snapshot.knows(&envelope.entity, &envelope.dedup, id, at);
+        let is_too_old =
+            message.age_limit == AgeLimit::Kept && envelope.is_too_old(self.clock.now());
+        let refusal = if snapshot.damaged.contains(&envelope.entity) {
+            Some("item")
+        } else {
+            is_too_old.then_some("too_old")
+        };
+        known.begin(refusal, message.receives)
+    }
+
+    /// Counts a further copy where there is a record, unless it counts as many as it may.
     ///
     /// # Errors
     ///
-    /// When it can never be recorded, or the copy could not be counted.
-    pub async fn check(
+    /// When the ledger did not answer: it may be counted all the same.
+    pub async fn count_copy(
         &self,
-        envelope: &Envelope,
-        age_limit: AgeLimit,
+        record: &RecordKey,
+        delivery: DeliveryId,
         snapshot: &mut Snapshot,
-    ) -> Result<Checked, HandleError> {
-        if snapshot.damaged.contains(&envelope.entity) {
-            return Err(HandleError::terminal("item"));
+    ) -> Result<(), PortError> {
+        let head = snapshot.records.get_mut(record);
+        if head.as_ref().is_some_and(|head| head.is_full()) {
+            return Ok(());
         }
-        if self.is_known(envelope, snapshot).await? {
-            return Ok(Checked::Known);
+        self.ledger.count_delivery(record, delivery).await?;
+        if let Some(head) = head {
+            head.deliveries.insert(delivery);
         }
-        let kept_from = self.kept_from(envelope, age_limit)?;
-        Ok(Checked::New { kept_from })
+        Ok(())
     }
 
     /// Counts an attempt of a message.
@@ -210,7 +218,7 @@ impl Committer {
         let added = self
             .ledger
             .add_attempt(&message.id, message.receives, until);
-        Ok(Attempt::counted(&added.await?))
+        added.await
     }
 
     /// Takes an attempt of a message back.
@@ -233,9 +241,9 @@ impl Committer {
         &self,
         envelope: Envelope,
         sequence: Sequence,
-        kept_from: Timestamp,
         snapshot: &mut Snapshot,
     ) -> Result<Outcome, HandleError> {
+        let kept_from = self.kept_from(&envelope);
         let (raw, resting) = self.bytes(&envelope.body).await?;
         let occurrence = Occurrence::read(envelope, sequence, raw)?;
         let record = record_of(&occurrence, resting, kept_from)?;
@@ -250,38 +258,13 @@ impl Committer {
         Ok(outcome)
     }
 
-    /// Counts a further copy where there is a record.
-    async fn is_known(
-        &self,
-        envelope: &Envelope,
-        snapshot: &mut Snapshot,
-    ) -> Result<bool, PortError> {
-        let (id, at) = (envelope.id, envelope.received_at);
-        match snapshot.knows(&envelope.entity, &envelope.dedup, id, at) {
-            Known::No => Ok(false),
-            Known::Counted => Ok(true),
-            Known::Copy(key) => {
-                self.ledger.count_delivery(&key, id.delivery).await?;
-                if let Some(head) = snapshot.records.get_mut(&key) {
-                    head.deliveries.insert(id.delivery);
-                }
-                Ok(true)
-            }
-        }
-    }
-
-    /// Returns the time from which on the record is kept, and refuses events that are too old.
-    fn kept_from(
-        &self,
-        envelope: &Envelope,
-        age_limit: AgeLimit,
-    ) -> Result<Timestamp, HandleError> {
+    /// Returns the time from which on the record is kept.
+    fn kept_from(&self, envelope: &Envelope) -> Timestamp {
         let now = self.clock.now();
-        match age_limit {
-            _ if !envelope.is_too_old(now) => Ok(envelope.received_at),
-            AgeLimit::Kept => Err(HandleError::terminal("too_old")),
-            // Else its record would be forgotten as soon as it is written.
-            AgeLimit::Waived => Ok(now),
+        if envelope.is_too_old(now) {
+            now // else the record would be forgotten as soon as it is written
+        } else {
+            envelope.received_at
         }
     }
 

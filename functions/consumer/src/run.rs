@@ -10,17 +10,17 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use switchhook_aws::metrics;
-use switchhook_core::attempts::{self, Attempt, Failure, Remedy};
+use switchhook_core::attempts::{Attempt, Failure, Remedy, Settled};
 use switchhook_core::envelope::Envelope;
 use switchhook_core::json::Misplaced;
-use switchhook_core::ledger::Snapshot;
+use switchhook_core::ledger::{Beginning, Snapshot};
 use switchhook_core::ports::{DeadLetter, DeadLetterQueue, PortError};
 use switchhook_core::report::Report;
 use switchhook_core::time::{Clock, Timestamp};
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use crate::commit::{Checked, Committer, HandleError, Outcome};
+use crate::commit::{Committer, HandleError, Outcome};
 use crate::message::Message;
 
 /// The least time, in milliseconds, that must remain for another event to be started.
@@ -40,15 +40,6 @@ const MAX_DELAY_SECS: u32 = 15 * 60;
 /// The longest delay when only the dead-letter queue failed. A second send must come before SQS
 /// forgets, after five minutes, the deduplication id of a first one whose answer was lost.
 const MAX_BURIAL_DELAY_SECS: u32 = 4 * 60;
-
-/// What became of an event that does not come again.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Settled {
-    /// It is in the ledger.
-    Committed,
-    /// It is a dead letter.
-    Buried,
-}
 
 /// Runs events.
 pub(crate) struct Runner {
@@ -103,25 +94,38 @@ impl Runner {
         attempt: &mut Attempt,
     ) -> Result<Outcome, HandleError> {
         let envelope = envelope.map_err(|error| HandleError::caused("envelope", error))?;
-        let checked = self.committer.check(&envelope, message.age_limit, snapshot);
-        let Checked::New { kept_from } = checked.await? else {
-            return Ok(Outcome::Duplicate);
-        };
-        if attempts::is_counted(message.receives) {
-            *attempt = Attempt::Unanswered;
-            *attempt = self.committer.count_attempt(message).await?;
-            if attempt.is_one_too_many() {
-                return Err(HandleError::terminal("attempts"));
+        match self.committer.begin(message, &envelope, snapshot) {
+            Beginning::Nothing => return Ok(Outcome::Known),
+            Beginning::CountCopy(record) => {
+                let delivery = envelope.id.delivery;
+                let counted = self.committer.count_copy(&record, delivery, snapshot);
+                return Ok(counted.await.map(|()| Outcome::Duplicate)?);
             }
-            // The last that is heard of an event which ends the process.
-            let (event_id, source) = (envelope.id, envelope.entity.source());
-            let (kind, attempt) = (envelope.kind.as_str(), attempt.count());
-            tracing::warn!(%event_id, source, kind, attempt, "event tried again, alone");
+            Beginning::Refuse(reason) => return Err(HandleError::terminal(reason)),
+            Beginning::CountAttempt => self.count(message, &envelope, attempt).await?,
+            Beginning::TouchBody => {}
         }
-        let committed = self
-            .committer
-            .commit(envelope, message.sequence, kept_from, snapshot);
+        let committed = self.committer.commit(envelope, message.sequence, snapshot);
         committed.await
+    }
+
+    /// Counts an attempt; the error is why it is not made.
+    async fn count(
+        &self,
+        message: &Message,
+        envelope: &Envelope,
+        attempt: &mut Attempt,
+    ) -> Result<(), HandleError> {
+        *attempt = Attempt::Unanswered;
+        *attempt = self.committer.count_attempt(message).await?;
+        if let Some(reason) = attempt.refusal() {
+            return Err(HandleError::terminal(reason));
+        }
+        // The last that is heard of an event which ends the process.
+        let (event_id, source) = (envelope.id, envelope.entity.source());
+        let (kind, attempt) = (envelope.kind.as_str(), attempt.count());
+        tracing::warn!(%event_id, source, kind, attempt, "event tried again, alone");
+        Ok(())
     }
 
     /// Waits for the end of a run, whatever it is.
@@ -260,6 +264,9 @@ impl About {
             Ok(Outcome::Duplicate) => {
                 tracing::info!(event_id = id, source, kind, "duplicate counted");
                 metrics::duplicate(source, kind);
+            }
+            Ok(Outcome::Known) => {
+                tracing::info!(event_id = id, source, kind, "event known already");
             }
             Err(error) => {
                 let reason = error.reason();

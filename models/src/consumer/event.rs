@@ -3,14 +3,17 @@
 //! Every decision is the one that the consumer itself calls; here is only where its values come
 //! from, and which of them a broken variant leaves out.
 
-use switchhook_core::attempts::{self, Attempt, Failure, Remedy};
-use switchhook_core::ledger::{self, Known, Met, Step};
+use switchhook_core::attempts::{Attempt, Failure, Remedy, Settled};
+use switchhook_core::ledger::{self, Beginning, Known, Met, Step};
 
 use super::{Invocation, Next, attempt_of};
 use crate::ledger::{Answer, Buried, Record, Registers, State, Write};
 use crate::scenario::{Config, Nature, RETENTION_DAYS, SHARED, at, event_id};
 use crate::variants::Variant;
 use crate::world::{Await, Current, Read};
+
+/// It is in the ledger.
+const DONE: Next = Next::Settled(Settled::Committed);
 
 impl Invocation<'_> {
     /// Runs an event up to the first thing that it waits for.
@@ -22,27 +25,32 @@ impl Invocation<'_> {
             attempt: Attempt::Uncounted,
             awaits: Await::Read(Read::Body),
         };
-        match self.known(event, delivery, accepted) {
-            Known::Counted => return Next::Done,
-            Known::Copy(key) => {
+        let known = self.known(event, delivery, accepted);
+        let receives = self.message(message).receives;
+        match known.begin(self.refusal(accepted), receives) {
+            Beginning::Nothing => DONE,
+            Beginning::CountCopy(key) => {
                 let count = Write::Count {
                     event,
                     name: key.name,
                     delivery,
                 };
-                return waits(current, Await::Count(count));
+                waits(current, Await::Count(count))
             }
-            Known::No => {}
+            Beginning::Refuse(reason) => self.fail(current, Failure::ForGood, reason),
+            Beginning::CountAttempt => self.count(current),
+            Beginning::TouchBody => self.touch_body(current),
         }
+    }
+
+    /// Returns why an event accepted then is refused, if it is.
+    fn refusal(&self, accepted: i64) -> Option<&'static str> {
         let now = at(self.world.now + self.config.scenario.consumer_skew);
         let is_too_old = ledger::is_too_old(at(accepted), RETENTION_DAYS, now);
         let is_waived = [Variant::RedriveForced, Variant::RunHoweverOld]
             .into_iter()
             .any(|variant| self.config.is(variant));
-        if is_too_old && !is_waived {
-            return self.fail(current, Failure::ForGood, "too_old");
-        }
-        self.count(current)
+        (is_too_old && !is_waived).then_some("too_old")
     }
 
     /// Asks what the batch's copy of the ledger knows of an event.
@@ -80,7 +88,7 @@ impl Invocation<'_> {
         }
     }
 
-    /// Counts the attempt, if it is to be counted.
+    /// Counts the attempt.
     fn count(&mut self, mut current: Current) -> Next {
         let message = self.message(current.message);
         let (receives, config) = (message.receives, self.config);
@@ -90,7 +98,7 @@ impl Invocation<'_> {
             }
             return self.touch_body(current);
         }
-        if !attempts::is_counted(receives) || config.is(Variant::NeverEnds) {
+        if config.is(Variant::NeverEnds) {
             return self.touch_body(current);
         }
         if let Some(attempt) = self.run().beforehand.get(&current.message).copied() {
@@ -127,10 +135,10 @@ impl Invocation<'_> {
     }
 
     fn judge(&mut self, current: Current) -> Next {
-        if current.attempt.is_one_too_many() {
-            return self.fail(current, Failure::ForGood, "attempts");
+        match current.attempt.refusal() {
+            Some(reason) => self.fail(current, Failure::ForGood, reason),
+            None => self.touch_body(current),
         }
-        self.touch_body(current)
     }
 
     fn touch_body(&mut self, current: Current) -> Next {
@@ -240,7 +248,7 @@ impl Invocation<'_> {
                 return waits(current, Await::Commit(write, writes));
             }
         }
-        Next::Done
+        DONE
     }
 
     fn changes_nothing(&mut self, write: &Write) -> bool {
@@ -288,7 +296,7 @@ impl Invocation<'_> {
         match (current.awaits.clone(), answer) {
             (Await::Count(write), Some(_)) => {
                 self.see(write);
-                Next::Done
+                DONE
             }
             (Await::Attempt(_), Some(answer)) => {
                 current.attempt = attempt_of(&answer, self.config);
@@ -300,7 +308,7 @@ impl Invocation<'_> {
             }
             (Await::Commit(write, rest), Some(answer)) => self.wrote(current, write, rest, answer),
             (Await::TakeBack(_), _) | (Await::Bury(_), None) => Next::Failed,
-            (Await::Bury(_), Some(_)) => Next::Buried,
+            (Await::Bury(_), Some(_)) => Next::Settled(Settled::Buried),
             (Await::Count(_) | Await::Commit(..) | Await::Read(_), _) => {
                 self.fail(current, Failure::Passing, "passing")
             }

@@ -4,7 +4,7 @@
 //! have partitions of their own, named after their messages. The index `by_hour` has a partition for
 //! each hour of accepted time. How items are written and read is in [`item`].
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -14,6 +14,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure,
 };
+use switchhook_core::attempts::Attempt;
 use switchhook_core::entity::Entity;
 use switchhook_core::ids::DeliveryId;
 use switchhook_core::ledger::{
@@ -231,7 +232,7 @@ impl Ledger for DynamoDbLedger {
         message_id: &'a str,
         receive: u32,
         expires_at: Timestamp,
-    ) -> PortFuture<'a, BTreeSet<u32>> {
+    ) -> PortFuture<'a, Attempt> {
         const COUNTING: &str = "counting an attempt";
         Box::pin(async move {
             let expires_at = AttributeValue::N(expires_at.as_second().to_string());
@@ -241,9 +242,14 @@ impl Ledger for DynamoDbLedger {
                 .expression_attribute_values(":expires_at", expires_at)
                 .return_values(ReturnValue::AllNew)
                 .send();
-            let updated = update.await.map_err(|e| PortError::new(COUNTING, e))?;
-            let item = updated.attributes.unwrap_or_default();
-            item::read_attempts(&item).map_err(|error| PortError::new(COUNTING, error))
+            match update.await {
+                Ok(updated) => Ok(item::read_attempts(&updated.attributes.unwrap_or_default())),
+                // Its key is valid, and so was the batch's read: what is there is no set of numbers.
+                Err(error) if error.code() == Some("ValidationException") => {
+                    Ok(Attempt::Unreadable)
+                }
+                Err(error) => Err(PortError::new(COUNTING, error)),
+            }
         })
     }
 

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use crate::attempts;
 use crate::body::Pointer;
 use crate::dedup::DedupKey;
 use crate::entity::Entity;
@@ -150,6 +151,12 @@ impl RecordHead {
             Met::Copy
         }
     }
+
+    /// Tells whether it counts as many deliveries as a record may.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.deliveries.len() >= MAX_COUNTED_DELIVERIES
+    }
 }
 
 /// A state and its version, counted from 1. Version 0 is an entity without a state.
@@ -183,6 +190,21 @@ pub enum Known {
     Copy(RecordKey),
 }
 
+/// How the run of an event begins.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Beginning {
+    /// There is nothing to do: it is recorded, and this delivery of it is counted.
+    Nothing,
+    /// It is counted as a copy in this record, and that is all.
+    CountCopy(RecordKey),
+    /// It can never be recorded, for this reason: it becomes a dead letter.
+    Refuse(&'static str),
+    /// Its attempt is counted before its body is touched.
+    CountAttempt,
+    /// Its body is touched at once.
+    TouchBody,
+}
+
 /// What becomes of a dead letter that a person redrives.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Redrive {
@@ -195,6 +217,23 @@ pub enum Redrive {
 }
 
 impl Known {
+    /// Says how the run of an event begins that was received so often, and that there may be a
+    /// reason to refuse.
+    ///
+    /// INVARIANT: what is recorded is never refused, so that no event is recorded and a dead letter
+    /// because something happened to it meanwhile; and where attempts count, no body is touched
+    /// before its attempt is counted.
+    #[must_use]
+    pub fn begin(self, refusal: Option<&'static str>, receives: u32) -> Beginning {
+        match (self, refusal) {
+            (Self::Counted, _) => Beginning::Nothing,
+            (Self::Copy(key), _) => Beginning::CountCopy(key),
+            (Self::No, Some(reason)) => Beginning::Refuse(reason),
+            (Self::No, None) if attempts::is_counted(receives) => Beginning::CountAttempt,
+            (Self::No, None) => Beginning::TouchBody,
+        }
+    }
+
     /// Says what becomes of a dead letter of this event.
     #[must_use]
     pub const fn redrive(&self, is_too_old: bool, is_forced: bool) -> Redrive {
@@ -227,12 +266,9 @@ impl Snapshot {
             if !dedup.covers(record.received_at, received_at) {
                 continue;
             }
-            let counted = record.deliveries.contains(&id.delivery)
-                || record.deliveries.len() >= MAX_COUNTED_DELIVERIES;
-            return if counted {
-                Known::Counted
-            } else {
-                Known::Copy(key)
+            return match record.meets(id.delivery) {
+                Met::Own => Known::Counted,
+                Met::Copy => Known::Copy(key),
             };
         }
         Known::No
@@ -336,12 +372,30 @@ mod tests {
             snapshot.knows(&entity, &dedup, id(2), at(99_999_999)),
             Known::Copy(_)
         ));
-        for head in snapshot.records.values_mut() {
-            head.deliveries = (0..100).map(|n| id(n).delivery).collect();
+        let head = snapshot.records.values_mut().next().unwrap();
+        head.deliveries = (0..99).map(|n| id(n).delivery).collect();
+        assert!(!head.is_full());
+        head.deliveries.insert(id(99).delivery);
+        assert!(head.is_full());
+    }
+
+    #[test]
+    fn what_is_recorded_is_not_refused_and_what_is_refused_is_not_tried() {
+        let (snapshot, _) = snapshot(&DedupKey::new(&[b"x"], Window::Record), 0);
+        let key = snapshot.records.into_keys().next().unwrap();
+        for refusal in [None, Some("too_old")] {
+            for receives in [1, 3] {
+                let begin = |known: &Known| known.clone().begin(refusal, receives);
+                assert_eq!(begin(&Known::Counted), Beginning::Nothing);
+                let copy = Known::Copy(key.clone());
+                assert_eq!(begin(&copy), Beginning::CountCopy(key.clone()));
+                let expected = match (refusal, receives) {
+                    (Some(reason), _) => Beginning::Refuse(reason),
+                    (None, 1) => Beginning::TouchBody,
+                    (None, _) => Beginning::CountAttempt,
+                };
+                assert_eq!(begin(&Known::No), expected);
+            }
         }
-        assert_eq!(
-            snapshot.knows(&entity, &dedup, id(200), at(0)),
-            Known::Counted
-        );
     }
 }

@@ -13,7 +13,7 @@ use crate::json::{self, Object};
 use crate::kind::Kind;
 use crate::providers::{self, Element, Meaning};
 use crate::request::Headers;
-use crate::time::Timestamp;
+use crate::time::{self, Timestamp};
 
 /// SQS's own sequence number: the accepted order of an entity's events. It has up to 128 bits.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -74,10 +74,13 @@ impl Occurrence {
         })
     }
 
-    /// Returns the event's own time, or its accepted time where it has none.
+    /// Returns the event's own time, or its accepted time where it has none, as states tell it.
+    ///
+    /// INVARIANT: it is as precise as a position. Else two times that a state can tell apart might
+    /// have one position, and which of them it tells would depend on who came first.
     #[must_use]
     pub fn time(&self) -> Timestamp {
-        self.occurred_at.unwrap_or(self.envelope.received_at)
+        time::to_micros(self.occurred_at.unwrap_or(self.envelope.received_at))
     }
 }
 

@@ -1,12 +1,12 @@
 //! What the domain needs from outside: each trait is one capability, implemented by adapters.
 
-use std::collections::BTreeSet;
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 
 use bytes::Bytes;
 
+use crate::attempts::Attempt;
 use crate::config::Sources;
 use crate::entity::Entity;
 use crate::envelope::Envelope;
@@ -126,14 +126,14 @@ pub trait Ledger: Send + Sync {
         delivery: DeliveryId,
     ) -> PortFuture<'a, ()>;
 
-    /// Adds an attempt to the set of a message, which is kept until `expires_at`, and returns the
-    /// set: the receives at which the message was tried.
+    /// Adds an attempt to the set of a message, the receives at which it was tried, which is kept
+    /// until `expires_at`.
     fn add_attempt<'a>(
         &'a self,
         message_id: &'a str,
         receive: u32,
         expires_at: Timestamp,
-    ) -> PortFuture<'a, BTreeSet<u32>>;
+    ) -> PortFuture<'a, Attempt>;
 
     /// Takes an attempt out of the set of a message, if it is in it.
     fn take_back_attempt<'a>(&'a self, message_id: &'a str, receive: u32) -> PortFuture<'a, ()>;

@@ -26,6 +26,12 @@ pub fn to_millis(at: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
 }
 
+/// Cuts a time to whole microseconds, the precision of states and of the positions in them.
+#[must_use]
+pub fn to_micros(at: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
+}
+
 /// Returns the hour that `at` lies in, as `2026-11-22T19`: the partition of the time index.
 #[must_use]
 pub fn hour(at: Timestamp) -> String {

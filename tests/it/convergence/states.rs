@@ -414,3 +414,25 @@ fn a_lead_was_won_when_it_was_first_told_and_an_appointment_is_where_it_was_last
         assert_eq!(state[name], time, "{kind}");
     }
 }
+
+/// States hold times to the microsecond, and so do the positions that order them.
+#[test]
+fn times_within_one_microsecond_are_one_time() {
+    let won = |at: &str, sequence| {
+        let mut won = event(
+            Kind::LeadGenerated,
+            data::Booking::default(),
+            None,
+            sequence,
+        );
+        won.occurred_at = Some(at.parse().unwrap());
+        won
+    };
+    let state = state_after(&[
+        won("2026-02-03T04:05:06.0000071Z", 1),
+        won("2026-02-03T04:05:06.0000072Z", 2),
+        won("2026-02-03T04:05:06.0000079Z", 3),
+    ]);
+    assert_eq!(state["generated_at"], "2026-02-03T04:05:06.000007Z");
+    assert_eq!(state["updated_at"], state["generated_at"]);
+}

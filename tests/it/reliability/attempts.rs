@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use aws_sdk_sqs::types::Message;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
 use switchhook_core::kind::Kind;
 use switchhook_core::time::Clock;
 
@@ -386,4 +387,27 @@ async fn only_what_comes_a_third_time_costs_a_request_more() {
         matches!(calls[..], [Call::Read { .. }, Call::CountDelivery(_)]),
         "{calls:?}"
     );
+}
+
+/// Nobody could tell when it has had enough of them.
+#[tokio::test]
+async fn an_event_whose_attempts_cannot_be_read_is_a_dead_letter_and_alone() {
+    for damaged in [json!({"S": "3"}), json!({"NS": ["3.5"]})] {
+        let rig = Rig::open().await;
+        rig.post(&call("started", "call_1", 1)).await;
+        rig.post(&call("ended", "call_1", 2)).await;
+        for _ in 0..2 {
+            rig.receive().await;
+            rig.test.clock.advance(181);
+        }
+        let message = rig.receive().await.remove(0).message_id.unwrap();
+        let key = format!("_/attempts/{message}");
+        rig.put_item(&json!({"pk": {"S": key}, "sk": {"S": "attempts"}, "attempts": damaged}))
+            .await;
+        rig.test.clock.advance(181);
+        rig.settle().await;
+        let letter = only_letter(&rig).await;
+        assert_eq!(letter, ("item".to_owned(), "0".to_owned(), message));
+        assert_eq!(rig.records(CALL).await.len(), 1);
+    }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use serde_json::json;
 use switchhook::local::data_dir::DataDir;
 use switchhook::local::stack::open_dead_letters;
 use switchhook_core::time::Clock;
@@ -264,4 +265,23 @@ async fn letters_in_use_stay_hidden_however_long_that_takes() {
     }
     ours.put_back().await.unwrap();
     assert_eq!(others.take().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_recorded_stays_so_when_its_state_is_damaged_meanwhile() {
+    let rig = Rig::open().await;
+    let ended = call("ended", "call_1", 1);
+    rig.post(&ended).await;
+    rig.run(batch(&rig.receive().await)).await.unwrap(); // and nothing is deleted
+    rig.put_item(&json!({"pk": {"S": CALL}, "sk": {"S": "state"}, "version": {"N": "1"}}))
+        .await;
+    rig.post(&ended).await;
+    rig.test.clock.advance(181);
+    rig.settle().await;
+    assert!(letters(&rig).await.is_empty());
+    let records = rig.records(CALL).await;
+    assert_eq!((records.len(), records[0].deliveries.len()), (1, 2));
+    rig.post(&call("started", "call_1", 2)).await;
+    rig.settle().await;
+    assert_eq!(only_reason(&rig).await, "item");
 }

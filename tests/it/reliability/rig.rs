@@ -293,6 +293,14 @@ impl Rig {
         Some((receives, number(&item["expires_at"]["N"])))
     }
 
+    /// Puts an item into the table, as somebody else would.
+    pub(crate) async fn put_item(&self, item: &serde_json::Value) {
+        let request = json!({"TableName": "switchhook", "Item": item}).to_string();
+        let database = self.test.stack.database().clone();
+        let answer = dynamodb::call(database, "PutItem", request.as_bytes()).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
     /// Takes the ledger's table away.
     pub(crate) async fn drop_table(&self) {
         let database = self.test.stack.database().clone();

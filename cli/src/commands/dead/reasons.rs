@@ -22,7 +22,7 @@ pub(super) fn explanation(reason: &str) -> &'static str {
             "The message is none that this version of the consumer reads: another version of the ingress sent it, or somebody else did. Deploy both functions in the same version and redrive it; drop it if it is not from Switchhook."
         }
         "item" => {
-            "An item that the ledger holds of its entity is damaged. Repair or delete that item, then redrive it."
+            "An item that the ledger holds of its entity, or of its attempts, is damaged. Repair or delete that item, then redrive it."
         }
         "panic" => {
             "Its handler panicked at five attempts of its own. Look for its id in the consumer's log, repair the handler, then redrive it."
@@ -50,6 +50,7 @@ mod tests {
     use super::*;
     use std::fs;
     use std::path::Path;
+    use switchhook_core::attempts::Attempt;
 
     #[test]
     fn every_reason_that_the_consumer_gives_is_explained() {
@@ -59,13 +60,22 @@ mod tests {
             let path = file.unwrap().path();
             if path.is_file() {
                 let code = fs::read_to_string(path).unwrap();
-                for call in ["terminal(\"", "caused(\"", "Panicked => \""] {
+                let calls = [
+                    "terminal(\"",
+                    "caused(\"",
+                    "Some(\"",
+                    "then_some(\"",
+                    "Panicked => \"",
+                ];
+                for call in calls {
                     let after = code.split(call).skip(1);
                     reasons.extend(after.map(|rest| rest.split('"').next().unwrap().to_owned()));
                 }
             }
         }
-        assert!(reasons.len() >= 10, "{reasons:?}");
+        let refused = [Attempt::Counted(usize::MAX), Attempt::Unreadable].map(Attempt::refusal);
+        reasons.extend(refused.map(|reason| reason.unwrap().to_owned()));
+        assert!(reasons.len() >= 12, "{reasons:?}");
         for reason in reasons {
             assert_ne!(explanation(&reason), explanation("unheard of"), "{reason}");
         }

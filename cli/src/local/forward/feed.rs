@@ -3,10 +3,10 @@
 //! A decorator of the ledger notes each record after its write. Notes wait in bounded memory; when
 //! there is no room for one, the ledger itself is asked later for what was missed.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use switchhook_aws::dynamodb::DynamoDbLedger;
+use switchhook_core::attempts::Attempt;
 use switchhook_core::entity::Entity;
 use switchhook_core::ids::DeliveryId;
 use switchhook_core::ledger::{Record, RecordHead, RecordKey, Snapshot, StateItem};
@@ -108,7 +108,7 @@ impl Ledger for ToldLedger {
         message_id: &'a str,
         receive: u32,
         expires_at: Timestamp,
-    ) -> PortFuture<'a, BTreeSet<u32>> {
+    ) -> PortFuture<'a, Attempt> {
         self.ledger.add_attempt(message_id, receive, expires_at)
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use switchhook_core::attempts::Attempt;
 use switchhook_core::dedup;
 use switchhook_core::entity::Entity;
 use switchhook_core::ids::DeliveryId;
@@ -248,20 +249,12 @@ pub fn add_to_snapshot(item: &Item, snapshot: &mut Snapshot) {
     }
 }
 
-/// Reads the attempts of a message; none are left where all were taken back.
-///
-/// # Errors
-///
-/// When they are no set of numbers.
-pub fn read_attempts(item: &Item) -> Result<BTreeSet<u32>, ItemError> {
-    let error = ItemError(ATTEMPTS_SORT);
-    let Some(set) = item.get(ATTEMPTS_SORT) else {
-        return Ok(BTreeSet::new());
-    };
-    let numbers = set.as_ns().map_err(|_| error)?.iter();
-    numbers
-        .map(|number| number.parse().map_err(|_| error))
-        .collect()
+/// Reads the attempts of a message: a set of receives.
+#[must_use]
+pub fn read_attempts(item: &Item) -> Attempt {
+    let numbers = item.get(ATTEMPTS_SORT).and_then(|set| set.as_ns().ok());
+    let receives = numbers.and_then(|set| set.iter().map(|number| number.parse().ok()).collect());
+    receives.map_or(Attempt::Unreadable, |receives| Attempt::counted(&receives))
 }
 
 fn raw(item: &Item) -> Result<RawBody, ItemError> {

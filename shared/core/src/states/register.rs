@@ -45,7 +45,8 @@ impl Position {
         Self::by_rank(0, time, sequence)
     }
 
-    /// By time, the earlier one winning: for what happens once and may be told again.
+    /// By time, the earlier one winning: for what happens once and may be told again. Of one time
+    /// all are the same event to it: the value is to be that time, or follow from it.
     #[must_use]
     pub fn earliest(time: Timestamp) -> Self {
         Self {
