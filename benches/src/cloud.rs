@@ -45,6 +45,26 @@ impl Bill {
     pub fn total(&self) -> u64 {
         self.requests.values().sum()
     }
+
+    /// Returns the number of requests that read from `DynamoDB`.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.of_database(|operation| operation.contains("Get"))
+    }
+
+    /// Returns the number of requests that write to `DynamoDB`.
+    #[must_use]
+    pub fn writes(&self) -> u64 {
+        self.of_database(|operation| !operation.contains("Get"))
+    }
+
+    fn of_database(&self, is_wanted: fn(&str) -> bool) -> u64 {
+        let counts = self.requests.iter().filter_map(|(name, count)| {
+            let operation = name.strip_prefix("DynamoDB.")?;
+            is_wanted(operation).then_some(*count)
+        });
+        counts.sum()
+    }
 }
 
 /// The services.

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use bytes::Bytes;
 
 use crate::candidates::{Candidate, Role, Stack};
+use crate::figures::Figures;
 use crate::measure::{Bench, batches, deliveries};
 use crate::statistics::median;
 use crate::workload;
@@ -70,16 +71,19 @@ pub async fn run(bench: &Bench, rounds: usize, out: &Path) -> Result<()> {
             starts.push(start(bench, *role, *variant).await?);
         }
     }
+    let mut figures = Figures::new();
     let mut text = "| cold start | CPU ms | ms | peak MiB |\n|---|---:|---:|---:|\n".to_owned();
     for ((role, variant), starts) in rows.iter().zip(&starts) {
         let middle = |get: fn(&Start) -> f64| median(&starts.iter().map(get).collect::<Vec<_>>());
         let (cpu, wall, peak) = (middle(|s| s.cpu), middle(|s| s.wall), middle(|s| s.peak));
         let (role, variant) = (role.name(), variant.name());
+        figures.put(format!("cold peak MiB of {role}, {variant}"), peak);
         let _ = writeln!(
             text,
             "| {role}, {variant} | {cpu:.1} | {wall:.1} | {peak:.1} |"
         );
     }
+    figures.keep(&bench.places, "cold")?;
     crate::report::write(&out.join("cold.md"), &text)
 }
 

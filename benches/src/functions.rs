@@ -1,14 +1,13 @@
 //! The functions beside the floor and the peers: cold and warm, in interleaved rounds.
 
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use bytes::Bytes;
-use serde_json::{Value, json};
 
 use crate::candidates::{Candidate, Role, Stack};
+use crate::figures::Figures;
 use crate::measure::{Bench, Round, batches, deliveries};
 use crate::plot::{self, Bar};
 use crate::report::{Column, Table};
@@ -34,17 +33,19 @@ pub struct Extent {
 
 /// The medians of a candidate's rounds.
 #[derive(Clone, Debug)]
-pub struct Figures {
+pub struct Medians {
     /// Whose.
     pub candidate: Candidate,
     /// The values, one for each of the columns.
     pub values: Vec<f64>,
+    /// The MiB of what would be uploaded, as they are and compressed.
+    pub artifact: (f64, f64),
 }
 
 type Get = fn(&Round) -> f64;
 
 /// What is told of each candidate: name, unit's name, and how a round says it.
-const COLUMNS: [(&str, Get); 11] = [
+const COLUMNS: [(&str, Get); 13] = [
     ("cold CPU ms", |r| r.cold_cpu * 1e3),
     ("cold ms", |r| r.cold_wall * 1e3),
     ("cold peak MiB", |r| mebibytes(r.cold_footprint.peak_bytes)),
@@ -54,12 +55,18 @@ const COLUMNS: [(&str, Get); 11] = [
     ("warm peak MiB", |r| mebibytes(r.warm_footprint.peak_bytes)),
     ("threads", |r| r.warm_footprint.threads as f64),
     ("requests/event", |r| per_event(r, r.bill.total())),
+    ("reads/batch", |r| per_invocation(r, r.bill.reads())),
+    ("writes/event", |r| per_event(r, r.bill.writes())),
     ("write units/event", |r| per_event(r, r.bill.write_units)),
     ("read units/event", |r| per_event(r, r.bill.read_units)),
 ];
 
 fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
+}
+
+fn per_invocation(round: &Round, count: u64) -> f64 {
+    count as f64 / round.warm_walls.len().max(1) as f64
 }
 
 fn per_event(round: &Round, count: u64) -> f64 {
@@ -86,13 +93,14 @@ pub async fn run(bench: &Bench, extent: &Extent, out: &Path) -> Result<()> {
             rounds.push(one(bench, *candidate, extent.invocations).await?);
         }
     }
-    let figures: Vec<_> = candidates
+    let medians: Vec<_> = candidates
         .iter()
         .zip(&rounds)
-        .map(|(c, r)| figures(*c, r))
-        .collect();
+        .map(|(candidate, rounds)| medians(bench, *candidate, rounds))
+        .collect::<Result<_>>()?;
     let latencies = latencies(bench, &extent.stacks).await?;
-    write(bench, &figures, &latencies, out)
+    kept(&medians, &latencies).keep(&bench.places, "functions")?;
+    write(&medians, &latencies, out)
 }
 
 async fn one(bench: &Bench, candidate: Candidate, invocations: usize) -> Result<Round> {
@@ -137,12 +145,33 @@ async fn inputs(
     Ok(batches(&messages, each))
 }
 
-fn figures(candidate: Candidate, rounds: &[Round]) -> Figures {
+fn medians(bench: &Bench, candidate: Candidate, rounds: &[Round]) -> Result<Medians> {
     let values = COLUMNS.map(|(_, get)| median(&rounds.iter().map(get).collect::<Vec<_>>()));
-    Figures {
+    let (raw, packed) = candidate.artifact(&bench.places)?;
+    Ok(Medians {
         candidate,
         values: values.into(),
+        artifact: (mebibytes(raw), mebibytes(packed)),
+    })
+}
+
+/// What the goals are held against.
+fn kept(medians: &[Medians], latencies: &[Latency]) -> Figures {
+    let mut figures = Figures::new();
+    for median in medians {
+        let name = median.candidate.name();
+        for ((column, _), value) in COLUMNS.iter().zip(&median.values) {
+            figures.put(format!("{name}, {column}"), *value);
+        }
+        figures.put(format!("{name}, zip MiB"), median.artifact.1);
     }
+    for Latency { stack, one, ten } in latencies {
+        figures.put(
+            format!("{} consumer, ten beside one", stack.name()),
+            ten / one,
+        );
+    }
+    figures
 }
 
 /// Latencies of a consumer where AWS takes its time.
@@ -176,14 +205,14 @@ async fn latencies(bench: &Bench, stacks: &[Stack]) -> Result<Vec<Latency>> {
     Ok(latencies)
 }
 
-fn write(bench: &Bench, figures: &[Figures], latencies: &[Latency], out: &Path) -> Result<()> {
+fn write(medians: &[Medians], latencies: &[Latency], out: &Path) -> Result<()> {
     let mut text = String::new();
     for role in [Role::Ingress, Role::Consumer] {
-        let of_role: Vec<_> = figures
+        let of_role: Vec<_> = medians
             .iter()
-            .filter(|f| f.candidate.role == role)
+            .filter(|m| m.candidate.role == role)
             .collect();
-        text += &table(bench, role, &of_role)?;
+        text += &table(role, &of_role);
     }
     text += "\n| AWS answers after 5 ms | one event, ms | ten of ten entities, ms | ratio |\n|---|---:|---:|---:|\n";
     for Latency { stack, one, ten } in latencies {
@@ -194,12 +223,7 @@ fn write(bench: &Bench, figures: &[Figures], latencies: &[Latency], out: &Path) 
         );
     }
     crate::report::write(&out.join("functions.md"), &text)?;
-    let json: Vec<_> = figures.iter().map(as_json).collect();
-    fs::write(
-        bench.places.work.join("functions.json"),
-        Value::from(json).to_string(),
-    )?;
-    let bars: Vec<_> = figures.iter().flat_map(bars).collect();
+    let bars: Vec<_> = medians.iter().flat_map(bars).collect();
     let wanted = |group: &str| {
         bars.iter()
             .filter(|bar| bar.group.contains(group))
@@ -218,12 +242,12 @@ fn write(bench: &Bench, figures: &[Figures], latencies: &[Latency], out: &Path) 
     )
 }
 
-fn table(bench: &Bench, role: Role, figures: &[&Figures]) -> Result<String> {
-    let baseline = figures.iter().find(|f| f.candidate.stack == Stack::Floor);
+fn table(role: Role, medians: &[&Medians]) -> String {
+    let baseline = medians.iter().find(|f| f.candidate.stack == Stack::Floor);
     let mut table = Table::new(role.name());
-    for figure in figures {
+    for median in medians {
         let floor = |index: usize| baseline.and_then(|b| b.values.get(index)).copied();
-        let cells = COLUMNS.iter().zip(&figure.values).enumerate();
+        let cells = COLUMNS.iter().zip(&median.values).enumerate();
         let mut columns: Vec<_> = cells
             .map(|(index, ((name, _), value))| Column {
                 name,
@@ -231,34 +255,28 @@ fn table(bench: &Bench, role: Role, figures: &[&Figures]) -> Result<String> {
                 baseline: floor(index),
             })
             .collect();
-        let (raw, packed) = figure.candidate.artifact(&bench.places)?;
+        let (raw, packed) = median.artifact;
         columns.push(Column {
             name: "MiB",
-            value: mebibytes(raw),
+            value: raw,
             baseline: None,
         });
         columns.push(Column {
             name: "zip MiB",
-            value: mebibytes(packed),
+            value: packed,
             baseline: None,
         });
-        table.row(figure.candidate.stack.name(), &columns);
+        table.row(median.candidate.stack.name(), &columns);
     }
-    Ok(table.to_markdown())
+    table.to_markdown()
 }
 
-fn as_json(figures: &Figures) -> Value {
-    let values = COLUMNS.iter().zip(&figures.values);
-    let values = values.map(|((name, _), value)| ((*name).to_owned(), json!(value)));
-    json!({"name": figures.candidate.name(), "values": values.collect::<serde_json::Map<_, _>>()})
-}
-
-fn bars(figures: &Figures) -> Vec<Bar> {
-    let values = COLUMNS.iter().zip(&figures.values);
+fn bars(medians: &Medians) -> Vec<Bar> {
+    let values = COLUMNS.iter().zip(&medians.values);
     values
         .map(|((name, _), value)| Bar {
-            group: format!("{} {name}", figures.candidate.role.name()),
-            name: figures.candidate.stack.name().to_owned(),
+            group: format!("{} {name}", medians.candidate.role.name()),
+            name: medians.candidate.stack.name().to_owned(),
             value: *value,
         })
         .collect()

@@ -6,6 +6,7 @@ use anyhow::Result;
 use bytes::Bytes;
 
 use crate::candidates::{Candidate, Role, Stack};
+use crate::figures::Figures;
 use crate::measure::{Bench, batches, deliveries};
 use crate::plot::{self, Curve, Labels, short};
 use crate::statistics::{median, power_law};
@@ -32,6 +33,7 @@ pub async fn run(bench: &Bench, rounds: usize, out: &Path) -> Result<()> {
     let mut growth = Growth {
         bench,
         rounds,
+        figures: Figures::new(),
         text:
             "| what grows | from | to | exponent | of the last step |\n|---|---:|---:|---:|---:|\n"
                 .into(),
@@ -54,12 +56,14 @@ pub async fn run(bench: &Bench, rounds: usize, out: &Path) -> Result<()> {
     )?;
     let entities = growth.entities().await?;
     growth.plot(out, "entities", "events", "CPU µs of all events", &entities)?;
+    growth.figures.keep(&bench.places, "growth")?;
     crate::report::write(&out.join("growth.md"), &growth.text)
 }
 
 struct Growth<'a> {
     bench: &'a Bench,
     rounds: usize,
+    figures: Figures,
     text: String,
 }
 
@@ -71,6 +75,9 @@ impl Growth<'_> {
             };
             let first = curve.points.first().map_or(0.0, |point| point.0);
             let (all, end) = (power_law(&curve.points).0, power_law(&[*before, *last]).0);
+            let of = format!("exponent of {name}, {}", curve.name);
+            self.figures.put(format!("last {of}"), end);
+            self.figures.put(of, all);
             let (first, most) = (short(first), short(last.0));
             self.text += &format!(
                 "| {}, {x} | {first} | {most} | {all:.2} | {end:.2} |\n",

@@ -27,6 +27,7 @@ use switchhook_core::time::{Clock, Timestamp, hour};
 use tokio::time::Instant;
 use uuid::{NoContext, Uuid};
 
+use crate::figures::Figures;
 use crate::floor::http::Connection;
 use crate::measure::Bench;
 use crate::plot::{self, Curve, Labels, short};
@@ -71,6 +72,9 @@ pub async fn run(bench: &Bench, extent: Extent, out: &Path) -> Result<()> {
     let through = laptop.through(&data, extent.deliveries).await?;
     let limit = limit(&data, &folder.path().join("limit.db"))?;
     let mut text = through.table(limit);
+    let mut figures = Figures::new();
+    let share = through.handled / limit * 100.0;
+    figures.put("share of the database, per cent", share);
     fs::remove_dir_all(&data)?;
 
     text += "\n| events in the ledger | `events` CPU ms | `show` CPU ms | deliveries handled a second |\n|---:|---:|---:|---:|\n";
@@ -88,11 +92,14 @@ pub async fn run(bench: &Bench, extent: Extent, out: &Path) -> Result<()> {
             events * 1e3,
             show * 1e3
         );
+        figures.put(format!("events CPU ms at {count}"), events * 1e3);
+        figures.put(format!("show CPU ms at {count}"), show * 1e3);
         listing.push((count as f64, events * 1e3));
         showing.push((count as f64, show * 1e3));
         fs::remove_dir_all(&data)?;
         count *= 10;
     }
+    figures.keep(&bench.places, "laptop")?;
     crate::report::write(&out.join("laptop.md"), &text)?;
     let curves = [
         Curve {

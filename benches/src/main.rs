@@ -8,10 +8,11 @@ use anyhow::{Context, Result, bail};
 use benches::candidates::{Places, Role, Stack};
 use benches::certificates::Certificates;
 use benches::cloud::Cloud;
+use benches::figures::Figures;
 use benches::functions::{self, Extent};
 use benches::instructions::{self, Verdict};
 use benches::measure::Bench;
-use benches::{cold, growth, laptop, namespace, payloads, setup, workload};
+use benches::{cold, goals, growth, laptop, namespace, payloads, setup, workload};
 use clap::{Parser, Subcommand};
 
 /// Measures what Switchhook costs.
@@ -79,6 +80,8 @@ enum Command {
         #[arg(long, default_value_t = 1_000_000)]
         ledger: usize,
     },
+    /// The table of goals, from what the measurements left when they ran last.
+    Goals,
     /// Instructions of the hot functions, beside the committed counts.
     Instructions {
         /// How much one may grow, in per cent.
@@ -117,6 +120,10 @@ fn main() -> Result<ExitCode> {
         work: root.join("target/benches"),
     };
     std::fs::create_dir_all(&places.work)?;
+    if matches!(args.command, Command::Goals) {
+        goals::run(&places, &args.out)?; // takes no program and no network
+        return Ok(ExitCode::SUCCESS);
+    }
     if !args.inside {
         if !args.built {
             setup::run(&root, &places, &args.command.stacks())?;
@@ -143,10 +150,12 @@ async fn inside(args: Args, places: Places) -> Result<()> {
     };
     std::fs::create_dir_all(&args.out)?;
     let commands = match args.command {
-        Command::All => ALL
-            .iter()
-            .map(|name| by_default(name))
-            .collect::<Result<_>>()?,
+        Command::All => {
+            Figures::forget(&bench.places)?;
+            ALL.iter()
+                .map(|name| by_default(name))
+                .collect::<Result<_>>()?
+        }
         one => vec![one],
     };
     for command in commands {
@@ -157,12 +166,13 @@ async fn inside(args: Args, places: Places) -> Result<()> {
 }
 
 /// What `all` measures, each as it is without options.
-const ALL: [&str; 6] = [
+const ALL: [&str; 7] = [
     "functions",
     "cold",
     "payloads",
     "growth",
     "laptop",
+    "goals",
     "instructions",
 ];
 
@@ -200,6 +210,7 @@ async fn measure(bench: &Bench, command: Command, out: &Path) -> Result<()> {
             let extent = laptop::Extent { deliveries, ledger };
             laptop::run(bench, extent, out).await
         }
+        Command::Goals => goals::run(&bench.places, out),
         Command::Instructions { limit, accept } => {
             let verdict = if accept {
                 Verdict::Accept

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use switchhook_testing::Case;
 
 use crate::candidates::{Candidate, Role, Stack};
+use crate::figures::Figures;
 use crate::measure::{Bench, batches};
 use crate::statistics::median;
 
@@ -51,6 +52,13 @@ pub async fn run(bench: &Bench, out: &Path) -> Result<()> {
     }
     ensure!(!costs.is_empty(), "no payload is documented");
     bench.cloud.set_secret(&crate::workload::sources());
+    let mut figures = Figures::new();
+    let all: Vec<_> = costs.iter().map(|c| c.record as f64).collect();
+    figures.put("units where no state changes", median(&all));
+    let changing = costs.iter().filter(|cost| cost.states > 0);
+    let changing: Vec<_> = changing.map(|c| (c.record + c.states) as f64).collect();
+    figures.put("units where the state changes", median(&changing));
+    figures.keep(&bench.places, "payloads")?;
     crate::report::write(&out.join("payloads.md"), &table(&costs))
 }
 

@@ -89,7 +89,8 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
 }
 
 /// Says what machine this is, how busy, and when.
-fn machine() -> String {
+#[must_use]
+pub fn machine() -> String {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu
         .lines()
