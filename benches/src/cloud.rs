@@ -135,6 +135,12 @@ impl Cloud {
         self.state().queues.len()
     }
 
+    /// Returns how many messages were sent to the dead-letter queue.
+    #[must_use]
+    pub fn dead_letter_count(&self) -> usize {
+        self.state().queues.sent_to("/dead-letters.fifo")
+    }
+
     /// Returns how many items the tables hold.
     #[must_use]
     pub fn item_count(&self) -> usize {

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use bytes::Bytes;
 
 use crate::candidates::{Candidate, Role, Stack};
+use crate::cloud::sqs::Message;
 use crate::figures::Figures;
 use crate::measure::{Bench, Round, batches, deliveries};
 use crate::plot::{self, Bar};
@@ -106,9 +106,8 @@ pub async fn run(bench: &Bench, extent: &Extent, out: &Path) -> Result<()> {
 async fn one(bench: &Bench, candidate: Candidate, invocations: usize) -> Result<Round> {
     match candidate.role {
         Role::Ingress => {
-            let round = bench
-                .round(candidate, &deliveries(invocations, BODY_BYTES), 1)
-                .await?;
+            let inputs = deliveries(invocations, BODY_BYTES);
+            let round = bench.round(candidate, &inputs).await?;
             let sent = bench.cloud.message_count();
             ensure!(
                 sent == invocations,
@@ -117,32 +116,33 @@ async fn one(bench: &Bench, candidate: Candidate, invocations: usize) -> Result<
             Ok(round)
         }
         Role::Consumer => {
-            let inputs = inputs(bench, candidate.stack, invocations, BATCH).await?;
-            bench.cloud.clear();
-            let round = bench.round(candidate, &inputs, BATCH).await?;
-            let (kept, events) = (bench.cloud.item_count(), invocations * BATCH);
-            ensure!(kept == 2 * events, "{kept} items of {events} events");
-            Ok(round)
+            let messages = messages(bench, candidate.stack, invocations * BATCH).await?;
+            consumed(bench, candidate, &messages, BATCH).await
         }
     }
 }
 
-/// Returns batches of messages that the stack's own ingress made.
-async fn inputs(
+/// Has a consumer handle messages, and checks what it keeps.
+async fn consumed(
     bench: &Bench,
-    stack: Stack,
-    batch_count: usize,
+    candidate: Candidate,
+    messages: &[Message],
     each: usize,
-) -> Result<Vec<Bytes>> {
+) -> Result<Round> {
+    let round = bench.round(candidate, &batches(messages, each)).await?;
+    bench.check_items(messages)?;
+    Ok(round)
+}
+
+/// Returns so many messages that the stack's own ingress made, in a cloud that is empty otherwise.
+async fn messages(bench: &Bench, stack: Stack, events: usize) -> Result<Vec<Message>> {
     let ingress = Candidate {
         stack,
         role: Role::Ingress,
     };
-    let events = batch_count * each;
-    let messages = bench
-        .messages(ingress, &deliveries(events, BODY_BYTES), events)
-        .await?;
-    Ok(batches(&messages, each))
+    bench.cloud.clear();
+    let deliveries = deliveries(events, BODY_BYTES);
+    bench.messages(ingress, &deliveries).await
 }
 
 fn medians(bench: &Bench, candidate: Candidate, rounds: &[Round]) -> Result<Medians> {
@@ -182,27 +182,27 @@ struct Latency {
 }
 
 async fn latencies(bench: &Bench, stacks: &[Stack]) -> Result<Vec<Latency>> {
-    const COUNT: usize = 20;
     let mut latencies = Vec::new();
     for &stack in stacks {
-        let candidate = Candidate {
-            stack,
-            role: Role::Consumer,
-        };
-        let (ones, tens) = (
-            inputs(bench, stack, COUNT, 1).await?,
-            inputs(bench, stack, COUNT, BATCH).await?,
-        );
-        bench.cloud.set_delay(DELAY);
-        let (one, ten) = (
-            bench.round(candidate, &ones, 1).await?,
-            bench.round(candidate, &tens, BATCH).await?,
-        );
-        bench.cloud.set_delay(Duration::ZERO);
-        let (one, ten) = (median(&one.warm_walls) * 1e3, median(&ten.warm_walls) * 1e3);
+        let one = slow(bench, stack, 1).await?;
+        let ten = slow(bench, stack, BATCH).await?;
         latencies.push(Latency { stack, one, ten });
     }
     Ok(latencies)
+}
+
+/// Returns the milliseconds that a consumer takes for batches of so many events.
+async fn slow(bench: &Bench, stack: Stack, each: usize) -> Result<f64> {
+    const COUNT: usize = 20;
+    let candidate = Candidate {
+        stack,
+        role: Role::Consumer,
+    };
+    let messages = messages(bench, stack, COUNT * each).await?;
+    bench.cloud.set_delay(DELAY);
+    let round = consumed(bench, candidate, &messages, each).await;
+    bench.cloud.set_delay(Duration::ZERO);
+    Ok(median(&round?.warm_walls) * 1e3)
 }
 
 fn write(medians: &[Medians], latencies: &[Latency], out: &Path) -> Result<()> {
@@ -294,7 +294,10 @@ pub async fn profile(bench: &Bench, role: Role, program: &Path, warm: usize) -> 
     };
     let inputs = match role {
         Role::Ingress => deliveries(1 + warm, BODY_BYTES),
-        Role::Consumer => inputs(bench, candidate.stack, 1 + warm, BATCH).await?,
+        Role::Consumer => {
+            let events = (1 + warm) * BATCH;
+            batches(&messages(bench, candidate.stack, events).await?, BATCH)
+        }
     };
     let plain = candidate.command(&bench.places, &bench.certificates);
     let mut command = std::process::Command::new("valgrind");

@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use anyhow::Result;
-use bytes::Bytes;
 
 use crate::candidates::{Candidate, Role, Stack};
 use crate::figures::Figures;
-use crate::measure::{Bench, batches, deliveries};
+use crate::measure::{Bench, Input, batches, deliveries};
 use crate::plot::{self, Curve, Labels, short};
 use crate::statistics::{median, power_law};
 use crate::workload;
@@ -101,10 +100,12 @@ impl Growth<'_> {
             let bytes = 1_usize << shift;
             let count = if shift < 18 { 60 } else { 15 };
             let inputs = || deliveries(count, bytes);
-            taken.push((bytes as f64, self.warm(INGRESS, inputs, 1).await?));
-            let messages = self.bench.messages(INGRESS, &inputs(), count).await?;
-            let inputs = || batches(&messages, 1);
-            handled.push((bytes as f64, self.once(CONSUMER, inputs(), 1).await?));
+            taken.push((bytes as f64, self.warm(INGRESS, inputs).await?));
+            self.bench.cloud.clear();
+            let messages = self.bench.messages(INGRESS, &inputs()).await?;
+            let micros = self.once(CONSUMER, batches(&messages, 1)).await?;
+            self.bench.check_items(&messages)?;
+            handled.push((bytes as f64, micros));
         }
         Ok([
             Curve {
@@ -121,15 +122,18 @@ impl Growth<'_> {
     /// Deliveries of 1 to 1,000 events, through the ingress.
     async fn lists(&self) -> Result<[Curve; 1]> {
         let mut points = Vec::new();
-        for events in [1, 3, 10, 30, 100, 300, 1_000_u64] {
-            let inputs = || -> Vec<Bytes> {
-                let lists = std::iter::repeat_with(|| workload::list_of_texts(events));
+        for events in [1, 3, 10, 30, 100, 300, 1_000_u32] {
+            let inputs = || -> Vec<Input> {
+                let lists = std::iter::repeat_with(|| workload::list_of_texts(events.into()));
                 lists
                     .take(20)
-                    .map(|list| workload::texts_event(&list))
+                    .map(|list| Input {
+                        body: workload::texts_event(&list),
+                        events: events as usize,
+                    })
                     .collect()
             };
-            points.push((events as f64, self.warm(INGRESS, inputs, 1).await?));
+            points.push((f64::from(events), self.warm(INGRESS, inputs).await?));
         }
         Ok([Curve {
             name: "ingress".into(),
@@ -141,10 +145,13 @@ impl Growth<'_> {
     async fn entities(&self) -> Result<[Curve; 2]> {
         let (mut many, mut one) = (Vec::new(), Vec::new());
         for count in [10, 100, 1_000, 10_000] {
-            many.push((count as f64, self.all(deliveries(count, 1024)).await?));
+            many.push((count as f64, self.all(&deliveries(count, 1024)).await?));
             let texts = std::iter::repeat_with(|| workload::text_received(workload::fresh()));
-            let texts = texts.take(count).map(|text| workload::voice_event(&text));
-            one.push((count as f64, self.all(texts.collect()).await?));
+            let texts = texts.take(count).map(|text| Input {
+                body: workload::voice_event(&text),
+                events: 1,
+            });
+            one.push((count as f64, self.all(&texts.collect::<Vec<_>>()).await?));
         }
         Ok([
             Curve {
@@ -159,35 +166,25 @@ impl Growth<'_> {
     }
 
     /// The median, over rounds, of the warm processor time in microseconds.
-    async fn warm(
-        &self,
-        candidate: Candidate,
-        inputs: impl Fn() -> Vec<Bytes>,
-        each: usize,
-    ) -> Result<f64> {
+    async fn warm(&self, candidate: Candidate, inputs: impl Fn() -> Vec<Input>) -> Result<f64> {
         let mut values = Vec::new();
         for _ in 0..self.rounds {
-            values.push(self.once(candidate, inputs(), each).await?);
+            values.push(self.once(candidate, inputs()).await?);
         }
         Ok(median(&values))
     }
 
-    async fn once(&self, candidate: Candidate, inputs: Vec<Bytes>, each: usize) -> Result<f64> {
-        let round = self.bench.round(candidate, &inputs, each).await?;
+    async fn once(&self, candidate: Candidate, inputs: Vec<Input>) -> Result<f64> {
+        let round = self.bench.round(candidate, &inputs).await?;
         Ok(round.warm_cpu * 1e6)
     }
 
     /// The processor time of the consumer, warm, for all of these deliveries, in microseconds.
-    async fn all(&self, deliveries: Vec<Bytes>) -> Result<f64> {
+    async fn all(&self, deliveries: &[Input]) -> Result<f64> {
         self.bench.cloud.clear();
-        let messages = self
-            .bench
-            .messages(INGRESS, &deliveries, deliveries.len())
-            .await?;
-        let warming = self
-            .bench
-            .messages(INGRESS, &crate::measure::deliveries(1, 1024), 1)
-            .await?;
+        let mut messages = self.bench.messages(INGRESS, deliveries).await?;
+        let first = crate::measure::deliveries(1, 1024);
+        let warming = self.bench.messages(INGRESS, &first).await?;
         let running = self.bench.start(CONSUMER).await?;
         let mut before = std::time::Duration::ZERO;
         for input in batches(&warming, 1) {
@@ -197,6 +194,8 @@ impl Growth<'_> {
         for input in batches(&messages, BATCH) {
             after = running.invoke(&input).await?.cpu;
         }
+        messages.extend(warming);
+        self.bench.check_items(&messages)?;
         Ok(after.saturating_sub(before).as_secs_f64() * 1e6)
     }
 }

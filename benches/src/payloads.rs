@@ -10,7 +10,7 @@ use switchhook_testing::Case;
 
 use crate::candidates::{Candidate, Role, Stack};
 use crate::figures::Figures;
-use crate::measure::{Bench, batches};
+use crate::measure::{Bench, Input, batches};
 use crate::statistics::median;
 
 /// The twelve that Nectar Desk sends; no page of its calls any case "documented".
@@ -80,10 +80,11 @@ async fn cost(bench: &Bench, case: &Case) -> Result<Cost> {
         role: Role::Ingress,
     };
     let event = case.request.gateway_event(&case.body, "JKJaXmPLvHcESHA=");
-    let delivery = Bytes::from(event.get().to_owned());
-    let messages = bench
-        .messages(ingress, &[delivery], case.expected.events.len())
-        .await?;
+    let delivery = Input {
+        body: Bytes::from(event.get().to_owned()),
+        events: case.expected.events.len(),
+    };
+    let messages = bench.messages(ingress, &[delivery]).await?;
     let consumer = bench
         .start(Candidate {
             stack,
@@ -95,6 +96,9 @@ async fn cost(bench: &Bench, case: &Case) -> Result<Cost> {
         consumer.invoke(&batch).await?;
     }
     let bill = bench.cloud.take_bill();
+    let states = case.expected.states.values().flatten().count();
+    let (kept, expected) = (bench.cloud.item_count(), messages.len() + states);
+    ensure!(kept >= expected, "{kept} items, not {expected}");
     Ok(Cost {
         name: case.name.clone(),
         bytes: case.body.len(),
