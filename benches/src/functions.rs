@@ -98,7 +98,7 @@ pub async fn run(bench: &Bench, extent: &Extent, out: &Path) -> Result<()> {
         .zip(&rounds)
         .map(|(candidate, rounds)| medians(bench, *candidate, rounds))
         .collect::<Result<_>>()?;
-    let latencies = latencies(bench, &extent.stacks).await?;
+    let latencies = latencies(bench, extent).await?;
     kept(&medians, &latencies).keep(&bench.places, "functions")?;
     write(&medians, &latencies, out)
 }
@@ -165,30 +165,39 @@ fn kept(medians: &[Medians], latencies: &[Latency]) -> Figures {
         }
         figures.put(format!("{name}, zip MiB"), median.artifact.1);
     }
-    for Latency { stack, one, ten } in latencies {
-        figures.put(
-            format!("{} consumer, ten beside one", stack.name()),
-            ten / one,
-        );
+    for Latency { stack, ratio, .. } in latencies {
+        figures.put(format!("{} consumer, ten beside one", stack.name()), *ratio);
     }
     figures
 }
 
-/// Latencies of a consumer where AWS takes its time.
+/// Latencies of a consumer where AWS takes its time: medians over rounds.
 struct Latency {
     stack: Stack,
     one: f64,
     ten: f64,
+    ratio: f64,
 }
 
-async fn latencies(bench: &Bench, stacks: &[Stack]) -> Result<Vec<Latency>> {
-    let mut latencies = Vec::new();
-    for &stack in stacks {
-        let one = slow(bench, stack, 1).await?;
-        let ten = slow(bench, stack, BATCH).await?;
-        latencies.push(Latency { stack, one, ten });
+async fn latencies(bench: &Bench, extent: &Extent) -> Result<Vec<Latency>> {
+    let mut pairs = vec![Vec::new(); extent.stacks.len()];
+    for _ in 0..extent.rounds {
+        for (stack, pairs) in extent.stacks.iter().zip(&mut pairs) {
+            let one = slow(bench, *stack, 1).await?;
+            pairs.push((one, slow(bench, *stack, BATCH).await?));
+        }
     }
-    Ok(latencies)
+    let middle = |pairs: &[(f64, f64)], get: fn((f64, f64)) -> f64| {
+        median(&pairs.iter().map(|pair| get(*pair)).collect::<Vec<_>>())
+    };
+    let latencies = extent.stacks.iter().zip(&pairs);
+    let latencies = latencies.map(|(stack, pairs)| Latency {
+        stack: *stack,
+        one: middle(pairs, |(one, _)| one),
+        ten: middle(pairs, |(_, ten)| ten),
+        ratio: middle(pairs, |(one, ten)| ten / one),
+    });
+    Ok(latencies.collect())
 }
 
 /// Returns the milliseconds that a consumer takes for batches of so many events.
@@ -215,12 +224,15 @@ fn write(medians: &[Medians], latencies: &[Latency], out: &Path) -> Result<()> {
         text += &table(role, &of_role);
     }
     text += "\n| AWS answers after 5 ms | one event, ms | ten of ten entities, ms | ratio |\n|---|---:|---:|---:|\n";
-    for Latency { stack, one, ten } in latencies {
-        text += &format!(
-            "| {} | {one:.1} | {ten:.1} | {:.2} |\n",
-            stack.name(),
-            ten / one
-        );
+    for latency in latencies {
+        let Latency {
+            stack,
+            one,
+            ten,
+            ratio,
+        } = latency;
+        let name = stack.name();
+        text += &format!("| {name} | {one:.1} | {ten:.1} | {ratio:.2} |\n");
     }
     crate::report::write(&out.join("functions.md"), &text)?;
     let bars: Vec<_> = medians.iter().flat_map(bars).collect();

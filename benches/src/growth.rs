@@ -1,5 +1,6 @@
 //! How the functions' cost grows with bodies, events of a delivery, entities, and events of one entity.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
@@ -59,6 +60,27 @@ pub async fn run(bench: &Bench, rounds: usize, out: &Path) -> Result<()> {
     crate::report::write(&out.join("growth.md"), &growth.text)
 }
 
+/// What was measured at each point, in interleaved rounds.
+#[derive(Default)]
+struct Samples(BTreeMap<u32, Vec<f64>>);
+
+impl Samples {
+    fn add(&mut self, at: u32, value: f64) {
+        self.0.entry(at).or_default().push(value);
+    }
+
+    /// The medians.
+    fn curve(&self, name: &str) -> Curve {
+        let points = self.0.iter();
+        Curve {
+            name: name.to_owned(),
+            points: points
+                .map(|(at, all)| (f64::from(*at), median(all)))
+                .collect(),
+        }
+    }
+}
+
 struct Growth<'a> {
     bench: &'a Bench,
     rounds: usize,
@@ -94,86 +116,62 @@ impl Growth<'_> {
 
     /// Bodies of 1 KB to 4 MiB, through both functions.
     async fn bodies(&self) -> Result<[Curve; 2]> {
-        let (mut taken, mut handled) = (Vec::new(), Vec::new());
-        for shift in [10, 12, 14, 15, 16, 18, 20, 22] {
-            // The greatest body is the greatest that is let in.
-            let bytes = 1_usize << shift;
-            let count = if shift < 18 { 60 } else { 15 };
-            let inputs = || deliveries(count, bytes);
-            taken.push((bytes as f64, self.warm(INGRESS, inputs).await?));
-            self.bench.cloud.clear();
-            let messages = self.bench.messages(INGRESS, &inputs()).await?;
-            let micros = self.once(CONSUMER, batches(&messages, 1)).await?;
-            self.bench.check_items(&messages)?;
-            handled.push((bytes as f64, micros));
+        let (mut taken, mut handled) = (Samples::default(), Samples::default());
+        for _ in 0..self.rounds {
+            for shift in [10, 12, 14, 15, 16, 18, 20, 22] {
+                // The greatest body is the greatest that is let in.
+                let bytes = 1_u32 << shift;
+                let count = if shift < 18 { 60 } else { 15 };
+                let inputs = || deliveries(count, bytes as usize);
+                self.bench.cloud.clear();
+                taken.add(bytes, self.once(INGRESS, inputs()).await?);
+                let messages = self.bench.messages(INGRESS, &inputs()).await?;
+                handled.add(bytes, self.once(CONSUMER, batches(&messages, 1)).await?);
+                self.bench.check_items(&messages)?;
+            }
         }
-        Ok([
-            Curve {
-                name: "ingress".into(),
-                points: taken,
-            },
-            Curve {
-                name: "consumer".into(),
-                points: handled,
-            },
-        ])
+        Ok([taken.curve("ingress"), handled.curve("consumer")])
     }
 
     /// Deliveries of 1 to 1,000 events, through the ingress.
     async fn lists(&self) -> Result<[Curve; 1]> {
-        let mut points = Vec::new();
-        for events in [1, 3, 10, 30, 100, 300, 1_000_u32] {
-            let inputs = || -> Vec<Input> {
+        let mut samples = Samples::default();
+        for _ in 0..self.rounds {
+            for events in [1, 3, 10, 30, 100, 300, 1_000_u32] {
                 let lists = std::iter::repeat_with(|| workload::list_of_texts(events.into()));
-                lists
+                let inputs: Vec<_> = lists
                     .take(20)
                     .map(|list| Input {
                         body: workload::texts_event(&list),
                         events: events as usize,
                     })
-                    .collect()
-            };
-            points.push((f64::from(events), self.warm(INGRESS, inputs).await?));
+                    .collect();
+                self.bench.cloud.clear();
+                samples.add(events, self.once(INGRESS, inputs).await?);
+            }
         }
-        Ok([Curve {
-            name: "ingress".into(),
-            points,
-        }])
+        Ok([samples.curve("ingress")])
     }
 
-    /// 1 to 10,000 events, each of its own entity or all of one, through the consumer.
+    /// Up to 10,000 events, each of its own entity or all of one, through the consumer.
     async fn entities(&self) -> Result<[Curve; 2]> {
-        let (mut many, mut one) = (Vec::new(), Vec::new());
-        for count in [10, 100, 1_000, 10_000] {
-            many.push((count as f64, self.all(&deliveries(count, 1024)).await?));
-            let texts = std::iter::repeat_with(|| workload::text_received(workload::fresh()));
-            let texts = texts.take(count).map(|text| Input {
-                body: workload::voice_event(&text),
-                events: 1,
-            });
-            one.push((count as f64, self.all(&texts.collect::<Vec<_>>()).await?));
-        }
-        Ok([
-            Curve {
-                name: "entity each".into(),
-                points: many,
-            },
-            Curve {
-                name: "one hot entity".into(),
-                points: one,
-            },
-        ])
-    }
-
-    /// The median, over rounds, of the warm processor time in microseconds.
-    async fn warm(&self, candidate: Candidate, inputs: impl Fn() -> Vec<Input>) -> Result<f64> {
-        let mut values = Vec::new();
+        let (mut many, mut one) = (Samples::default(), Samples::default());
         for _ in 0..self.rounds {
-            values.push(self.once(candidate, inputs()).await?);
+            for count in [10, 100, 1_000, 10_000_u32] {
+                let events = count as usize;
+                many.add(count, self.all(&deliveries(events, 1024)).await?);
+                let texts = std::iter::repeat_with(|| workload::text_received(workload::fresh()));
+                let texts = texts.take(events).map(|text| Input {
+                    body: workload::voice_event(&text),
+                    events: 1,
+                });
+                one.add(count, self.all(&texts.collect::<Vec<_>>()).await?);
+            }
         }
-        Ok(median(&values))
+        Ok([many.curve("entity each"), one.curve("one hot entity")])
     }
 
+    /// The warm processor time of an event in microseconds.
     async fn once(&self, candidate: Candidate, inputs: Vec<Input>) -> Result<f64> {
         let round = self.bench.round(candidate, &inputs).await?;
         Ok(round.warm_cpu * 1e6)

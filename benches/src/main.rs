@@ -65,7 +65,7 @@ enum Command {
     },
     /// How cost grows with bodies, events of a delivery, entities, events of one entity.
     Growth {
-        /// Processes for each point.
+        /// Processes for each point, in interleaved rounds.
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
