@@ -1,4 +1,5 @@
-//! How the functions' cost grows with bodies, events of a delivery, entities, and events of one entity.
+//! How cost grows: the functions' with bodies, events of a delivery, entities, and events of one
+//! entity; the laptop's with the events in its ledger.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,6 +8,7 @@ use anyhow::Result;
 
 use crate::candidates::{Candidate, Role, Stack};
 use crate::figures::Figures;
+use crate::ledger::{self, Cost};
 use crate::measure::{Bench, Input, batches, deliveries};
 use crate::plot::{self, Curve, Labels, short};
 use crate::statistics::{median, power_law};
@@ -24,15 +26,24 @@ const CONSUMER: Candidate = Candidate {
 /// The messages of a batch.
 const BATCH: usize = 10;
 
+/// How much is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// Processes for each point.
+    pub rounds: usize,
+    /// The events of the greatest ledger.
+    pub ledger: usize,
+}
+
 /// Measures all of it.
 ///
 /// # Errors
 ///
 /// When a function fails or answers wrongly.
-pub async fn run(bench: &Bench, rounds: usize, out: &Path) -> Result<()> {
+pub async fn run(bench: &Bench, extent: Extent, out: &Path) -> Result<()> {
     let mut growth = Growth {
         bench,
-        rounds,
+        rounds: extent.rounds,
         figures: Figures::new(),
         text:
             "| what grows | from | to | exponent | of the last step |\n|---|---:|---:|---:|---:|\n"
@@ -56,8 +67,44 @@ pub async fn run(bench: &Bench, rounds: usize, out: &Path) -> Result<()> {
     )?;
     let entities = growth.entities().await?;
     growth.plot(out, "entities", "events", "CPU µs of all events", &entities)?;
+    let costs = ledger::costs(bench, extent.ledger).await?;
+    if costs.len() > 1 {
+        growth.plot(
+            out,
+            "ledger",
+            "events in the ledger",
+            "CPU ms",
+            &Growth::ledger(&costs),
+        )?;
+    }
+    growth.text += &ledgers(&costs);
+    for Cost {
+        events,
+        listing,
+        showing,
+        ..
+    } in costs
+    {
+        let figures = &mut growth.figures;
+        figures.put(format!("events CPU ms at {events}"), listing);
+        figures.put(format!("show CPU ms at {events}"), showing);
+    }
     growth.figures.keep(&bench.places, "growth")?;
     crate::report::write(&out.join("growth.md"), &growth.text)
+}
+
+fn ledgers(costs: &[Cost]) -> String {
+    let mut text = "\n| events in the ledger | `events` CPU ms | `show` CPU ms | a delivery, CPU ms |\n|---:|---:|---:|---:|\n".to_owned();
+    for Cost {
+        events,
+        listing,
+        showing,
+        delivery,
+    } in costs
+    {
+        text += &format!("| {events} | {listing:.1} | {showing:.1} | {delivery:.2} |\n");
+    }
+    text
 }
 
 /// What was measured at each point, in interleaved rounds.
@@ -153,11 +200,11 @@ impl Growth<'_> {
         Ok([samples.curve("ingress")])
     }
 
-    /// Up to 10,000 events, each of its own entity or all of one, through the consumer.
+    /// 1 to 10,000 events, each of its own entity or all of one, through the consumer.
     async fn entities(&self) -> Result<[Curve; 2]> {
         let (mut many, mut one) = (Samples::default(), Samples::default());
         for _ in 0..self.rounds {
-            for count in [10, 100, 1_000, 10_000_u32] {
+            for count in [1, 10, 100, 1_000, 10_000_u32] {
                 let events = count as usize;
                 many.add(count, self.all(&deliveries(events, 1024)).await?);
                 let texts = std::iter::repeat_with(|| workload::text_received(workload::fresh()));
@@ -169,6 +216,19 @@ impl Growth<'_> {
             }
         }
         Ok([many.curve("entity each"), one.curve("one hot entity")])
+    }
+
+    /// The laptop's commands and a delivery with more and more events in the ledger.
+    fn ledger(costs: &[Cost]) -> [Curve; 3] {
+        let curve = |name: &str, get: fn(&Cost) -> f64| Curve {
+            name: name.to_owned(),
+            points: costs.iter().map(|c| (c.events as f64, get(c))).collect(),
+        };
+        [
+            curve("`events`", |cost| cost.listing),
+            curve("`show`", |cost| cost.showing),
+            curve("a delivery to the laptop", |cost| cost.delivery),
+        ]
     }
 
     /// The warm processor time of an event in microseconds.

@@ -22,6 +22,7 @@ pub mod hot;
 pub mod http_server;
 pub mod instructions;
 pub mod laptop;
+pub mod ledger;
 pub mod measure;
 pub mod namespace;
 pub mod payloads;

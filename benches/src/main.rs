@@ -63,22 +63,28 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         warm: usize,
     },
-    /// How cost grows with bodies, events of a delivery, entities, events of one entity.
+    /// How cost grows with bodies, events of a delivery, entities, events of one entity, the ledger.
     Growth {
         /// Processes for each point, in interleaved rounds.
         #[arg(long, default_value_t = 3)]
         rounds: usize,
+        /// The events of the greatest ledger.
+        #[arg(long, default_value_t = goals::MANY_EVENTS)]
+        ledger: usize,
     },
     /// Write units of the documented payloads.
     Payloads,
-    /// The laptop's stack: deliveries a second, memory, and the commands with many events.
+    /// The laptop's stack: deliveries a second, beside its database alone.
     Laptop {
         /// Deliveries to send.
         #[arg(long, default_value_t = 20_000)]
         deliveries: usize,
-        /// The greatest ledger that is listed.
-        #[arg(long, default_value_t = 1_000_000)]
-        ledger: usize,
+    },
+    /// The laptop's memory over many deliveries.
+    Memory {
+        /// Deliveries to send.
+        #[arg(long, default_value_t = goals::MANY_EVENTS)]
+        deliveries: usize,
     },
     /// The table of goals, from what the measurements left when they ran last.
     Goals,
@@ -166,12 +172,13 @@ async fn inside(args: Args, places: Places) -> Result<()> {
 }
 
 /// What `all` measures, each as it is without options.
-const ALL: [&str; 7] = [
+const ALL: [&str; 8] = [
     "functions",
     "cold",
     "payloads",
     "growth",
     "laptop",
+    "memory",
     "goals",
     "instructions",
 ];
@@ -204,12 +211,13 @@ async fn measure(bench: &Bench, command: Command, out: &Path) -> Result<()> {
             let role = Role::of(&role).context("`ingress` or `consumer`")?;
             functions::profile(bench, role, &program, warm).await
         }
-        Command::Growth { rounds } => growth::run(bench, rounds, out).await,
-        Command::Payloads => payloads::run(bench, out).await,
-        Command::Laptop { deliveries, ledger } => {
-            let extent = laptop::Extent { deliveries, ledger };
-            laptop::run(bench, extent, out).await
+        Command::Growth { rounds, ledger } => {
+            let extent = growth::Extent { rounds, ledger };
+            growth::run(bench, extent, out).await
         }
+        Command::Payloads => payloads::run(bench, out).await,
+        Command::Laptop { deliveries } => laptop::run(bench, deliveries, out).await,
+        Command::Memory { deliveries } => laptop::memory(bench, deliveries, out).await,
         Command::Goals => goals::run(&bench.places, out),
         Command::Instructions { limit, accept } => {
             let verdict = if accept {
