@@ -241,4 +241,12 @@ mod tests {
             assert!(!matches!(by_default(name).unwrap(), Command::All), "{name}");
         }
     }
+
+    #[test]
+    fn the_goals_are_told_after_all_that_they_are_of() {
+        let place = |name: &str| ALL.iter().position(|of_all| *of_all == name).unwrap();
+        for measurement in goals::MEASUREMENTS {
+            assert!(place(measurement) < place("goals"), "{measurement}");
+        }
+    }
 }
