@@ -330,3 +330,29 @@ pub async fn profile(bench: &Bench, role: Role, program: &Path, warm: usize) -> 
     }
     running.end()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_goals_find_the_figures_of_the_functions() {
+        let all = [Role::Ingress, Role::Consumer].map(|role| {
+            Stack::ALL.map(|stack| Medians {
+                candidate: Candidate { stack, role },
+                values: vec![1.0; COLUMNS.len()],
+                artifact: (1.0, 1.0),
+            })
+        });
+        let latency = Latency {
+            stack: Stack::Switchhook,
+            one: 1.0,
+            ten: 1.0,
+            ratio: 1.0,
+        };
+        let table = crate::goals::table(&kept(all.as_flattened(), &[latency]));
+        let told = table.lines().filter(|line| line.contains("| 1.00"));
+        // Nine of processor time, two of requests, one of latency, two of memory, two of zips.
+        assert_eq!(told.count(), 16, "{table}");
+    }
+}

@@ -277,7 +277,8 @@ pub fn run(places: &Places, out: &Path) -> Result<()> {
     crate::report::write(&out.join("goals.md"), &text)
 }
 
-fn table(figures: &Figures) -> String {
+/// Tells goal by goal the value, and whether it is met.
+pub(crate) fn table(figures: &Figures) -> String {
     let mut text = "\n| goal | value | met |\n|---|---:|---|\n".to_owned();
     for Goal {
         what,

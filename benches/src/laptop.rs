@@ -61,7 +61,6 @@ pub async fn run(bench: &Bench, deliveries: usize, out: &Path) -> Result<()> {
     let mut figures = Figures::new();
     let share = middle(&pairs, Pair::share);
     figures.put("share of the database, per cent", share);
-
     figures.keep(&bench.places, "laptop")?;
     crate::report::write(&out.join("laptop.md"), &text)
 }
