@@ -70,6 +70,9 @@ impl Stack {
     }
 }
 
+/// Where, in its folder, the libraries are that Python's functions are uploaded with.
+pub const UPLOAD: &str = "venv/upload";
+
 /// The folders that programs are built into.
 #[derive(Clone, Debug)]
 pub struct Places {
@@ -118,6 +121,9 @@ impl Candidate {
         let path = std::env::var_os("PATH").unwrap_or_default();
         command.env_clear().env("PATH", path);
         command.envs(environment(role));
+        if self.stack == Stack::Python {
+            command.env("PYTHONPATH", python.join(UPLOAD));
+        }
         self.trust(&mut command, certificates);
         command
     }
@@ -144,9 +150,15 @@ impl Candidate {
             Stack::Switchhook => places.release.join(role),
             Stack::Floor => places.release.join(format!("floor-{role}")),
             Stack::Node => places.work.join(format!("node/dist/{role}.cjs")),
-            Stack::Python => places.work.join("python/venv/lib"),
+            Stack::Python => places.work.join(format!("python/{role}.py")),
         };
-        sizes(&path).with_context(|| format!("{}", path.display()))
+        let libraries = places.work.join("python").join(UPLOAD);
+        let mut paths = vec![path];
+        paths.extend((self.stack == Stack::Python).then_some(libraries));
+        paths.iter().try_fold((0, 0), |(raw, packed), path| {
+            let more = sizes(path).with_context(|| path.display().to_string())?;
+            Ok((raw + more.0, packed + more.1))
+        })
     }
 }
 

@@ -45,6 +45,26 @@ impl Bill {
     pub fn total(&self) -> u64 {
         self.requests.values().sum()
     }
+
+    /// Returns the number of requests that read from `DynamoDB`.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.of_database(|operation| operation.contains("Get"))
+    }
+
+    /// Returns the number of requests that write to `DynamoDB`.
+    #[must_use]
+    pub fn writes(&self) -> u64 {
+        self.of_database(|operation| !operation.contains("Get"))
+    }
+
+    fn of_database(&self, is_wanted: fn(&str) -> bool) -> u64 {
+        let counts = self.requests.iter().filter_map(|(name, count)| {
+            let operation = name.strip_prefix("DynamoDB.")?;
+            is_wanted(operation).then_some(*count)
+        });
+        counts.sum()
+    }
 }
 
 /// The services.
@@ -113,6 +133,12 @@ impl Cloud {
     #[must_use]
     pub fn message_count(&self) -> usize {
         self.state().queues.len()
+    }
+
+    /// Returns how many messages were sent to the dead-letter queue.
+    #[must_use]
+    pub fn dead_letter_count(&self) -> usize {
+        self.state().queues.sent_to("/dead-letters.fifo")
     }
 
     /// Returns how many items the tables hold.

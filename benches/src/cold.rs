@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use bytes::Bytes;
 
 use crate::candidates::{Candidate, Role, Stack};
-use crate::measure::{Bench, batches, deliveries};
+use crate::figures::Figures;
+use crate::measure::{Bench, Input, batches, deliveries};
 use crate::statistics::median;
 use crate::workload;
 
@@ -36,8 +36,11 @@ impl Variant {
         }
     }
 
-    fn deliveries(self) -> Vec<Bytes> {
-        let texts = || workload::texts_event(&workload::list_of_texts(1));
+    fn deliveries(self) -> Vec<Input> {
+        let texts = || Input {
+            body: workload::texts_event(&workload::list_of_texts(1)),
+            events: 1,
+        };
         match self {
             Self::Usual => deliveries(BATCH, BODY_BYTES),
             Self::NationalNumber => std::iter::repeat_with(texts).take(BATCH).collect(),
@@ -70,22 +73,26 @@ pub async fn run(bench: &Bench, rounds: usize, out: &Path) -> Result<()> {
             starts.push(start(bench, *role, *variant).await?);
         }
     }
+    let mut figures = Figures::new();
     let mut text = "| cold start | CPU ms | ms | peak MiB |\n|---|---:|---:|---:|\n".to_owned();
     for ((role, variant), starts) in rows.iter().zip(&starts) {
         let middle = |get: fn(&Start) -> f64| median(&starts.iter().map(get).collect::<Vec<_>>());
         let (cpu, wall, peak) = (middle(|s| s.cpu), middle(|s| s.wall), middle(|s| s.peak));
         let (role, variant) = (role.name(), variant.name());
+        figures.put(format!("cold peak MiB of {role}, {variant}"), peak);
         let _ = writeln!(
             text,
             "| {role}, {variant} | {cpu:.1} | {wall:.1} | {peak:.1} |"
         );
     }
+    figures.keep(&bench.places, "cold")?;
     crate::report::write(&out.join("cold.md"), &text)
 }
 
 async fn start(bench: &Bench, role: Role, variant: Variant) -> Result<Start> {
     let stack = Stack::Switchhook;
     let deliveries = variant.deliveries();
+    let mut messages = Vec::new();
     let input = match role {
         Role::Ingress => deliveries.first().cloned(),
         Role::Consumer => {
@@ -93,9 +100,7 @@ async fn start(bench: &Bench, role: Role, variant: Variant) -> Result<Start> {
                 stack,
                 role: Role::Ingress,
             };
-            let messages = bench
-                .messages(ingress, &deliveries, deliveries.len())
-                .await?;
+            messages = bench.messages(ingress, &deliveries).await?;
             batches(&messages, BATCH).pop()
         }
     };
@@ -103,6 +108,7 @@ async fn start(bench: &Bench, role: Role, variant: Variant) -> Result<Start> {
     let command = candidate.command(&bench.places, &bench.certificates);
     let running = bench.start_as(candidate, command).await?;
     let first = running.invoke(&input.context("no event")?).await?;
+    bench.check_items(&messages)?;
     Ok(Start {
         cpu: first.cpu.as_secs_f64() * 1e3,
         wall: first.at.duration_since(running.started()).as_secs_f64() * 1e3,

@@ -1,14 +1,13 @@
 //! The functions beside the floor and the peers: cold and warm, in interleaved rounds.
 
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use bytes::Bytes;
-use serde_json::{Value, json};
 
 use crate::candidates::{Candidate, Role, Stack};
+use crate::cloud::sqs::Message;
+use crate::figures::Figures;
 use crate::measure::{Bench, Round, batches, deliveries};
 use crate::plot::{self, Bar};
 use crate::report::{Column, Table};
@@ -34,17 +33,19 @@ pub struct Extent {
 
 /// The medians of a candidate's rounds.
 #[derive(Clone, Debug)]
-pub struct Figures {
+pub struct Medians {
     /// Whose.
     pub candidate: Candidate,
     /// The values, one for each of the columns.
     pub values: Vec<f64>,
+    /// The MiB of what would be uploaded, as they are and compressed.
+    pub artifact: (f64, f64),
 }
 
 type Get = fn(&Round) -> f64;
 
 /// What is told of each candidate: name, unit's name, and how a round says it.
-const COLUMNS: [(&str, Get); 11] = [
+const COLUMNS: [(&str, Get); 13] = [
     ("cold CPU ms", |r| r.cold_cpu * 1e3),
     ("cold ms", |r| r.cold_wall * 1e3),
     ("cold peak MiB", |r| mebibytes(r.cold_footprint.peak_bytes)),
@@ -54,12 +55,18 @@ const COLUMNS: [(&str, Get); 11] = [
     ("warm peak MiB", |r| mebibytes(r.warm_footprint.peak_bytes)),
     ("threads", |r| r.warm_footprint.threads as f64),
     ("requests/event", |r| per_event(r, r.bill.total())),
+    ("reads/batch", |r| per_invocation(r, r.bill.reads())),
+    ("writes/event", |r| per_event(r, r.bill.writes())),
     ("write units/event", |r| per_event(r, r.bill.write_units)),
     ("read units/event", |r| per_event(r, r.bill.read_units)),
 ];
 
 fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
+}
+
+fn per_invocation(round: &Round, count: u64) -> f64 {
+    count as f64 / round.warm_walls.len().max(1) as f64
 }
 
 fn per_event(round: &Round, count: u64) -> f64 {
@@ -86,21 +93,21 @@ pub async fn run(bench: &Bench, extent: &Extent, out: &Path) -> Result<()> {
             rounds.push(one(bench, *candidate, extent.invocations).await?);
         }
     }
-    let figures: Vec<_> = candidates
+    let medians: Vec<_> = candidates
         .iter()
         .zip(&rounds)
-        .map(|(c, r)| figures(*c, r))
-        .collect();
-    let latencies = latencies(bench, &extent.stacks).await?;
-    write(bench, &figures, &latencies, out)
+        .map(|(candidate, rounds)| medians(bench, *candidate, rounds))
+        .collect::<Result<_>>()?;
+    let latencies = latencies(bench, extent).await?;
+    kept(&medians, &latencies).keep(&bench.places, "functions")?;
+    write(&medians, &latencies, out)
 }
 
 async fn one(bench: &Bench, candidate: Candidate, invocations: usize) -> Result<Round> {
     match candidate.role {
         Role::Ingress => {
-            let round = bench
-                .round(candidate, &deliveries(invocations, BODY_BYTES), 1)
-                .await?;
+            let inputs = deliveries(invocations, BODY_BYTES);
+            let round = bench.round(candidate, &inputs).await?;
             let sent = bench.cloud.message_count();
             ensure!(
                 sent == invocations,
@@ -109,97 +116,126 @@ async fn one(bench: &Bench, candidate: Candidate, invocations: usize) -> Result<
             Ok(round)
         }
         Role::Consumer => {
-            let inputs = inputs(bench, candidate.stack, invocations, BATCH).await?;
-            bench.cloud.clear();
-            let round = bench.round(candidate, &inputs, BATCH).await?;
-            let (kept, events) = (bench.cloud.item_count(), invocations * BATCH);
-            ensure!(kept == 2 * events, "{kept} items of {events} events");
-            Ok(round)
+            let messages = messages(bench, candidate.stack, invocations * BATCH).await?;
+            consumed(bench, candidate, &messages, BATCH).await
         }
     }
 }
 
-/// Returns batches of messages that the stack's own ingress made.
-async fn inputs(
+/// Has a consumer handle messages, and checks what it keeps.
+async fn consumed(
     bench: &Bench,
-    stack: Stack,
-    batch_count: usize,
+    candidate: Candidate,
+    messages: &[Message],
     each: usize,
-) -> Result<Vec<Bytes>> {
+) -> Result<Round> {
+    let round = bench.round(candidate, &batches(messages, each)).await?;
+    bench.check_items(messages)?;
+    Ok(round)
+}
+
+/// Returns so many messages that the stack's own ingress made, in a cloud that is empty otherwise.
+async fn messages(bench: &Bench, stack: Stack, events: usize) -> Result<Vec<Message>> {
     let ingress = Candidate {
         stack,
         role: Role::Ingress,
     };
-    let events = batch_count * each;
-    let messages = bench
-        .messages(ingress, &deliveries(events, BODY_BYTES), events)
-        .await?;
-    Ok(batches(&messages, each))
+    bench.cloud.clear();
+    let deliveries = deliveries(events, BODY_BYTES);
+    bench.messages(ingress, &deliveries).await
 }
 
-fn figures(candidate: Candidate, rounds: &[Round]) -> Figures {
+fn medians(bench: &Bench, candidate: Candidate, rounds: &[Round]) -> Result<Medians> {
     let values = COLUMNS.map(|(_, get)| median(&rounds.iter().map(get).collect::<Vec<_>>()));
-    Figures {
+    let (raw, packed) = candidate.artifact(&bench.places)?;
+    Ok(Medians {
         candidate,
         values: values.into(),
-    }
+        artifact: (mebibytes(raw), mebibytes(packed)),
+    })
 }
 
-/// Latencies of a consumer where AWS takes its time.
+/// What the goals are held against.
+fn kept(medians: &[Medians], latencies: &[Latency]) -> Figures {
+    let mut figures = Figures::new();
+    for median in medians {
+        let name = median.candidate.name();
+        for ((column, _), value) in COLUMNS.iter().zip(&median.values) {
+            figures.put(format!("{name}, {column}"), *value);
+        }
+        figures.put(format!("{name}, zip MiB"), median.artifact.1);
+    }
+    for Latency { stack, ratio, .. } in latencies {
+        figures.put(format!("{} consumer, ten beside one", stack.name()), *ratio);
+    }
+    figures
+}
+
+/// Latencies of a consumer where AWS takes its time: medians over rounds.
 struct Latency {
     stack: Stack,
     one: f64,
     ten: f64,
+    ratio: f64,
 }
 
-async fn latencies(bench: &Bench, stacks: &[Stack]) -> Result<Vec<Latency>> {
-    const COUNT: usize = 20;
-    let mut latencies = Vec::new();
-    for &stack in stacks {
-        let candidate = Candidate {
-            stack,
-            role: Role::Consumer,
-        };
-        let (ones, tens) = (
-            inputs(bench, stack, COUNT, 1).await?,
-            inputs(bench, stack, COUNT, BATCH).await?,
-        );
-        bench.cloud.set_delay(DELAY);
-        let (one, ten) = (
-            bench.round(candidate, &ones, 1).await?,
-            bench.round(candidate, &tens, BATCH).await?,
-        );
-        bench.cloud.set_delay(Duration::ZERO);
-        let (one, ten) = (median(&one.warm_walls) * 1e3, median(&ten.warm_walls) * 1e3);
-        latencies.push(Latency { stack, one, ten });
+async fn latencies(bench: &Bench, extent: &Extent) -> Result<Vec<Latency>> {
+    let mut pairs = vec![Vec::new(); extent.stacks.len()];
+    for _ in 0..extent.rounds {
+        for (stack, pairs) in extent.stacks.iter().zip(&mut pairs) {
+            let one = slow(bench, *stack, 1).await?;
+            pairs.push((one, slow(bench, *stack, BATCH).await?));
+        }
     }
-    Ok(latencies)
+    let middle = |pairs: &[(f64, f64)], get: fn((f64, f64)) -> f64| {
+        median(&pairs.iter().map(|pair| get(*pair)).collect::<Vec<_>>())
+    };
+    let latencies = extent.stacks.iter().zip(&pairs);
+    let latencies = latencies.map(|(stack, pairs)| Latency {
+        stack: *stack,
+        one: middle(pairs, |(one, _)| one),
+        ten: middle(pairs, |(_, ten)| ten),
+        ratio: middle(pairs, |(one, ten)| ten / one),
+    });
+    Ok(latencies.collect())
 }
 
-fn write(bench: &Bench, figures: &[Figures], latencies: &[Latency], out: &Path) -> Result<()> {
+/// Returns the milliseconds that a consumer takes for batches of so many events.
+async fn slow(bench: &Bench, stack: Stack, each: usize) -> Result<f64> {
+    const COUNT: usize = 20;
+    let candidate = Candidate {
+        stack,
+        role: Role::Consumer,
+    };
+    let messages = messages(bench, stack, COUNT * each).await?;
+    bench.cloud.set_delay(DELAY);
+    let round = consumed(bench, candidate, &messages, each).await;
+    bench.cloud.set_delay(Duration::ZERO);
+    Ok(median(&round?.warm_walls) * 1e3)
+}
+
+fn write(medians: &[Medians], latencies: &[Latency], out: &Path) -> Result<()> {
     let mut text = String::new();
     for role in [Role::Ingress, Role::Consumer] {
-        let of_role: Vec<_> = figures
+        let of_role: Vec<_> = medians
             .iter()
-            .filter(|f| f.candidate.role == role)
+            .filter(|m| m.candidate.role == role)
             .collect();
-        text += &table(bench, role, &of_role)?;
+        text += &table(role, &of_role);
     }
     text += "\n| AWS answers after 5 ms | one event, ms | ten of ten entities, ms | ratio |\n|---|---:|---:|---:|\n";
-    for Latency { stack, one, ten } in latencies {
-        text += &format!(
-            "| {} | {one:.1} | {ten:.1} | {:.2} |\n",
-            stack.name(),
-            ten / one
-        );
+    for latency in latencies {
+        let Latency {
+            stack,
+            one,
+            ten,
+            ratio,
+        } = latency;
+        let name = stack.name();
+        text += &format!("| {name} | {one:.1} | {ten:.1} | {ratio:.2} |\n");
     }
     crate::report::write(&out.join("functions.md"), &text)?;
-    let json: Vec<_> = figures.iter().map(as_json).collect();
-    fs::write(
-        bench.places.work.join("functions.json"),
-        Value::from(json).to_string(),
-    )?;
-    let bars: Vec<_> = figures.iter().flat_map(bars).collect();
+    let bars: Vec<_> = medians.iter().flat_map(bars).collect();
     let wanted = |group: &str| {
         bars.iter()
             .filter(|bar| bar.group.contains(group))
@@ -218,12 +254,12 @@ fn write(bench: &Bench, figures: &[Figures], latencies: &[Latency], out: &Path) 
     )
 }
 
-fn table(bench: &Bench, role: Role, figures: &[&Figures]) -> Result<String> {
-    let baseline = figures.iter().find(|f| f.candidate.stack == Stack::Floor);
+fn table(role: Role, medians: &[&Medians]) -> String {
+    let baseline = medians.iter().find(|f| f.candidate.stack == Stack::Floor);
     let mut table = Table::new(role.name());
-    for figure in figures {
+    for median in medians {
         let floor = |index: usize| baseline.and_then(|b| b.values.get(index)).copied();
-        let cells = COLUMNS.iter().zip(&figure.values).enumerate();
+        let cells = COLUMNS.iter().zip(&median.values).enumerate();
         let mut columns: Vec<_> = cells
             .map(|(index, ((name, _), value))| Column {
                 name,
@@ -231,34 +267,28 @@ fn table(bench: &Bench, role: Role, figures: &[&Figures]) -> Result<String> {
                 baseline: floor(index),
             })
             .collect();
-        let (raw, packed) = figure.candidate.artifact(&bench.places)?;
+        let (raw, packed) = median.artifact;
         columns.push(Column {
             name: "MiB",
-            value: mebibytes(raw),
+            value: raw,
             baseline: None,
         });
         columns.push(Column {
             name: "zip MiB",
-            value: mebibytes(packed),
+            value: packed,
             baseline: None,
         });
-        table.row(figure.candidate.stack.name(), &columns);
+        table.row(median.candidate.stack.name(), &columns);
     }
-    Ok(table.to_markdown())
+    table.to_markdown()
 }
 
-fn as_json(figures: &Figures) -> Value {
-    let values = COLUMNS.iter().zip(&figures.values);
-    let values = values.map(|((name, _), value)| ((*name).to_owned(), json!(value)));
-    json!({"name": figures.candidate.name(), "values": values.collect::<serde_json::Map<_, _>>()})
-}
-
-fn bars(figures: &Figures) -> Vec<Bar> {
-    let values = COLUMNS.iter().zip(&figures.values);
+fn bars(medians: &Medians) -> Vec<Bar> {
+    let values = COLUMNS.iter().zip(&medians.values);
     values
         .map(|((name, _), value)| Bar {
-            group: format!("{} {name}", figures.candidate.role.name()),
-            name: figures.candidate.stack.name().to_owned(),
+            group: format!("{} {name}", medians.candidate.role.name()),
+            name: medians.candidate.stack.name().to_owned(),
             value: *value,
         })
         .collect()
@@ -276,7 +306,10 @@ pub async fn profile(bench: &Bench, role: Role, program: &Path, warm: usize) -> 
     };
     let inputs = match role {
         Role::Ingress => deliveries(1 + warm, BODY_BYTES),
-        Role::Consumer => inputs(bench, candidate.stack, 1 + warm, BATCH).await?,
+        Role::Consumer => {
+            let events = (1 + warm) * BATCH;
+            batches(&messages(bench, candidate.stack, events).await?, BATCH)
+        }
     };
     let plain = candidate.command(&bench.places, &bench.certificates);
     let mut command = std::process::Command::new("valgrind");
@@ -296,4 +329,30 @@ pub async fn profile(bench: &Bench, role: Role, program: &Path, warm: usize) -> 
         running.invoke(&input).await?;
     }
     running.end()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_goals_find_the_figures_of_the_functions() {
+        let all = [Role::Ingress, Role::Consumer].map(|role| {
+            Stack::ALL.map(|stack| Medians {
+                candidate: Candidate { stack, role },
+                values: vec![1.0; COLUMNS.len()],
+                artifact: (1.0, 1.0),
+            })
+        });
+        let latency = Latency {
+            stack: Stack::Switchhook,
+            one: 1.0,
+            ten: 1.0,
+            ratio: 1.0,
+        };
+        let table = crate::goals::table(&kept(all.as_flattened(), &[latency]));
+        let told = table.lines().filter(|line| line.contains("| 1.00"));
+        // Nine of processor time, two of requests, one of latency, two of memory, two of zips.
+        assert_eq!(told.count(), 16, "{table}");
+    }
 }

@@ -1,149 +1,179 @@
-//! The laptop's stack: deliveries a second beside what its database alone can do, memory over many
-//! events, and what `events` and `show` cost with many events in the ledger.
+//! The laptop's stack: deliveries a second beside what its database alone can do, and memory over many
+//! events.
 #![expect(
     clippy::indexing_slicing,
     reason = "an absent field of a JSON value is null"
 )]
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use dynoxide::{Database, ImportOptions};
+use dynoxide::Database;
 use nix::sys::resource::{UsageWho, getrusage};
 use ring::hmac;
 use serde_json::{Value, json};
 use switchhook::local::data_dir::DataDir;
-use switchhook::local::stack::{Stack, StackParts};
-use switchhook_aws::clock::SystemClock;
-use switchhook_core::config::Sources;
-use switchhook_core::ids::DeliveryId;
-use switchhook_core::ports::{PortError, PortFuture, SourceStore};
-use switchhook_core::time::{Clock, Timestamp, hour};
 use tokio::time::Instant;
-use uuid::{NoContext, Uuid};
+use uuid::Uuid;
 
+use crate::figures::Figures;
 use crate::floor::http::Connection;
 use crate::measure::Bench;
-use crate::plot::{self, Curve, Labels, short};
+use crate::plot::short;
 use crate::process::Process;
+use crate::statistics::median;
 use crate::{TABLE, workload};
 
 /// Senders side by side, and writers of the database alone: as many as the stack has pollers.
 const SENDERS: usize = 8;
 const WRITERS: usize = 4;
-const BODY_BYTES: usize = 1024;
+pub(crate) const BODY_BYTES: usize = 1024;
+/// Runs of the stack, each followed by one of its database alone.
+const PAIRS: usize = 3;
 const PORT: u16 = 8787;
-/// How long all accepted deliveries may take to be handled.
-const PATIENCE: Duration = Duration::from_secs(1_800);
-const SOURCES: &str = "[sources.voice]\nprovider = \"ai-sync\"\nsecrets = [\"example-secret\"]\n";
+/// How long no event may be recorded while some are left.
+const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const SOURCES: &str =
+    "[sources.voice]\nprovider = \"ai-sync\"\nsecrets = [\"example-secret\"]\n";
 
-/// How much is measured.
-#[derive(Clone, Copy, Debug)]
-pub struct Extent {
-    /// Deliveries sent.
-    pub deliveries: usize,
-    /// The greatest ledger that is listed.
-    pub ledger: usize,
-}
-
-/// Measures all of it.
+/// Measures deliveries a second, beside what the database alone can do.
 ///
 /// # Errors
 ///
 /// When a program fails.
-pub async fn run(bench: &Bench, extent: Extent, out: &Path) -> Result<()> {
+pub async fn run(bench: &Bench, deliveries: usize, out: &Path) -> Result<()> {
     let folder = tempfile::tempdir_in(&bench.places.work)?;
-    let config = folder.path().join("switchhook.toml");
-    fs::write(&config, SOURCES)?;
-    let program = bench.places.release.join("switchhook");
-    let laptop = Laptop {
-        program,
-        config,
-        log: bench.places.work.join("local.log"),
-    };
-
-    let data = folder.path().join("through");
-    let through = laptop.through(&data, extent.deliveries).await?;
-    let limit = limit(&data, &folder.path().join("limit.db"))?;
-    let mut text = through.table(limit);
-    fs::remove_dir_all(&data)?;
-
-    text += "\n| events in the ledger | `events` CPU ms | `show` CPU ms | deliveries handled a second |\n|---:|---:|---:|---:|\n";
-    let (mut listing, mut showing) = (Vec::new(), Vec::new());
-    let mut count = 1_000;
-    while count <= extent.ledger {
-        let data = folder.path().join("many");
-        let entity = fill(&data, count).await?;
-        let events = laptop.cpu(&data, &["events", "--json"])?;
-        let show = laptop.cpu(&data, &["show", &entity, "--json"])?;
-        let handled = laptop.through(&data, 1_000).await?.handled;
-        let _ = writeln!(
-            text,
-            "| {count} | {:.1} | {:.1} | {handled:.0} |",
-            events * 1e3,
-            show * 1e3
-        );
-        listing.push((count as f64, events * 1e3));
-        showing.push((count as f64, show * 1e3));
+    let laptop = Laptop::new(bench, folder.path())?;
+    let mut pairs = Vec::new();
+    for _ in 0..PAIRS {
+        let data = folder.path().join("through");
+        let through = laptop.through(&data, deliveries).await?;
+        let limit = limit(&data, &data.join("limit.db"))?;
         fs::remove_dir_all(&data)?;
-        count *= 10;
+        pairs.push(Pair { through, limit });
     }
-    crate::report::write(&out.join("laptop.md"), &text)?;
-    let curves = [
-        Curve {
-            name: "events".into(),
-            points: listing,
-        },
-        Curve {
-            name: "show".into(),
-            points: showing,
-        },
-    ];
-    let labels = Labels {
-        title: "The ledger's size and the commands",
-        x: "events in the ledger",
-        y: "CPU ms",
-    };
-    plot::curves(&out.join("growth-ledger.svg"), labels, &curves)
+    let text = table(&pairs);
+    let mut figures = Figures::new();
+    let share = middle(&pairs, Pair::share);
+    figures.put("share of the database, per cent", share);
+    figures.keep(&bench.places, "laptop")?;
+    crate::report::write(&out.join("laptop.md"), &text)
 }
 
-struct Laptop {
+/// Measures memory over many deliveries.
+///
+/// # Errors
+///
+/// When a program fails.
+pub async fn memory(bench: &Bench, deliveries: usize, out: &Path) -> Result<()> {
+    let folder = tempfile::tempdir_in(&bench.places.work)?;
+    let laptop = Laptop::new(bench, folder.path())?;
+    let data = folder.path().join("through");
+    let through = laptop.through(&data, deliveries).await?;
+    let mut text = "| deliveries | resident MiB |\n|---:|---:|\n".to_owned();
+    for (tenth, resident) in (1..).zip(&through.memory) {
+        let _ = writeln!(text, "| {} | {resident:.1} |", deliveries / 10 * tenth);
+    }
+    let _ = writeln!(text, "| all handled | {:.1} |", through.end);
+    let mut figures = Figures::new();
+    figures.put("deliveries", (deliveries / 10 * 10) as f64);
+    let half = through.memory.get(4).copied().unwrap_or_default();
+    figures.put("resident MiB at half", half);
+    figures.put("resident MiB at the end", through.end);
+    figures.keep(&bench.places, "memory")?;
+    crate::report::write(&out.join("memory.md"), &text)
+}
+
+/// The laptop's stack as a program.
+pub(crate) struct Laptop {
     program: PathBuf,
     config: PathBuf,
     log: PathBuf,
 }
 
 /// What became of deliveries.
-struct Through {
+pub(crate) struct Through {
     accepted: f64,
     handled: f64,
-    cpu_micros: f64,
-    /// Resident memory, MiB, at each tenth.
+    /// Processor time of a delivery.
+    pub(crate) cpu_micros: f64,
+    /// Resident memory, MiB, when each tenth is accepted.
     memory: Vec<f64>,
+    /// And when all are handled.
+    end: f64,
 }
 
-impl Through {
-    fn table(&self, limit: f64) -> String {
-        let memory: Vec<_> = self.memory.iter().map(|m| short(*m)).collect();
-        format!(
-            "| laptop | |\n|---|---:|\n| accepted a second | {:.0} |\n| fully handled a second | {:.0} |\n| its database alone, a second | {limit:.0} |\n| share of it | {:.0} % |\n| CPU a delivery, µs | {:.0} |\n| resident MiB at each tenth | {} |\n",
-            self.accepted,
-            self.handled,
-            self.handled / limit * 100.0,
-            self.cpu_micros,
-            memory.join(", ")
-        )
+/// The stack, and right after it its database alone with the same items.
+struct Pair {
+    through: Through,
+    /// Events that the database alone writes a second.
+    limit: f64,
+}
+
+impl Pair {
+    /// Returns the share of its database that the stack reaches, in per cent.
+    fn share(&self) -> f64 {
+        self.through.handled / self.limit * 100.0
     }
 }
 
+fn middle(pairs: &[Pair], get: fn(&Pair) -> f64) -> f64 {
+    median(&pairs.iter().map(get).collect::<Vec<_>>())
+}
+
+fn table(pairs: &[Pair]) -> String {
+    let memory = pairs.first().map_or(&[][..], |pair| &pair.through.memory);
+    let memory: Vec<_> = memory.iter().map(|m| short(*m)).collect();
+    let shares: Vec<_> = pairs.iter().map(|p| format!("{:.0}", p.share())).collect();
+    let rows = [
+        ("accepted a second", middle(pairs, |p| p.through.accepted)),
+        (
+            "fully handled a second",
+            middle(pairs, |p| p.through.handled),
+        ),
+        ("its database alone, a second", middle(pairs, |p| p.limit)),
+        ("share of it, %", middle(pairs, Pair::share)),
+        (
+            "CPU a delivery, µs",
+            middle(pairs, |p| p.through.cpu_micros),
+        ),
+    ];
+    let mut text = "| laptop, medians | |\n|---|---:|\n".to_owned();
+    for (name, value) in rows {
+        let _ = writeln!(text, "| {name} | {value:.0} |");
+    }
+    let _ = writeln!(
+        text,
+        "| shares of the single runs, % | {} |",
+        shares.join(", ")
+    );
+    let _ = writeln!(
+        text,
+        "| resident MiB at each tenth | {} |",
+        memory.join(", ")
+    );
+    text
+}
+
 impl Laptop {
+    /// Writes its configuration into a folder.
+    pub(crate) fn new(bench: &Bench, folder: &Path) -> Result<Self> {
+        let config = folder.join("switchhook.toml");
+        fs::write(&config, SOURCES)?;
+        Ok(Self {
+            program: bench.places.release.join("switchhook"),
+            config,
+            log: bench.places.work.join("local.log"),
+        })
+    }
+
     /// Runs `local` on a folder, and sends deliveries until all are handled.
-    async fn through(&self, data: &Path, count: usize) -> Result<Through> {
+    pub(crate) async fn through(&self, data: &Path, count: usize) -> Result<Through> {
         let mut command = Command::new(&self.program);
         command
             .args(["local", "--port", &PORT.to_string(), "--data"])
@@ -169,7 +199,7 @@ impl Laptop {
             memory.push(resident_mebibytes(process.id())?);
         }
         let total = count / 10 * 10;
-        wait_for(|| Ok(self.handled()? >= total), PATIENCE).await?;
+        self.all_recorded(total).await?;
         let handled = started.elapsed().as_secs_f64();
         let cpu = process.clock.used()?.saturating_sub(before).as_secs_f64();
         Ok(Through {
@@ -177,17 +207,30 @@ impl Laptop {
             handled: total as f64 / handled,
             cpu_micros: cpu / total as f64 * 1e6,
             memory,
+            end: resident_mebibytes(process.id())?,
         })
     }
 
-    fn handled(&self) -> Result<usize> {
-        Ok(fs::read_to_string(&self.log)?
-            .matches("event recorded")
-            .count())
+    /// Waits until the log tells of so many events.
+    async fn all_recorded(&self, total: usize) -> Result<()> {
+        let mut recorded = Recorded::new(BufReader::new(File::open(&self.log)?));
+        let (mut before, mut since) = (0, Instant::now());
+        loop {
+            let count = recorded.count()?;
+            if count >= total {
+                return Ok(());
+            }
+            if count > before {
+                (before, since) = (count, Instant::now());
+            }
+            let is_slow = since.elapsed() > PATIENCE;
+            ensure!(!is_slow, "{count} of {total} events, and no more");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Returns the processor seconds of a command that succeeds, the median of five.
-    fn cpu(&self, data: &Path, args: &[&str]) -> Result<f64> {
+    pub(crate) fn cpu(&self, data: &Path, args: &[&str]) -> Result<f64> {
         let mut values = Vec::new();
         for _ in 0..5 {
             let before = children_seconds()?;
@@ -200,7 +243,35 @@ impl Laptop {
             );
             values.push(children_seconds()? - before);
         }
-        Ok(crate::statistics::median(&values))
+        Ok(median(&values))
+    }
+}
+
+/// Counts the events that a log tells of; each look goes on where the last one ended.
+struct Recorded<R> {
+    log: R,
+    line: Vec<u8>,
+    count: usize,
+}
+
+impl<R: BufRead> Recorded<R> {
+    const fn new(log: R) -> Self {
+        Self {
+            log,
+            line: Vec::new(),
+            count: 0,
+        }
+    }
+
+    fn count(&mut self) -> Result<usize> {
+        // The last line may not be whole yet.
+        while self.log.read_until(b'\n', &mut self.line)? > 0 && self.line.ends_with(b"\n") {
+            if String::from_utf8_lossy(&self.line).contains("event recorded") {
+                self.count += 1;
+            }
+            self.line.clear();
+        }
+        Ok(self.count)
     }
 }
 
@@ -295,7 +366,7 @@ fn write_one(database: &Database, put: &Value) -> Result<()> {
     Ok(())
 }
 
-fn is_record(item: &Value) -> bool {
+pub(crate) fn is_record(item: &Value) -> bool {
     item["sk"]["S"]
         .as_str()
         .is_some_and(|sort| sort.starts_with("event#"))
@@ -322,7 +393,7 @@ fn creation(described: &Value) -> Value {
     })
 }
 
-fn scan(database: &Database) -> Result<Vec<Value>> {
+pub(crate) fn scan(database: &Database) -> Result<Vec<Value>> {
     let (mut items, mut request) = (Vec::new(), json!({"TableName": TABLE}));
     loop {
         let page = database.scan(serde_json::from_value(request.clone())?)?;
@@ -337,65 +408,33 @@ fn scan(database: &Database) -> Result<Vec<Value>> {
     }
 }
 
-struct FixedSources;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl SourceStore for FixedSources {
-    fn load(&self) -> PortFuture<'_, Sources> {
-        Box::pin(async { Sources::from_toml(SOURCES).map_err(|e| PortError::new("reading", e)) })
-    }
-}
+    /// A log that ends now and goes on later.
+    struct Growing(Vec<&'static [u8]>);
 
-/// Fills a fresh folder with copies of one real event and its state, a second apart, and returns the
-/// name of one of their entities.
-async fn fill(data: &Path, count: usize) -> Result<String> {
-    let parts = StackParts {
-        data: data.to_owned(),
-        sources: Arc::new(FixedSources),
-        clock: Arc::new(SystemClock),
-    };
-    let folder = DataDir::new(data.to_owned());
-    drop(folder.own()?); // makes the folder, as `local` does
-    let stack = Stack::open(parts).await?;
-    let event = workload::voice_event(&workload::call_ended("call_first", BODY_BYTES));
-    let event: Box<serde_json::value::RawValue> = serde_json::from_slice(&event)?;
-    let answer = stack.ingress().serve(&event).await;
-    ensure!(answer.status_code == 200, "{answer:?}");
-    stack.drain().await?;
-    let originals = scan(stack.database())?;
-    ensure!(originals.len() == 2, "{} items", originals.len());
-    let now = SystemClock.now().as_millisecond();
-    stack.database().enable_bulk_loading()?;
-    let numbers: Vec<_> = (1..count).collect();
-    for chunk in numbers.chunks(5_000) {
-        let copies = chunk
-            .iter()
-            .flat_map(|n| originals.iter().map(|item| copy(item, *n, now)));
-        let items = copies
-            .map(serde_json::from_value)
-            .collect::<Result<Vec<_>, _>>()?;
-        stack
-            .database()
-            .import_items(TABLE, items, ImportOptions::default())?;
+    impl std::io::Read for Growing {
+        fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+            let part = self.0.pop().unwrap_or_default();
+            to[..part.len()].copy_from_slice(part);
+            Ok(part.len())
+        }
     }
-    stack.database().disable_bulk_loading()?;
-    Ok("voice/call/call_7".to_owned())
-}
 
-/// A copy of an item, of another call and as many seconds ago.
-fn copy(item: &Value, number: usize, now: i64) -> Value {
-    let mut copy = item.clone();
-    copy["pk"]["S"] = format!("voice/call/call_{number}").into();
-    if is_record(item) {
-        let millis = now - i64::try_from(number).unwrap_or_default() * 1_000;
-        let at = Timestamp::from_millisecond(millis).unwrap_or_default();
-        let seconds = u64::try_from(at.as_second()).unwrap_or_default();
-        let time = uuid::Timestamp::from_unix(NoContext, seconds, 0);
-        let delivery = DeliveryId::new(Uuid::new_v7(time)).to_string();
-        copy["received_at"]["N"] = millis.to_string().into();
-        copy["hour"]["S"] = hour(at).into();
-        copy["id"]["S"] = format!("{delivery}.0").into();
-        copy["deliveries"] = json!({"SS": [delivery]});
-        copy["sequence"]["S"] = (1_000_000_000 + number).to_string().into();
+    #[test]
+    fn events_are_counted_once_over_many_looks() {
+        let parts: [&[u8]; 5] = [
+            b"INFO event recorded\nINFO other\nINFO event rec",
+            b"",
+            b"orded\n",
+            b"",
+            b"INFO event recorded\n",
+        ];
+        let parts = parts.into_iter().rev().collect();
+        let mut recorded = Recorded::new(BufReader::new(Growing(parts)));
+        let counts = [(); 3].map(|()| recorded.count().unwrap());
+        assert_eq!(counts, [1, 2, 3]);
     }
-    copy
 }

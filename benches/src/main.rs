@@ -8,10 +8,11 @@ use anyhow::{Context, Result, bail};
 use benches::candidates::{Places, Role, Stack};
 use benches::certificates::Certificates;
 use benches::cloud::Cloud;
+use benches::figures::Figures;
 use benches::functions::{self, Extent};
 use benches::instructions::{self, Verdict};
 use benches::measure::Bench;
-use benches::{cold, growth, laptop, namespace, payloads, setup, workload};
+use benches::{cold, goals, growth, laptop, namespace, payloads, setup, workload};
 use clap::{Parser, Subcommand};
 
 /// Measures what Switchhook costs.
@@ -62,23 +63,31 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         warm: usize,
     },
-    /// How cost grows with bodies, events of a delivery, entities, events of one entity.
+    /// How cost grows with bodies, events of a delivery, entities, events of one entity, the ledger.
     Growth {
-        /// Processes for each point.
+        /// Processes for each point, in interleaved rounds.
         #[arg(long, default_value_t = 3)]
         rounds: usize,
+        /// The events of the greatest ledger.
+        #[arg(long, default_value_t = goals::MANY_EVENTS)]
+        ledger: usize,
     },
     /// Write units of the documented payloads.
     Payloads,
-    /// The laptop's stack: deliveries a second, memory, and the commands with many events.
+    /// The laptop's stack: deliveries a second, beside its database alone.
     Laptop {
         /// Deliveries to send.
         #[arg(long, default_value_t = 20_000)]
         deliveries: usize,
-        /// The greatest ledger that is listed.
-        #[arg(long, default_value_t = 1_000_000)]
-        ledger: usize,
     },
+    /// The laptop's memory over many deliveries.
+    Memory {
+        /// Deliveries to send.
+        #[arg(long, default_value_t = goals::MANY_EVENTS)]
+        deliveries: usize,
+    },
+    /// The table of goals, from what the measurements left when they ran last.
+    Goals,
     /// Instructions of the hot functions, beside the committed counts.
     Instructions {
         /// How much one may grow, in per cent.
@@ -117,6 +126,10 @@ fn main() -> Result<ExitCode> {
         work: root.join("target/benches"),
     };
     std::fs::create_dir_all(&places.work)?;
+    if matches!(args.command, Command::Goals) {
+        goals::run(&places, &args.out)?; // takes no program and no network
+        return Ok(ExitCode::SUCCESS);
+    }
     if !args.inside {
         if !args.built {
             setup::run(&root, &places, &args.command.stacks())?;
@@ -143,10 +156,12 @@ async fn inside(args: Args, places: Places) -> Result<()> {
     };
     std::fs::create_dir_all(&args.out)?;
     let commands = match args.command {
-        Command::All => ALL
-            .iter()
-            .map(|name| by_default(name))
-            .collect::<Result<_>>()?,
+        Command::All => {
+            Figures::forget(&bench.places)?;
+            ALL.iter()
+                .map(|name| by_default(name))
+                .collect::<Result<_>>()?
+        }
         one => vec![one],
     };
     for command in commands {
@@ -157,12 +172,14 @@ async fn inside(args: Args, places: Places) -> Result<()> {
 }
 
 /// What `all` measures, each as it is without options.
-const ALL: [&str; 6] = [
+const ALL: [&str; 8] = [
     "functions",
     "cold",
     "payloads",
     "growth",
     "laptop",
+    "memory",
+    "goals",
     "instructions",
 ];
 
@@ -194,12 +211,14 @@ async fn measure(bench: &Bench, command: Command, out: &Path) -> Result<()> {
             let role = Role::of(&role).context("`ingress` or `consumer`")?;
             functions::profile(bench, role, &program, warm).await
         }
-        Command::Growth { rounds } => growth::run(bench, rounds, out).await,
-        Command::Payloads => payloads::run(bench, out).await,
-        Command::Laptop { deliveries, ledger } => {
-            let extent = laptop::Extent { deliveries, ledger };
-            laptop::run(bench, extent, out).await
+        Command::Growth { rounds, ledger } => {
+            let extent = growth::Extent { rounds, ledger };
+            growth::run(bench, extent, out).await
         }
+        Command::Payloads => payloads::run(bench, out).await,
+        Command::Laptop { deliveries } => laptop::run(bench, deliveries, out).await,
+        Command::Memory { deliveries } => laptop::memory(bench, deliveries, out).await,
+        Command::Goals => goals::run(&bench.places, out),
         Command::Instructions { limit, accept } => {
             let verdict = if accept {
                 Verdict::Accept
@@ -220,6 +239,14 @@ mod tests {
     fn all_is_made_of_commands() {
         for name in ALL {
             assert!(!matches!(by_default(name).unwrap(), Command::All), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_goals_are_told_after_all_that_they_are_of() {
+        let place = |name: &str| ALL.iter().position(|of_all| *of_all == name).unwrap();
+        for measurement in goals::MEASUREMENTS {
+            assert!(place(measurement) < place("goals"), "{measurement}");
         }
     }
 }

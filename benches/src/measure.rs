@@ -4,6 +4,7 @@
     reason = "an absent field of a JSON value is null"
 )]
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -30,9 +31,19 @@ pub struct Bench {
     pub cloud: Cloud,
 }
 
+/// What a function is handed.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// The event as Lambda writes it.
+    pub body: Bytes,
+    /// The webhook events in it.
+    pub events: usize,
+}
+
 /// A candidate that runs.
 #[derive(Debug)]
 pub struct Running {
+    cloud: Cloud,
     candidate: Candidate,
     process: Process,
     api: RuntimeApi,
@@ -55,7 +66,7 @@ pub struct Round {
     pub warm_footprint: Footprint,
     /// What the warm events asked of AWS.
     pub bill: Bill,
-    /// The number of warm events.
+    /// The number of warm events; of an ingress, of deliveries.
     pub events: usize,
 }
 
@@ -82,6 +93,7 @@ impl Bench {
         let process = Process::start(&mut command, &self.places.work.join(log))?;
         api.attend(process.clock);
         Ok(Running {
+            cloud: self.cloud.clone(),
             candidate,
             process,
             api,
@@ -89,17 +101,12 @@ impl Bench {
     }
 
     /// Runs one process of a candidate over events: the first one is cold, and the warm ones count after
-    /// the first fifth. An event is a delivery or a batch of `events_each` messages.
+    /// the first fifth.
     ///
     /// # Errors
     ///
     /// When an answer is not what it must be.
-    pub async fn round(
-        &self,
-        candidate: Candidate,
-        inputs: &[Bytes],
-        events_each: usize,
-    ) -> Result<Round> {
+    pub async fn round(&self, candidate: Candidate, inputs: &[Input]) -> Result<Round> {
         let running = self.start(candidate).await?;
         let (first, rest) = inputs.split_first().context("no events")?;
         let cold = running.invoke(first).await?;
@@ -117,7 +124,10 @@ impl Bench {
             walls.push(invocation.wall.as_secs_f64());
             after = invocation.cpu;
         }
-        let events = counted.len() * events_each;
+        let events = match candidate.role {
+            Role::Ingress => counted.len(),
+            Role::Consumer => counted.iter().map(|input| input.events).sum(),
+        };
         Ok(Round {
             cold_cpu: cold.cpu.as_secs_f64(),
             cold_wall: cold
@@ -138,21 +148,30 @@ impl Bench {
     /// # Errors
     ///
     /// When one is not accepted, or not every event is queued.
-    pub async fn messages(
-        &self,
-        ingress: Candidate,
-        deliveries: &[Bytes],
-        events: usize,
-    ) -> Result<Vec<Message>> {
+    pub async fn messages(&self, ingress: Candidate, deliveries: &[Input]) -> Result<Vec<Message>> {
         drop(self.cloud.take_messages());
         let running = self.start(ingress).await?;
         for delivery in deliveries {
             running.invoke(delivery).await?;
         }
         let messages = self.cloud.take_messages();
+        let events: usize = deliveries.iter().map(|delivery| delivery.events).sum();
         let found = messages.len();
         ensure!(found == events, "{events} events, {found} messages");
         Ok(messages)
+    }
+
+    /// Checks that the tables hold what comes of these messages and nothing else: a record each, and a
+    /// state of each entity.
+    ///
+    /// # Errors
+    ///
+    /// When they hold more or less.
+    pub fn check_items(&self, messages: &[Message]) -> Result<()> {
+        let entities: BTreeSet<_> = messages.iter().map(|message| &message.group).collect();
+        let (kept, expected) = (self.cloud.item_count(), messages.len() + entities.len());
+        ensure!(kept == expected, "{kept} items, not {expected}");
+        Ok(())
     }
 }
 
@@ -162,17 +181,19 @@ impl Running {
     /// # Errors
     ///
     /// When the answer is not what it must be.
-    pub async fn invoke(&self, input: &Bytes) -> Result<Invocation> {
+    pub async fn invoke(&self, input: &Input) -> Result<Invocation> {
         let name = self.candidate.name();
-        let invocation = self.api.invoke(input.clone()).await;
+        let invocation = self.api.invoke(input.body.clone()).await;
         let invocation = invocation.with_context(|| name.clone())?;
         let answer: Value =
             serde_json::from_slice(&invocation.answer).with_context(|| name.clone())?;
         let is_right = match self.candidate.role {
-            Role::Ingress => is_received(&answer),
+            Role::Ingress => is_received(&answer, input.events),
             Role::Consumer => answer["batchItemFailures"] == serde_json::json!([]),
         };
         ensure!(is_right, "{name} answered {answer}");
+        let dead = self.cloud.dead_letter_count();
+        ensure!(dead == 0, "{name} gave up {dead} events");
         Ok(invocation)
     }
 
@@ -201,29 +222,55 @@ impl Running {
     }
 }
 
-fn is_received(answer: &Value) -> bool {
+/// Tells whether an answer says that so many events were received.
+fn is_received(answer: &Value, events: usize) -> bool {
     let body = answer["body"].as_str().unwrap_or_default();
     let body: Value = serde_json::from_str(body).unwrap_or_default();
-    answer["statusCode"] == 200 && body["received"] == true
+    answer["statusCode"] == 200 && body["received"] == true && body["events"] == events
 }
 
 /// Returns deliveries of `bytes` bytes each, all about different calls.
 #[must_use]
-pub fn deliveries(count: usize, bytes: usize) -> Vec<Bytes> {
+pub fn deliveries(count: usize, bytes: usize) -> Vec<Input> {
     let bodies = std::iter::repeat_with(|| {
         workload::call_ended(&format!("call_{}", workload::fresh()), bytes)
     });
     bodies
         .take(count)
-        .map(|body| workload::voice_event(&body))
+        .map(|body| Input {
+            body: workload::voice_event(&body),
+            events: 1,
+        })
         .collect()
 }
 
 /// Returns messages as batches.
 #[must_use]
-pub fn batches(messages: &[Message], events_each: usize) -> Vec<Bytes> {
+pub fn batches(messages: &[Message], events_each: usize) -> Vec<Input> {
     messages
         .chunks(events_each)
-        .map(workload::batch_event)
+        .map(|batch| Input {
+            body: workload::batch_event(batch),
+            events: batch.len(),
+        })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_answer_tells_as_many_events_as_were_sent() {
+        let answer = |status: u16, body: &str| json!({"statusCode": status, "body": body});
+        let right = answer(200, r#"{"received":true,"id":"i","events":3}"#);
+        assert!(is_received(&right, 3));
+        assert!(!is_received(&right, 2));
+        assert!(!is_received(&answer(200, r#"{"received":true}"#), 1));
+        assert!(!is_received(
+            &answer(500, r#"{"received":true,"events":1}"#),
+            1
+        ));
+    }
 }

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use switchhook_testing::Case;
 
 use crate::candidates::{Candidate, Role, Stack};
-use crate::measure::{Bench, batches};
+use crate::figures::Figures;
+use crate::measure::{Bench, Input, batches};
 use crate::statistics::median;
 
 /// The twelve that Nectar Desk sends; no page of its calls any case "documented".
@@ -51,6 +52,13 @@ pub async fn run(bench: &Bench, out: &Path) -> Result<()> {
     }
     ensure!(!costs.is_empty(), "no payload is documented");
     bench.cloud.set_secret(&crate::workload::sources());
+    let mut figures = Figures::new();
+    let all: Vec<_> = costs.iter().map(|c| c.record as f64).collect();
+    figures.put("units where no state changes", median(&all));
+    let changing = costs.iter().filter(|cost| cost.states > 0);
+    let changing: Vec<_> = changing.map(|c| (c.record + c.states) as f64).collect();
+    figures.put("units where the state changes", median(&changing));
+    figures.keep(&bench.places, "payloads")?;
     crate::report::write(&out.join("payloads.md"), &table(&costs))
 }
 
@@ -72,10 +80,11 @@ async fn cost(bench: &Bench, case: &Case) -> Result<Cost> {
         role: Role::Ingress,
     };
     let event = case.request.gateway_event(&case.body, "JKJaXmPLvHcESHA=");
-    let delivery = Bytes::from(event.get().to_owned());
-    let messages = bench
-        .messages(ingress, &[delivery], case.expected.events.len())
-        .await?;
+    let delivery = Input {
+        body: Bytes::from(event.get().to_owned()),
+        events: case.expected.events.len(),
+    };
+    let messages = bench.messages(ingress, &[delivery]).await?;
     let consumer = bench
         .start(Candidate {
             stack,
@@ -87,6 +96,9 @@ async fn cost(bench: &Bench, case: &Case) -> Result<Cost> {
         consumer.invoke(&batch).await?;
     }
     let bill = bench.cloud.take_bill();
+    let states = case.expected.states.values().flatten().count();
+    let (kept, expected) = (bench.cloud.item_count(), messages.len() + states);
+    ensure!(kept >= expected, "{kept} items, not {expected}");
     Ok(Cost {
         name: case.name.clone(),
         bytes: case.body.len(),

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
+use std::sync::LazyLock;
 
 use anyhow::Result;
 
@@ -89,7 +91,8 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
 }
 
 /// Says what machine this is, how busy, and when.
-fn machine() -> String {
+#[must_use]
+pub fn machine() -> String {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu
         .lines()
@@ -102,11 +105,51 @@ fn machine() -> String {
     let load = load.split(' ').next().unwrap_or("unknown");
     let now = jiff::Timestamp::from_millisecond(now_millis()).unwrap_or_default();
     format!(
-        "{}, {cores} cores, {}, load {load}, {}\n",
+        "{}, {cores} cores, {}, load {load}, {}; {}\n",
         model.unwrap_or("unknown processor"),
         std::env::consts::ARCH,
-        now.strftime("%Y-%m-%d %H:%M UTC")
+        now.strftime("%Y-%m-%d %H:%M UTC"),
+        *VERSIONS
     )
+}
+
+/// What the programs are made of and run by.
+static VERSIONS: LazyLock<String> = LazyLock::new(|| {
+    let told = [
+        ("commit", commit()),
+        ("", told("rustc", &["--version"])),
+        ("Node.js", told("node", &["--version"])),
+        ("", told("python3", &["--version"])),
+    ];
+    let known = told.into_iter().filter_map(|(name, told)| {
+        let text = format!("{name} {}", told?);
+        Some(text.trim().to_owned())
+    });
+    known.collect::<Vec<_>>().join(", ")
+});
+
+/// Returns the commit that was built, and says where it was not all; documents are what this writes.
+fn commit() -> Option<String> {
+    let head = told("git", &["rev-parse", "--short=12", "HEAD"])?;
+    let sources = [":/", ":(top,exclude)docs"];
+    let changes = told(
+        "git",
+        &[&["status", "--porcelain", "--"][..], &sources].concat(),
+    )?;
+    let changed = if changes.is_empty() {
+        ""
+    } else {
+        " with changes"
+    };
+    Some(head + changed)
+}
+
+/// Returns what a program says, run in this folder.
+fn told(program: &str, args: &[&str]) -> Option<String> {
+    let mut command = Command::new(program);
+    command.args(args).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let output = command.output().ok().filter(|o| o.status.success())?;
+    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 fn now_millis() -> i64 {

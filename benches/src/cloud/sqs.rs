@@ -4,6 +4,8 @@
     reason = "an absent field of a JSON value is null"
 )]
 
+use std::collections::BTreeMap;
+
 use md5::{Digest, Md5};
 use serde_json::{Value, json};
 
@@ -31,6 +33,8 @@ pub struct Message {
 pub struct Queues {
     messages: Vec<Message>,
     sent: u64,
+    /// How many were sent to each queue, by its URL.
+    sent_to: BTreeMap<String, usize>,
 }
 
 impl Queues {
@@ -42,11 +46,21 @@ impl Queues {
         self.messages.len()
     }
 
+    /// How many were sent to queues whose URL ends so.
+    pub(super) fn sent_to(&self, end: &str) -> usize {
+        let counts = self.sent_to.iter().filter(|(url, _)| url.ends_with(end));
+        counts.map(|(_, count)| count).sum()
+    }
+
     pub(super) fn call(&mut self, operation: &str, body: &[u8]) -> Result<String, Refused> {
         let request: Value = serde_json::from_slice(body)
             .map_err(|e| Refused::new("SerializationException", &e.to_string()))?;
         match operation {
-            "SendMessage" => Ok(self.send(&request)?.to_string()),
+            "SendMessage" => {
+                let sent = self.send(&request)?;
+                self.count(&request, 1);
+                Ok(sent.to_string())
+            }
             "SendMessageBatch" => self.send_batch(&request),
             "ChangeMessageVisibilityBatch" => {
                 Ok(json!({"Successful": [], "Failed": []}).to_string())
@@ -76,7 +90,13 @@ impl Queues {
             sent["Id"] = entry["Id"].clone();
             successful.push(sent);
         }
+        self.count(request, successful.len());
         Ok(json!({"Successful": successful, "Failed": []}).to_string())
+    }
+
+    fn count(&mut self, request: &Value, sent: usize) {
+        let url = request["QueueUrl"].as_str().unwrap_or_default();
+        *self.sent_to.entry(url.to_owned()).or_default() += sent;
     }
 
     fn send(&mut self, entry: &Value) -> Result<Value, Refused> {
@@ -114,5 +134,27 @@ impl Message {
     #[must_use]
     pub fn sequence_number(&self) -> String {
         format!("188700000{:011}", self.sequence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_counted_by_queue() {
+        let mut queues = Queues::default();
+        let entry = json!({
+            "Id": "0", "MessageBody": "b", "MessageGroupId": "g", "MessageDeduplicationId": "d",
+        });
+        let mut single = entry.clone();
+        single["QueueUrl"] = json!("https://sqs/1/dead-letters.fifo");
+        let batch = json!({"QueueUrl": "https://sqs/1/events.fifo", "Entries": [entry, entry]});
+        for (operation, request) in [("SendMessage", single), ("SendMessageBatch", batch)] {
+            let answer = queues.call(operation, request.to_string().as_bytes());
+            assert!(answer.is_ok(), "{answer:?}");
+        }
+        let counts = ["/events.fifo", "/dead-letters.fifo"].map(|end| queues.sent_to(end));
+        assert_eq!(counts, [2, 1]);
     }
 }

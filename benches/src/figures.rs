@@ -1,0 +1,110 @@
+//! What the measurements found, kept in the work folder, so that the goals can be held against it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::candidates::Places;
+use crate::report;
+
+/// The figures of one measurement by their names.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct Figures {
+    /// On what machine, and when.
+    of: String,
+    values: BTreeMap<String, f64>,
+}
+
+fn folder(places: &Places) -> PathBuf {
+    places.work.join("figures")
+}
+
+impl Figures {
+    /// Makes figures of now.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            of: report::machine(),
+            values: BTreeMap::new(),
+        }
+    }
+
+    /// Adds one; what is no number is none.
+    pub fn put(&mut self, name: impl Into<String>, value: f64) {
+        if value.is_finite() {
+            self.values.insert(name.into(), value);
+        }
+    }
+
+    /// Returns one.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<f64> {
+        self.values.get(name).copied()
+    }
+
+    /// Returns how many times the second the first is.
+    #[must_use]
+    pub fn ratio(&self, of: &str, to: &str) -> Option<f64> {
+        Some(self.get(of)? / self.get(to).filter(|value| *value > 0.0)?)
+    }
+
+    /// Returns the greatest of those whose names begin so.
+    #[must_use]
+    pub fn greatest(&self, prefix: &str) -> Option<f64> {
+        let named = self.values.iter().filter(|(n, _)| n.starts_with(prefix));
+        named.map(|(_, value)| *value).max_by(f64::total_cmp)
+    }
+
+    /// Returns on what machine they were found, and when.
+    #[must_use]
+    pub fn of(&self) -> &str {
+        &self.of
+    }
+
+    /// Adds all of another measurement.
+    pub fn extend(&mut self, other: Self) {
+        self.values.extend(other.values);
+    }
+
+    /// Keeps them as those of a measurement.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be written.
+    pub fn keep(&self, places: &Places, measurement: &str) -> Result<()> {
+        fs::create_dir_all(folder(places))?;
+        let path = folder(places).join(format!("{measurement}.json"));
+        let text = serde_json::to_string_pretty(self)?;
+        fs::write(&path, text).with_context(|| path.display().to_string())
+    }
+
+    /// Reads those that a measurement left; none where it did not run.
+    ///
+    /// # Errors
+    ///
+    /// When they are not readable.
+    pub fn of_measurement(places: &Places, measurement: &str) -> Result<Option<Self>> {
+        let path = folder(places).join(format!("{measurement}.json"));
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(&path)?;
+        let figures = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+        Ok(Some(figures))
+    }
+
+    /// Forgets what earlier measurements left.
+    ///
+    /// # Errors
+    ///
+    /// When the files cannot be removed.
+    pub fn forget(places: &Places) -> Result<()> {
+        match fs::remove_dir_all(folder(places)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+}
