@@ -1,26 +1,41 @@
-//! Any bytes come out of compression and of a message as they went in; what is no compression of
-//! ours is refused within bounds.
+//! Any bytes come out of compression, of a message, of the body store and of the ledger as they went
+//! in; what is no compression of ours is refused within bounds.
 
 use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use switchhook_core::body::{self, Carried, MAX_INLINE_BYTES};
+use switchhook_core::config::Sources;
 use switchhook_core::content;
 use switchhook_core::request::Headers;
+
+use crate::input::{Input, Told, events, grown, open_sources};
+use crate::way::survives;
 
 /// What arbitrary streams may grow to here.
 const LIMIT: usize = 64 << 10;
 
-/// Checks any bytes.
+thread_local! {
+    static SOURCES: Sources = open_sources();
+}
+
+/// Checks any bytes: the first says what the others grow to.
 ///
 /// # Panics
 ///
 /// When a law does not hold.
 pub fn bytes(data: &[u8]) {
+    let mut input = Input::new(data);
+    let how = input.byte();
+    let data = &grown(how, input.rest());
     if let Some(deflated) = body::deflate(data) {
         assert!(deflated.len() < data.len());
-        assert_eq!(body::inflate(&deflated, data.len()).as_deref(), Some(data));
+        assert_eq!(
+            body::inflate(&deflated, data.len()).as_ref(),
+            Some(data),
+            "it is undone"
+        );
         let too_little = data.len().saturating_sub(1);
         assert_eq!(
             body::inflate(&deflated, too_little),
@@ -28,19 +43,30 @@ pub fn bytes(data: &[u8]) {
             "the limit is kept"
         );
     }
-    let grown = body::inflate(data, LIMIT).unwrap_or_default();
-    assert!(grown.len() <= LIMIT);
-    match Carried::inline(data) {
-        Some(Carried::Inline(base64)) => assert_eq!(base64.decode().as_deref(), Some(data)),
-        Some(Carried::Deflated(base64)) => {
-            let deflated = base64.decode().expect("base64");
-            assert!(deflated.len() <= MAX_INLINE_BYTES);
-            assert_eq!(body::inflate(&deflated, data.len()).as_deref(), Some(data));
-        }
-        Some(Carried::Stored(_)) => panic!("nothing is stored by carrying it inline"),
-        None => assert!(data.len() > MAX_INLINE_BYTES),
-    }
+    let inflated = body::inflate(data, LIMIT).unwrap_or_default();
+    assert!(inflated.len() <= LIMIT);
+    travel(data);
     is_read_alike_when_zipped(data);
+}
+
+/// In one piece, since their encoding is one that nobody undoes, bytes survive the message, the body
+/// store and the commit.
+fn travel(data: &[u8]) {
+    let told = Told {
+        source: "standard-webhooks",
+        slug: "",
+        content_type: "",
+        encoding: "br",
+        body: data.to_vec(),
+    };
+    let events = SOURCES.with(|sources| events(sources, &told.request(), 1));
+    let [event] = events.as_slice() else {
+        panic!("{} events", events.len());
+    };
+    let fits = data.len() <= MAX_INLINE_BYTES;
+    let carried = &event.envelope().body;
+    assert_eq!(matches!(carried, Carried::Inline(_)), fits);
+    assert_eq!(survives(event), data, "the exact bytes");
 }
 
 fn is_read_alike_when_zipped(data: &[u8]) {

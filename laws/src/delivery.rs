@@ -5,22 +5,17 @@ use std::collections::BTreeMap;
 
 use consumer::router::Router;
 use consumer::routes::routes;
-use switchhook_core::body::{self, Carried};
 use switchhook_core::canonical::{self, MAX_DATA_BYTES};
 use switchhook_core::config::Sources;
-use switchhook_core::content::MAX_INFLATED_BYTES;
 use switchhook_core::entity::Entity;
 use switchhook_core::envelope::Envelope;
-use switchhook_core::intake::Ready;
 use switchhook_core::occurrence::{Occurrence, Sequence};
-use switchhook_core::ports::message_body;
 use switchhook_core::providers;
 use switchhook_core::states::Stored;
 
-use crate::input::{CONTENT_TYPES, ENCODINGS, Input, SLUGS, Told, events, open_sources};
+use crate::input::{CONTENT_TYPES, ENCODINGS, Input, SLUGS, Told, events, grown, open_sources};
+use crate::way::survives;
 
-/// The most bytes of a message (quotas of SQS).
-const MAX_MESSAGE_BYTES: usize = 1 << 20;
 /// More than any state needs: `DynamoDB` takes items of 400 KB, and a state has up to a dozen texts
 /// of 16 KiB at most.
 const MAX_STATE_BYTES: usize = 300 << 10;
@@ -30,7 +25,8 @@ thread_local! {
     static ROUTER: Router = routes();
 }
 
-/// Checks a delivery: provider, slug, content type and encoding are a byte each, the rest is its body.
+/// Checks a delivery: provider, slug, content type, encoding and what its body grows to are a byte
+/// each, the rest is its body.
 ///
 /// # Panics
 ///
@@ -44,7 +40,7 @@ pub fn delivery(data: &[u8]) {
         slug: input.pick(SLUGS),
         content_type: input.pick(CONTENT_TYPES),
         encoding: input.pick(ENCODINGS),
-        body: input.rest().to_vec(),
+        body: grown(input.byte(), input.rest()),
     };
     let request = told.request();
     let other = Told {
@@ -76,39 +72,6 @@ fn meets_no_other(source: &str, own: &Envelope, other: &Envelope) {
     assert_ne!(own.entity, other.entity);
     assert_ne!(own.entity.message_group(), other.entity.message_group());
     assert_eq!((own.kind, &own.dedup), (other.kind, &other.dedup));
-}
-
-/// An event survives the queue and the body store; returns its bytes behind them.
-fn survives(event: &Ready) -> Vec<u8> {
-    let message = message_body(event.envelope()).expect("an envelope can be written");
-    assert!(
-        message.len() <= MAX_MESSAGE_BYTES,
-        "{} bytes",
-        message.len()
-    );
-    assert!(message.chars().all(is_taken_by_sqs));
-    let group = event.envelope().entity.message_group();
-    assert!((1..=128).contains(&group.len()) && group.chars().all(|c| c.is_ascii_graphic()));
-    let received: Envelope = serde_json::from_str(&message).expect("an envelope can be read");
-    assert_eq!(&received, event.envelope());
-    match &received.body {
-        Carried::Inline(base64) => base64.decode().expect("base64"),
-        Carried::Deflated(base64) => {
-            let deflated = base64.decode().expect("base64");
-            body::inflate(&deflated, MAX_INFLATED_BYTES).expect("deflated")
-        }
-        Carried::Stored(pointer) => {
-            let (key, bytes) = event.oversized().expect("stored first");
-            assert_eq!(key, pointer.key);
-            assert!(pointer.describes(bytes));
-            bytes.to_vec()
-        }
-    }
-}
-
-/// API reference of `SendMessage`.
-fn is_taken_by_sqs(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
 fn can_be_handled(envelope: &Envelope, bytes: Vec<u8>) {

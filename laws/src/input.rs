@@ -2,6 +2,7 @@
 //! text holds.
 
 use switchhook_core::admission::{Admitted, admit};
+use switchhook_core::body::MAX_INLINE_BYTES;
 use switchhook_core::config::Sources;
 use switchhook_core::ids::DeliveryId;
 use switchhook_core::intake::{self, Ready};
@@ -48,6 +49,45 @@ pub(crate) const CONTENT_TYPES: &[&str] = &[
 
 /// The encodings that are told apart.
 pub(crate) const ENCODINGS: &[&str] = &["", "gzip", "identity", "br"];
+
+/// Makes more of a body than a message carries, or leaves it as it is, by a byte: its low half says
+/// what is added, its high half up to which length. An input of a few bytes so reaches every form in
+/// which bodies travel.
+pub(crate) fn grown(how: u8, body: &[u8]) -> Vec<u8> {
+    let length = match usize::from(how >> 4) {
+        0 => MAX_INLINE_BYTES + 1,
+        1 => MAX_INLINE_BYTES,
+        more => MAX_INLINE_BYTES + (more * 4_999),
+    };
+    let lacks = length.saturating_sub(body.len());
+    let mut grown = body.to_vec();
+    match how & 15 {
+        1 => grown.extend(body.iter().chain(b"x").cycle().take(lacks)),
+        2 => grown.extend(noise(body).take(lacks)),
+        3 => grown.resize(body.len() + lacks, b' '),
+        // A field more, where the body begins like an object or a list of them.
+        4 => {
+            let begin = body.iter().position(|byte| *byte == b'{');
+            let begin = begin.map_or(0, |place| place + 1);
+            let letters = noise(body).map(|byte| b'A' + byte % 26);
+            let field = br#""noise":""#.iter().copied().chain(letters.take(lacks * 2));
+            grown.splice(begin..begin, field.chain(*br#"","#));
+        }
+        _ => {}
+    }
+    grown
+}
+
+/// Bytes without end that no compression makes fewer, the same for the same body.
+fn noise(body: &[u8]) -> impl Iterator<Item = u8> {
+    const FACTOR: u64 = 6_364_136_223_846_793_005;
+    let next = |state: u64, byte: u8| state.wrapping_mul(FACTOR).wrapping_add(1 + u64::from(byte));
+    let mut state = body.iter().fold(0, |state, byte| next(state, *byte));
+    std::iter::repeat_with(move || {
+        state = next(state, 0);
+        state.to_be_bytes()[0]
+    })
+}
 
 /// Cuts an input.
 #[derive(Debug)]

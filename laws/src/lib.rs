@@ -1,8 +1,8 @@
 //! Laws that hold for any bytes, each a function that panics where one does not.
 //!
 //! The same functions are properties of the tests, which feed them varied cases of `events/`, and
-//! targets of the coverage-guided fuzzer in `fuzz/`. They see only what does no I/O: what faults do
-//! is for the simulation.
+//! targets of the coverage-guided fuzzer in `fuzz/`. They see only what does no I/O, and the
+//! consumer's commit on maps: what faults do is for the simulation.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,6 +20,7 @@ mod order;
 mod request;
 mod seeds;
 mod verification;
+mod way;
 
 pub use bytes::bytes;
 pub use configuration::configuration;
@@ -28,6 +29,7 @@ pub use order::order;
 pub use request::request;
 pub use seeds::seeds;
 pub use verification::verification;
+pub use way::forms;
 
 /// A law: it panics where it does not hold for these bytes.
 pub type Law = fn(&[u8]);

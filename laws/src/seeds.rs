@@ -8,6 +8,8 @@ use crate::input::{CONTENT_TYPES, ENCODINGS, SEPARATOR, SLUGS};
 
 /// The longest seed: larger ones make a fuzzer slow and show it nothing.
 const MAX_BYTES: usize = 8 << 10;
+/// The body of one case in so many grows.
+const EACH: usize = 40;
 
 /// Returns the inputs to begin a law's fuzzing with, in a fixed order.
 ///
@@ -18,9 +20,9 @@ const MAX_BYTES: usize = 8 << 10;
 pub fn seeds(law: &str) -> Vec<Vec<u8>> {
     let cases = cases();
     let mut seeds: Vec<_> = match law {
-        "bytes" => cases.into_iter().map(|case| case.body).collect(),
+        "bytes" => cases.iter().enumerate().flat_map(of_bytes).collect(),
         "configuration" => cases.iter().flat_map(of_configuration).collect(),
-        "delivery" => cases.iter().filter_map(of_delivery).collect(),
+        "delivery" => cases.iter().enumerate().flat_map(of_delivery).collect(),
         "order" => orders(&cases),
         "request" => cases.iter().flat_map(of_request).collect(),
         "verification" => cases.iter().enumerate().map(of_verification).collect(),
@@ -58,11 +60,31 @@ fn sender(case: &Case) -> Option<(u8, u8)> {
     Some((place(source.provider.name(), &names), place(last, SLUGS)))
 }
 
-fn of_delivery(case: &Case) -> Option<Vec<u8>> {
-    let (provider, slug) = sender(case)?;
+/// What a case's body grows to: nothing, and for some of them everything in turn.
+fn growths(number: usize) -> impl Iterator<Item = u8> {
+    let high = u8::try_from((number / EACH) % 16).expect("below 16") << 4;
+    let low = if number.is_multiple_of(EACH) {
+        0..=4
+    } else {
+        0..=0
+    };
+    low.map(move |low| high | low)
+}
+
+fn of_bytes((number, case): (usize, &Case)) -> Vec<Vec<u8>> {
+    let seed = |how| [&[how][..], &case.body].concat();
+    growths(number).map(seed).collect()
+}
+
+fn of_delivery((number, case): (usize, &Case)) -> Vec<Vec<u8>> {
+    let Some((provider, slug)) = sender(case) else {
+        return Vec::new();
+    };
     let content_type = place(header(case, "content-type"), CONTENT_TYPES);
     let encoding = place(header(case, "content-encoding"), ENCODINGS);
-    Some([&[provider, slug, content_type, encoding][..], &case.body].concat())
+    let head = [provider, slug, content_type, encoding];
+    let seed = |how| [&head[..], &[how], &case.body].concat();
+    growths(number).map(seed).collect()
 }
 
 /// Puts the cases of a provider together by threes.

@@ -7,10 +7,13 @@
     reason = "a failed step should fail the test on the spot"
 )]
 
-use laws::{ALL, Law, seeds};
+use laws::{ALL, Law, forms, seeds};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+
+/// In which forms bodies travel: as they are, compressed, or as a pointer to the body store.
+const ALL_FORMS: [&str; 3] = ["deflated", "inline", "stored"];
 
 /// How a case is varied: what is done, where, and with what.
 type Change = (u8, prop::sample::Index, Vec<u8>);
@@ -64,6 +67,7 @@ fn holds(law: &str) {
 #[test]
 fn any_bytes_survive() {
     holds("bytes");
+    assert_eq!(forms(), ALL_FORMS.into());
 }
 
 #[test]
@@ -74,6 +78,7 @@ fn any_document_is_taken_or_refused_and_opens_nothing() {
 #[test]
 fn any_delivery_is_kept_can_be_handled_and_is_nobody_elses() {
     holds("delivery");
+    assert_eq!(forms(), ALL_FORMS.into());
 }
 
 #[test]

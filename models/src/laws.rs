@@ -155,11 +155,12 @@ fn in_order(world: &World, config: &Config) -> bool {
 }
 
 /// Where an event truly stands among those of its register, whatever the receiver thinks.
-fn true_place(world: &World, config: &Config, delivery: u8) -> (i64, u8) {
+fn true_place(world: &World, config: &Config, delivery: u8) -> (i64, bool, u8) {
     let sequence = world.known.enqueued[&delivery];
     match config.event(world.event_of(delivery)).order {
-        Order::Accepted => (0, sequence),
-        Order::Time(time) => (time, sequence),
+        Order::Accepted => (0, false, sequence),
+        Order::Time(time) => (time, false, sequence),
+        Order::Stop(time) => (time, true, sequence),
     }
 }
 

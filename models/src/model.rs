@@ -11,7 +11,7 @@ use crate::laws::Law;
 use crate::ledger::Write;
 use crate::scenario::{Config, Fault, Nature, RETENTION_DAYS, at, event_id};
 use crate::variants::Variant;
-use crate::world::{Await, Delivery, World};
+use crate::world::{Await, Delivery, Lane, World};
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -89,18 +89,6 @@ impl Protocol {
                 actions.push(Action::Post(post, Intake::Unanswered));
                 actions.push(Action::Post(post, Intake::Failed));
             }
-        }
-    }
-
-    fn receives(&self, world: &World, actions: &mut Vec<Action>) {
-        let Some(slot) = world.runs.iter().position(Option::is_none) else {
-            return;
-        };
-        for messages in batches(world, &self.config) {
-            if world.faults > 0 {
-                actions.push(Action::Receive(slot, messages.clone(), false));
-            }
-            actions.push(Action::Receive(slot, messages, true));
         }
     }
 
@@ -207,7 +195,7 @@ impl Protocol {
         let letter = world.letters[place].clone();
         world.redrives -= 1;
         match self.redriven(world, letter.delivery) {
-            Redrive::Send => world.send_again(&letter, &self.config),
+            Redrive::Send => world.redrive(&letter, &self.config),
             Redrive::Drop => {
                 if let Known::Copy(key) = self.known(world, letter.delivery) {
                     let count = Write::Count {
@@ -270,20 +258,32 @@ impl Protocol {
             Action::MoveBack(place) => {
                 let letter = world.letters.remove(place);
                 world.redrives -= 1;
-                world.send_again(&letter, &self.config);
+                world.move_back(&letter, &self.config);
             }
             Action::Repair => world.is_repaired = true,
         }
     }
 }
 
+/// What a free invocation may take in hand.
+fn receives(world: &World, actions: &mut Vec<Action>) {
+    let Some(slot) = world.runs.iter().position(Option::is_none) else {
+        return;
+    };
+    for messages in batches(world) {
+        if world.faults > 0 {
+            actions.push(Action::Receive(slot, messages.clone(), false));
+        }
+        actions.push(Action::Receive(slot, messages, true));
+    }
+}
+
 /// Returns what an invocation may be given: of each group that nobody has in hand nothing, its
 /// first message or all of them.
-fn batches(world: &World, config: &Config) -> Vec<Vec<u8>> {
-    let mut groups: BTreeMap<u8, (bool, Vec<u8>)> = BTreeMap::new();
+fn batches(world: &World) -> Vec<Vec<u8>> {
+    let mut groups: BTreeMap<Lane, (bool, Vec<u8>)> = BTreeMap::new();
     for message in &world.queue {
-        let entity = config.event(world.event_of(message.delivery)).entity;
-        let (is_held, ids) = groups.entry(entity).or_default();
+        let (is_held, ids) = groups.entry(message.group).or_default();
         *is_held |= message.holder.is_some();
         ids.push(message.id);
     }
@@ -318,7 +318,7 @@ impl Model for Protocol {
 
     fn actions(&self, world: &World, actions: &mut Vec<Action>) {
         self.posts(world, actions);
-        self.receives(world, actions);
+        receives(world, actions);
         for slot in 0..world.runs.len() {
             self.answers(world, slot, actions);
         }

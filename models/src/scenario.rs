@@ -27,7 +27,12 @@ pub enum Order {
     Accepted,
     /// By its own time.
     Time(i64),
+    /// By its own time, a wish to be left alone after all others of that time.
+    Stop(i64),
 }
+
+/// More than any place: that of a wish to be left alone stands behind all others of its time.
+const STOPS: u128 = 1 << 127;
 
 /// What an event does to its run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -131,6 +136,14 @@ impl Fault {
         Self::DiesBefore,
         Self::DiesAfter,
         Self::DiesAndDoneLater,
+    ];
+
+    /// The usual ones, but what is done is done before anything else happens.
+    pub const IN_TIME: &[Self] = &[
+        Self::Refused,
+        Self::AnswerLost,
+        Self::DiesBefore,
+        Self::DiesAfter,
     ];
 
     /// Tells whether it is one of a read too: of those that differ only in what is done, the first.
@@ -258,6 +271,14 @@ impl Config {
         let sequence = Sequence(u128::from(sequence));
         match self.event(event).order {
             Order::Time(time) => Position::by_time(at(time), sequence),
+            Order::Stop(time) if self.is(Variant::TieByPlace) => {
+                Position::by_time(at(time), sequence)
+            }
+            // The handler's own order of wishes.
+            Order::Stop(time) => {
+                let last = Sequence(sequence.0 + STOPS);
+                Position::by_time(at(time), last)
+            }
             Order::Accepted if self.is(Variant::ReceivedTimeOrder) => {
                 Position::by_time(at(accepted), sequence)
             }

@@ -33,15 +33,19 @@ pub const ALL: &[Scenario] = &[
     CRASHES,
     COPIES,
     TWO_GROUPS,
+    TIE,
     WINDOW_ENDS,
     SLOTS,
     SKEW,
     REGISTERS_SET,
     POISON,
     KILLER,
+    KILLER_AHEAD,
     REPEATED,
     REPAIRED,
     REDRIVE,
+    REDRIVE_IN_WINDOW,
+    REDRIVE_AFTER_WINDOW,
     FORGOTTEN,
     MOVED_BACK,
     STORED,
@@ -90,6 +94,26 @@ pub const TWO_GROUPS: Scenario = Scenario {
     posts: &[Post::of(0), Post::of(1)],
     consumers: 2,
     ..PLAIN
+};
+
+/// The same, where both tell the same time.
+pub const TIE: Scenario = Scenario {
+    name: "tie",
+    about: "of two entities' wishes of one time, which both share, the one to be left alone holds; two consumers",
+    events: &[
+        Event {
+            order: Order::Stop(10),
+            is_shared: true,
+            ..Event::sound("stop", 0)
+        },
+        Event {
+            order: Order::Time(10),
+            is_shared: true,
+            ..Event::sound("start", 1)
+        },
+    ],
+    faults: 1,
+    ..TWO_GROUPS
 };
 
 const REPEATABLE: Event = Event {
@@ -194,15 +218,6 @@ pub const POISON: Scenario = Scenario {
     ..PLAIN
 };
 
-/// An event that ends the process, and one of its entity behind it.
-pub const KILLER_AHEAD: &[Event] = &[
-    Event {
-        nature: Nature::Killer,
-        ..Event::sound("deadly", 0)
-    },
-    Event::sound("other", 0),
-];
-
 /// A body that ends the process.
 pub const KILLER: Scenario = Scenario {
     name: "killer",
@@ -218,6 +233,20 @@ pub const KILLER: Scenario = Scenario {
     faults: 1,
     most_receives: 11,
     ..PLAIN
+};
+
+/// A body that ends the process before another one of its group.
+pub const KILLER_AHEAD: Scenario = Scenario {
+    name: "killer ahead",
+    about: "an event that ends the process whenever its body is touched, and one behind it in its group",
+    events: &[
+        Event {
+            nature: Nature::Killer,
+            ..Event::sound("deadly", 0)
+        },
+        Event::sound("other", 0),
+    ],
+    ..KILLER
 };
 
 /// Requests that the SDK repeats, and an outage.
@@ -266,6 +295,52 @@ pub const REDRIVE: Scenario = Scenario {
     ..PLAIN
 };
 
+/// Dead letters of what may rightly happen again, redriven before and after their window's end.
+pub const REDRIVE_IN_WINDOW: Scenario = Scenario {
+    name: "redrive in window",
+    about: "two copies, a second less than their window apart, are dead letters; redrive before, at and after its end",
+    events: &[Event {
+        nature: Nature::Hopeless,
+        ..REPEATABLE
+    }],
+    posts: &[
+        Post::of(0),
+        Post {
+            from: 1,
+            skew: -1,
+            ..Post::of(0)
+        },
+    ],
+    moments: &[WINDOW as i64, 600],
+    faults: 1,
+    kinds: Fault::IN_TIME,
+    redrives: 2,
+    is_repaired: true,
+    is_overtaken: true,
+    ..PLAIN
+};
+
+/// The same with a happening more, which is a copy of the second one only.
+pub const REDRIVE_AFTER_WINDOW: Scenario = Scenario {
+    name: "redrive after window",
+    about: "the same bytes three times: a second before the first one's window ends, and at its end; redrive, nothing fails",
+    posts: &[
+        Post::of(0),
+        Post {
+            from: 1,
+            skew: -1,
+            ..Post::of(0)
+        },
+        Post {
+            from: 1,
+            ..Post::of(0)
+        },
+    ],
+    moments: &[WINDOW as i64],
+    faults: 0,
+    ..REDRIVE_IN_WINDOW
+};
+
 /// A dead letter that is redriven when the ledger has forgotten its copy.
 pub const FORGOTTEN: Scenario = Scenario {
     name: "forgotten",
@@ -289,11 +364,14 @@ pub const FORGOTTEN: Scenario = Scenario {
     ..PLAIN
 };
 
-/// The same, where somebody takes another tool than ours.
+/// The same, where somebody takes another tool than ours: each letter is in a group of its own then, so
+/// that it runs beside its copies.
 pub const MOVED_BACK: Scenario = Scenario {
     name: "moved back",
-    about: "the same, with another tool, which does not ask how old a dead letter is",
+    about: "the same, with another tool, which asks nothing and lets a letter run beside its copies; two consumers",
     is_moved_by_others: true,
+    consumers: 2,
+    faults: 1,
     ..FORGOTTEN
 };
 

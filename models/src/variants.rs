@@ -21,6 +21,8 @@ pub enum Variant {
     ReceivedTimeOrder,
     /// An entity has one position for all its registers.
     OnePosition,
+    /// Of two wishes of one time the later one in the queue holds.
+    TieByPlace,
     /// What a batch writes is not seen by its next event.
     StaleSnapshot,
     /// SQS's receive count decides who is a dead letter.
@@ -57,6 +59,7 @@ impl Variant {
         Self::OneRecordPerKey,
         Self::ReceivedTimeOrder,
         Self::OnePosition,
+        Self::TieByPlace,
         Self::StaleSnapshot,
         Self::ReceiveCountJudges,
         Self::AttemptsSideBySide,
@@ -82,14 +85,14 @@ impl Variant {
             Self::StaleSnapshot => all::SLOTS,
             Self::ReceivedTimeOrder => all::SKEW,
             Self::OnePosition => all::REGISTERS_SET,
+            Self::TieByPlace => all::TIE,
             Self::ReceiveCountJudges => Scenario {
                 faults: 0,
                 ..all::POISON
             },
             Self::AttemptsSideBySide => Scenario {
                 faults: 0,
-                events: all::KILLER_AHEAD,
-                ..all::KILLER
+                ..all::KILLER_AHEAD
             },
             Self::BodyFirst | Self::NeverEnds => Scenario {
                 faults: 0,
@@ -111,7 +114,8 @@ impl Variant {
             | Self::NoVersion
             | Self::JudgedByNow
             | Self::ReceivedTimeOrder
-            | Self::OnePosition => Law::Converged,
+            | Self::OnePosition
+            | Self::TieByPlace => Law::Converged,
             Self::UnconditionalRecord
             | Self::StaleSnapshot
             | Self::RedriveForced

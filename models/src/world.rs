@@ -23,11 +23,22 @@ pub struct Delivery {
     pub is_acknowledged: bool,
 }
 
+/// What a message group stands for.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Lane {
+    /// An entity.
+    Entity(u8),
+    /// One dead letter, by its id: another tool leaves it in the group that it had as one.
+    Letter(u8),
+}
+
 /// A message of the queue.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Message {
     /// SQS's id.
     pub id: u8,
+    /// Its message group: of two messages of one group SQS gives out one at a time.
+    pub group: Lane,
     /// The delivery that it holds.
     pub delivery: u8,
     /// Its original place in the accepted order.
@@ -288,9 +299,11 @@ impl World {
         self.remember(deduplication_id(own_id), config);
         let id = self.new_id();
         let sequence = id; // both count what the queue took in
+        let group = Lane::Entity(config.event(self.event_of(delivery)).entity);
         self.known.enqueued.insert(delivery, sequence);
         self.queue.push(Message {
             id,
+            group,
             delivery,
             sequence,
             receives: 0,
@@ -303,8 +316,19 @@ impl World {
         config.scenario.redrives == 0 || self.recent.insert(id)
     }
 
-    /// Sends a letter to the queue: SQS answers alike whether it takes it or knows it.
-    pub fn send_again(&mut self, letter: &Letter, config: &Config) {
+    /// Sends a letter to the queue, to the group of its entity.
+    pub fn redrive(&mut self, letter: &Letter, config: &Config) {
+        let entity = config.event(self.event_of(letter.delivery)).entity;
+        self.send_again(letter, Lane::Entity(entity), config);
+    }
+
+    /// Sends a letter to the queue as another tool does.
+    pub fn move_back(&mut self, letter: &Letter, config: &Config) {
+        self.send_again(letter, Lane::Letter(letter.id), config);
+    }
+
+    /// SQS answers alike whether it takes a message or knows it.
+    fn send_again(&mut self, letter: &Letter, group: Lane, config: &Config) {
         let id = if config.is(Variant::OldDeduplicationId) {
             deduplication_id(event_id(letter.delivery))
         } else {
@@ -314,6 +338,7 @@ impl World {
             let id = self.new_id();
             self.queue.push(Message {
                 id,
+                group,
                 delivery: letter.delivery,
                 sequence: letter.sequence,
                 receives: 0,

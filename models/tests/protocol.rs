@@ -1,8 +1,10 @@
 //! The protocol keeps every law in every scenario; broken in any one rule it does not.
 
+use std::collections::BTreeMap;
 use std::thread;
 
 use models::check::{self, Report};
+use models::scenario::Scenario;
 use models::scenarios;
 use models::variants::Variant;
 
@@ -41,6 +43,28 @@ fn whatever_fails_in_whatever_order_no_law_is_broken() {
             });
         }
     });
+}
+
+/// Else a variant may be caught by a world that is broken by itself.
+#[test]
+fn the_world_of_every_broken_rule_is_sound_by_itself() {
+    let as_whole = |own: &Scenario| {
+        let mut all = scenarios::ALL.iter();
+        all.any(|scenario| (scenario.name, scenario.faults) == (own.name, own.faults))
+    };
+    let scenarios = Variant::ALL.iter().map(|variant| variant.scenario());
+    let smaller: BTreeMap<_, _> = scenarios
+        .filter(|scenario| !as_whole(scenario)) // else it is explored above
+        .map(|scenario| ((scenario.name, scenario.faults), scenario))
+        .collect();
+    assert!(!smaller.is_empty());
+    for (_, scenario) in smaller {
+        let report = check::whole(scenario, THREADS);
+        let (name, faults) = (scenario.name, scenario.faults);
+        println!("{name} with {faults} faults: {}", told(&report));
+        assert!(report.broken.is_none(), "{}", story(&report));
+        assert!(report.is_alive, "nothing comes of `{name}`");
+    }
 }
 
 #[test]

@@ -36,6 +36,8 @@ pub enum Broken {
     TakeBackLost,
     /// How often SQS gave a message out counts as its attempts.
     ReceiveCountJudges,
+    /// The first attempt of a message is counted as its fifth, so that a panic makes it a dead letter.
+    FirstAttemptIsFifth,
     /// A body that cannot be read is said not to be there.
     BodyReadAsMissing,
 }
@@ -58,6 +60,7 @@ impl Broken {
         Self::AttemptsBeforehand,
         Self::TakeBackLost,
         Self::ReceiveCountJudges,
+        Self::FirstAttemptIsFifth,
         Self::BodyReadAsMissing,
     ];
 }

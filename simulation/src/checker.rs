@@ -1,12 +1,14 @@
-//! The judge: it reads what the providers were told and what the ledger and the dead-letter queue
-//! hold, and nothing of how that came about.
+//! The judge of what there is to see from outside: what the providers were told, what the queue took,
+//! and what the ledger and the dead-letter queue hold. It knows nothing of how that came about, but for
+//! bodies that are damaged at the moment, which it reads as they were before. Whether each dead letter
+//! had to be one is for [`crate::burials`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use switchhook_aws::sqs::REASON_ATTRIBUTE;
-use switchhook_core::body::{self, Carried};
+use switchhook_core::body;
 use switchhook_core::content::MAX_INFLATED_BYTES;
 use switchhook_core::entity::Entity;
 use switchhook_core::envelope::Envelope;
@@ -14,12 +16,12 @@ use switchhook_core::ids::{DeliveryId, EventId};
 use switchhook_core::ledger::{RawBody, Record};
 use switchhook_core::states::Stored;
 
-use crate::poison::{KILLS, PANICS};
+use crate::burials;
 use crate::queue::Message;
 use crate::reference;
 use crate::senders::{Attempt, Told};
 use crate::traffic::Happening;
-use crate::world::{World, at, locked};
+use crate::world::{World, locked};
 
 /// What there is to see from outside.
 #[derive(Debug)]
@@ -45,9 +47,10 @@ impl Checker<'_> {
         wrong.extend(self.strangers(&seen));
         wrong.extend(self.repeated(&seen));
         wrong.extend(self.copies(&seen));
+        wrong.extend(self.order_of_deliveries());
         wrong.extend(self.order(&seen));
         wrong.extend(self.letters_left());
-        wrong.extend(self.burials());
+        wrong.extend(burials::wrong(self.world));
         wrong.extend(self.states(&seen).await);
         wrong
     }
@@ -195,6 +198,29 @@ impl Checker<'_> {
         self.attempts.iter().filter(is_unheard).count()
     }
 
+    /// The events of a delivery that was told 200 are in the queue in their order.
+    fn order_of_deliveries(&self) -> Vec<String> {
+        let places = self.places();
+        let place = |delivery, index| places.get(&EventId { delivery, index }.to_string());
+        let is_right = |id, count: usize| {
+            let indexes = (0..).take(count).map(|index| place(id, index));
+            let found: Vec<_> = indexes.collect();
+            found.is_sorted() && !found.contains(&None)
+        };
+        let wrong = self
+            .received()
+            .filter(|(_, id, count)| !is_right(*id, *count));
+        wrong
+            .map(|(place, id, _)| {
+                let (name, id) = (
+                    &self.happenings[place].name,
+                    self.world.name_of_delivery(id),
+                );
+                format!("{name}: the events of {id} are not in the queue in their order")
+            })
+            .collect()
+    }
+
     /// The events of an entity that were never dead letters are recorded in their accepted order, and
     /// each under the place that the queue gave it.
     fn order(&self, seen: &[Seen]) -> Vec<String> {
@@ -246,75 +272,6 @@ impl Checker<'_> {
             wrong.push(format!("garbage was there: {was_garbage}"));
         }
         wrong
-    }
-
-    /// Every dead letter is one for a reason that there was.
-    fn burials(&self) -> Vec<String> {
-        let letters = self.world.dead_letters.archive().into_iter();
-        let wrong = letters.filter(|letter| !self.is_right(letter));
-        wrong
-            .map(|letter| {
-                let id = envelope_id(&letter.sent.body);
-                let name = id.map_or("garbage".to_owned(), |id| self.world.name(id));
-                format!("{name} is a dead letter for `{}`", reason(&letter))
-            })
-            .collect()
-    }
-
-    fn is_right(&self, letter: &Message) -> bool {
-        const ATTEMPTS: usize = 5;
-        let Ok(envelope) = serde_json::from_str::<Envelope>(&letter.sent.body) else {
-            return reason(letter) == "envelope";
-        };
-        let is_marked = |mark| self.text(&envelope).contains(mark);
-        match reason(letter) {
-            "panic" => is_marked(PANICS),
-            // As much went wrong while just this event ran as it takes; a letter is sent under the
-            // id that its message had.
-            "attempts" => {
-                let strokes = self.world.strokes(&letter.sent.dedup_id);
-                let is_marked = is_marked(PANICS) || is_marked(KILLS);
-                strokes >= ATTEMPTS || is_marked || self.was_hopeless(letter)
-            }
-            "item" => self.is_by_damage(letter),
-            "body_missing" | "body_damaged" => match &envelope.body {
-                Carried::Stored(pointer) => {
-                    let is_spoiled = locked(&self.world.damage).has_spoiled(&pointer.key);
-                    is_spoiled && self.is_by_damage(letter)
-                }
-                Carried::Inline(_) | Carried::Deflated(_) => false,
-            },
-            "too_old" => is_old(&envelope, letter),
-            _ => false,
-        }
-    }
-
-    /// Tells whether a letter's event was one before, for a reason of its own: what is never deleted
-    /// is run, counted and sent again.
-    fn was_hopeless(&self, letter: &Message) -> bool {
-        let letters = self.world.dead_letters.archive();
-        letters.iter().any(|other| {
-            other.sent.dedup_id == letter.sent.dedup_id && reason(other) != reason(letter)
-        })
-    }
-
-    /// Tells whether something was damaged when a letter was sent, or so shortly before that its
-    /// sending may have been under way.
-    fn is_by_damage(&self, letter: &Message) -> bool {
-        const UNDER_WAY_MILLIS: u64 = 90_000;
-        locked(&self.world.damage).was_there(letter.sent_at, UNDER_WAY_MILLIS)
-    }
-
-    fn text(&self, envelope: &Envelope) -> String {
-        let bytes = match &envelope.body {
-            Carried::Inline(base64) => base64.decode().unwrap_or_default(),
-            Carried::Deflated(base64) => {
-                let deflated = base64.decode().unwrap_or_default();
-                body::inflate(&deflated, MAX_INFLATED_BYTES).unwrap_or_default()
-            }
-            Carried::Stored(pointer) => self.stored(&pointer.key).unwrap_or_default().to_vec(),
-        };
-        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// The states are those of the recorded events, applied in order by a consumer without faults. A
@@ -414,7 +371,7 @@ impl Checker<'_> {
         let bytes = match &record.raw {
             RawBody::Plain(bytes) => Some(bytes.clone().into()),
             RawBody::Deflated(bytes) => body::inflate(bytes, MAX_INFLATED_BYTES).map(Bytes::from),
-            RawBody::Stored(pointer) => self.stored(&pointer.key),
+            RawBody::Stored(pointer) => stored(self.world, &pointer.key),
         };
         let bytes = bytes.unwrap_or_default();
         let is_of = |happening: &Happening| happening.has(&record, &bytes);
@@ -425,14 +382,15 @@ impl Checker<'_> {
         }
     }
 
-    fn stored(&self, key: &str) -> Option<Bytes> {
-        let spoiled = locked(&self.world.damage).body(key);
-        spoiled.or_else(|| locked(&self.world.bodies).get(key).cloned())
-    }
-
     fn describe(&self, record: &Record) -> String {
         format!("{} of {}", self.world.name(record.id), record.key.entity)
     }
+}
+
+/// Returns a stored body, as it was where it is damaged.
+pub(crate) fn stored(world: &World, key: &str) -> Option<Bytes> {
+    let spoiled = locked(&world.damage).body(key);
+    spoiled.or_else(|| locked(&world.bodies).get(key).cloned())
 }
 
 /// Tells whether two accepted times are within a window.
@@ -444,22 +402,13 @@ fn millis(id: DeliveryId) -> i64 {
     id.time().unwrap().as_millisecond()
 }
 
-/// Tells whether a record of an event may have been forgotten when its letter was sent, by a clock
-/// that may be two minutes ahead.
-fn is_old(envelope: &Envelope, letter: &Message) -> bool {
-    const LIMIT_MILLIS: i64 = 28 * 24 * 3_600_000;
-    const SKEW_MILLIS: i64 = 120_000;
-    let sent_at = at(letter.sent_at, SKEW_MILLIS).as_millisecond();
-    sent_at - envelope.received_at.as_millisecond() > LIMIT_MILLIS
-}
-
 /// Returns why a letter is dead; nothing where it does not say.
 pub(crate) fn reason(letter: &Message) -> &str {
     let reason = letter.sent.attributes.get(REASON_ATTRIBUTE);
     reason.map_or("", String::as_str)
 }
 
-fn envelope_id(body: &str) -> Option<EventId> {
+pub(crate) fn envelope_id(body: &str) -> Option<EventId> {
     serde_json::from_str::<Envelope>(body)
         .ok()
         .map(|envelope| envelope.id)

@@ -3,8 +3,9 @@
 //!
 //! What runs is the functions' own code; what is simulated is everything that they are given: ports,
 //! clocks, Lambda's invocations. Not simulated are the adapters of the AWS SDK, which have tests of
-//! their own. The checker reads what the providers were told and what the ledger and the
-//! dead-letter queue hold, nothing else.
+//! their own. The checker reads what the providers were told, what the queue took and what the
+//! ledger and the dead-letter queue hold; only the judge of dead letters knows what was done to the
+//! world.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,6 +16,7 @@
 )]
 
 mod broken;
+mod burials;
 mod checker;
 mod damage;
 mod node;

@@ -104,6 +104,7 @@ impl Node {
 
     fn end(&self) {
         if !self.is_dead.swap(true, Ordering::Relaxed) {
+            self.world.count_death();
             self.note("DIES");
         }
         self.died.notify_waiters();

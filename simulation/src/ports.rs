@@ -22,7 +22,7 @@ use switchhook_core::time::Timestamp;
 
 use crate::broken::Broken;
 use crate::node::{Node, failed};
-use crate::queue::Outgoing;
+use crate::queue::{Message, Outgoing};
 use crate::world::{
     BODIES, BODY_READS, DEAD_LETTERS, LEDGER, QUEUE, REDELIVERY, SOURCES, STATES, WRITES, locked,
 };
@@ -68,16 +68,17 @@ impl Ports {
             .map(|message| message.name.as_str())
             .collect();
         let what = format!("send {}", names.join(" "));
-        // Of a batch, the first messages may be taken and the others not; a lone request may be
-        // repeated by the client itself.
-        let taken = match messages.len() {
-            count if count > 1 && world.mishap() => world.draw(|chance| chance.usize(0..count)),
-            count => count,
-        };
+        // Of a batch, some messages may be taken and the others not; a lone request may be repeated
+        // by the client itself.
+        let is_parted = messages.len() > 1 && world.mishap();
+        let is_taken = |message| (message, !is_parted || world.happens(0.5));
+        let (taken, left): (Vec<_>, Vec<_>) = messages
+            .into_iter()
+            .map(is_taken)
+            .partition(|(_, taken)| *taken);
         let twice = world.mishap();
-        let whole = taken == messages.len();
         let effect = move || {
-            for message in messages.into_iter().take(taken) {
+            for (message, _) in taken {
                 if twice {
                     world.queue.send(&world, message.clone())?;
                 }
@@ -86,7 +87,7 @@ impl Ports {
             Ok::<_, &str>(())
         };
         self.node.call(QUEUE, what, effect).await?.map_err(failed)?;
-        if whole {
+        if left.is_empty() {
             Ok(())
         } else {
             Err(failed("a part was refused"))
@@ -170,6 +171,8 @@ impl DeadLetterQueue for Ports {
                 ]
                 .into(),
             };
+            let asked = Message::on_its_way(message.clone(), world.elapsed_millis());
+            locked(&world.asked).push(asked);
             let what = format!("bury {}", message.name);
             let effect = move || world.dead_letters.send(&world, message);
             self.node

@@ -42,6 +42,21 @@ pub(crate) struct Message {
     hidden_until: u64,
 }
 
+impl Message {
+    /// What is sent at a time and may never be taken.
+    pub(crate) fn on_its_way(sent: Outgoing, sent_at: u64) -> Self {
+        Self {
+            sent,
+            id: String::new(),
+            sequence: 0,
+            receives: 0,
+            receipt: String::new(),
+            sent_at,
+            hidden_until: 0,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Inner {
     messages: Vec<Message>,

@@ -37,8 +37,12 @@ pub struct Outcome {
 pub struct Counts {
     /// Requests of senders.
     pub requests: usize,
+    /// Requests that were sent a day or more after the first time.
+    pub late: usize,
     /// Deliveries that were told 200.
     pub received: usize,
+    /// Those of them that told of several events.
+    pub lists: usize,
     /// Messages that the queue took.
     pub messages: usize,
     /// Records in the ledger.
@@ -49,6 +53,10 @@ pub struct Counts {
     pub letters_twice: usize,
     /// Calls of ports with a fault.
     pub faults: usize,
+    /// Answers, deletions and the like that were lost, done twice or done in part.
+    pub mishaps: usize,
+    /// Processes that died.
+    pub deaths: usize,
 }
 
 impl std::ops::Add for Counts {
@@ -60,12 +68,16 @@ impl std::ops::Add for Counts {
         }
         Self {
             requests: self.requests + other.requests,
+            late: self.late + other.late,
             received: self.received + other.received,
+            lists: self.lists + other.lists,
             messages: self.messages + other.messages,
             records: self.records + other.records,
             letters: self.letters,
             letters_twice: self.letters_twice + other.letters_twice,
             faults: self.faults + other.faults,
+            mishaps: self.mishaps + other.mishaps,
+            deaths: self.deaths + other.deaths,
         }
     }
 }
@@ -120,6 +132,8 @@ async fn simulate(seed: u64, broken: Option<Broken>) -> Outcome {
 }
 
 fn counts(world: &World, attempts: &[Attempt]) -> Counts {
+    let is_late = |attempt: &&Attempt| attempt.after_secs >= 86_400;
+    let is_list = |attempt: &&Attempt| matches!(attempt.told, Told::Received(_, 2..));
     let is_received = |attempt: &&Attempt| matches!(attempt.told, Told::Received(..));
     let buried = world.dead_letters.archive();
     let mut letters = BTreeMap::new();
@@ -129,12 +143,16 @@ fn counts(world: &World, attempts: &[Attempt]) -> Counts {
     let different: BTreeSet<_> = buried.iter().map(|letter| &letter.sent.dedup_id).collect();
     Counts {
         requests: attempts.len(),
+        late: attempts.iter().filter(is_late).count(),
         received: attempts.iter().filter(is_received).count(),
+        lists: attempts.iter().filter(is_list).count(),
         messages: world.queue.archive().len(),
         records: locked(&world.table).inserted.len(),
         letters,
         letters_twice: buried.len() - different.len(),
         faults: world.faults(),
+        mishaps: world.mishaps(),
+        deaths: world.deaths(),
     }
 }
 
@@ -252,6 +270,8 @@ const REDRIVES: [[u64; 3]; 5] = [
 ];
 /// 28 days: then everything that was told in the last day is too old, and is so for a day.
 const TOO_OLD_HOURS: u64 = 28 * 24 + 1;
+/// Later than this after the beginning, the first records may be forgotten.
+const FORGOTTEN_HOURS: u64 = 29 * 24 + 12;
 
 /// Redrives until only garbage is left, repairing what is damaged sooner or later.
 async fn redrive(world: &Arc<World>) -> Vec<String> {
@@ -259,6 +279,8 @@ async fn redrive(world: &Arc<World>) -> Vec<String> {
     let pauses = REDRIVES[world.draw(|chance| chance.usize(0..REDRIVES.len()))];
     let mut wrong = Vec::new();
     for (round, hours) in pauses.into_iter().enumerate() {
+        // Where some told for days, only what they told first is too old.
+        let hours = hours.min(FORGOTTEN_HOURS.saturating_sub(world.elapsed_millis() / 3_600_000));
         tokio::time::sleep(Duration::from_secs(hours * 3_600)).await;
         if round == repaired_in {
             locked(&world.damage).repair(world);

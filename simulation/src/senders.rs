@@ -23,6 +23,8 @@ pub(crate) struct Attempt {
     /// The place of what it told in the list of happenings.
     pub(crate) happening: usize,
     pub(crate) is_forged: bool,
+    /// How long after its sender began, in seconds.
+    pub(crate) after_secs: u64,
     pub(crate) told: Told,
 }
 
@@ -98,7 +100,9 @@ impl Door {
     pub(crate) async fn tell(&self, place: usize, happening: &Happening, after: Duration) {
         tokio::time::sleep(after).await;
         let mut pauses = retries(&self.world, happening.provider).iter();
+        let begun = self.world.elapsed_millis();
         loop {
+            let after_secs = (self.world.elapsed_millis() - begun) / 1_000;
             let keys = *locked(&self.keys);
             let (path, headers) = happening.signed(keys, self.world.now());
             let told = self.post(happening, &path, &headers).await;
@@ -106,6 +110,7 @@ impl Door {
             locked(&self.attempts).push(Attempt {
                 happening: place,
                 is_forged,
+                after_secs,
                 told,
             });
             let gives_up = match told {
@@ -129,6 +134,7 @@ impl Door {
         locked(&self.attempts).push(Attempt {
             happening: place,
             is_forged,
+            after_secs: 0,
             told,
         });
     }

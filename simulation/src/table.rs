@@ -34,6 +34,8 @@ pub(crate) struct Table {
     /// The receives at which messages were tried, by their ids. What expires is expired by more than
     /// SQS keeps a message, so that here nothing does.
     attempts: BTreeMap<String, BTreeSet<u32>>,
+    /// The same, with those that were taken back.
+    tried: BTreeMap<String, BTreeSet<u32>>,
     /// Records in the order they were inserted, each as it was last.
     pub(crate) inserted: Vec<Record>,
 }
@@ -138,10 +140,14 @@ impl Table {
         message_id: String,
         receive: u32,
     ) -> BTreeSet<u32> {
+        let tried = self.tried.entry(message_id.clone()).or_default();
+        tried.insert(receive);
+        let is_first = tried.len() == 1;
         let counted = self.attempts.entry(message_id).or_default();
         counted.insert(receive);
         match world.broken {
             Some(Broken::ReceiveCountJudges) => (1..=receive).collect(),
+            Some(Broken::FirstAttemptIsFifth) if is_first => (receive..receive + 5).collect(),
             _ => counted.clone(),
         }
     }
@@ -153,6 +159,11 @@ impl Table {
         if let Some(counted) = self.attempts.get_mut(message_id) {
             counted.remove(&receive);
         }
+    }
+
+    /// Returns at how many receives a message was ever tried.
+    pub(crate) fn tried(&self, message_id: &str) -> usize {
+        self.tried.get(message_id).map_or(0, BTreeSet::len)
     }
 
     /// Drops the records whose time to live took them.

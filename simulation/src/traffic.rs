@@ -185,11 +185,12 @@ fn mac(secret: &[u8], message: &[u8]) -> hmac::Tag {
 }
 
 /// Names all sources, those that are more interesting more often.
-const SENDERS: [&str; 9] = [
+const SENDERS: [&str; 10] = [
     "voice",
     "voice",
     "voice",
     "voice-two",
+    "texts",
     "texts",
     "sms",
     "desk",
@@ -275,9 +276,11 @@ fn content(
         8 if is_json => text = marked(&text, &format!(r#""mark":"{PANICS}","#)),
         9 if is_json => text = marked(&text, &format!(r#""mark":"{KILLS}","#)),
         10 | 15..=17 if is_json => text = marked(&text, &format!(r#""blob":"{}","#, blob(world))),
-        11 | 12 if text.starts_with('[') => {
-            let others = (0..world.draw(|chance| chance.usize(1..4)))
-                .map(|_| String::from_utf8(build(world).body).unwrap());
+        11 | 12 | 18.. if text.starts_with('[') => {
+            let others = (0..world.draw(|chance| chance.usize(1..6))).map(|_| {
+                let other = String::from_utf8(build(world).body).unwrap();
+                other_words(world, &other)
+            });
             let all = std::iter::once(text).chain(others);
             let mut elements: Vec<_> = all.map(|one| one[1..one.len() - 1].to_owned()).collect();
             elements.sort();
@@ -386,7 +389,7 @@ pub(crate) fn retries(world: &World, provider: &str) -> &'static [u64] {
     match provider {
         "ai-sync" => &[30, 120, 480, 1_920],
         "nectar-desk" => &[1, 2, 4],
-        "standard-webhooks" => &[5, 300, 1_800, 7_200, 18_000, 36_000],
+        "standard-webhooks" => &[5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400],
         // Nothing is documented.
         _ if world.happens(0.5) => &[10, 60, 300],
         _ => &[],

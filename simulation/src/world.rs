@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::broken::Broken;
 use crate::damage::Damage;
-use crate::queue::FifoQueue;
+use crate::queue::{FifoQueue, Message};
 use crate::table::Table;
 
 /// When every simulation begins: 2026-03-04T05:06:07.089Z.
@@ -43,12 +43,16 @@ pub(crate) struct World {
     pub(crate) bodies: Mutex<BTreeMap<String, Bytes>>,
     pub(crate) sources: Mutex<Sources>,
     pub(crate) damage: Mutex<Damage>,
+    /// The letters that consumers asked the dead-letter queue to keep, whether it did or not.
+    pub(crate) asked: Mutex<Vec<Message>>,
     pub(crate) broken: Option<Broken>,
     weather: Weather,
     /// Spans in which a port refuses everything: its name, from, to, in milliseconds.
     outages: Vec<(&'static str, u64, u64)>,
     is_calm: AtomicBool,
     faults: AtomicUsize,
+    mishaps: AtomicUsize,
+    deaths: AtomicUsize,
     /// By the ids of messages, the receives at which something befell just this one: its attempt stays
     /// counted.
     strokes: Mutex<BTreeMap<String, BTreeSet<u32>>>,
@@ -75,11 +79,14 @@ impl World {
             bodies: Mutex::default(),
             sources: Mutex::new(sources),
             damage: Mutex::default(),
+            asked: Mutex::default(),
             broken,
             weather,
             outages,
             is_calm: AtomicBool::new(false),
             faults: AtomicUsize::new(0),
+            mishaps: AtomicUsize::new(0),
+            deaths: AtomicUsize::new(0),
             strokes: Mutex::default(),
             chance: Mutex::new(chance),
             begun: Instant::now(),
@@ -148,7 +155,10 @@ impl World {
 
     /// Tells whether something usual goes wrong.
     pub(crate) fn mishap(&self) -> bool {
-        self.happens(self.weather().mishaps)
+        let happens = self.happens(self.weather().mishaps);
+        self.mishaps
+            .fetch_add(usize::from(happens), Ordering::Relaxed);
+        happens
     }
 
     /// Counts a stroke of bad luck: an attempt stays counted that nothing in its event brought down.
@@ -180,6 +190,19 @@ impl World {
 
     pub(crate) fn faults(&self) -> usize {
         self.faults.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn mishaps(&self) -> usize {
+        self.mishaps.load(Ordering::Relaxed)
+    }
+
+    /// Counts a process that died.
+    pub(crate) fn count_death(&self) {
+        self.deaths.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn deaths(&self) -> usize {
+        self.deaths.load(Ordering::Relaxed)
     }
 
     pub(crate) fn pause(&self, most_millis: u64) -> Duration {
@@ -279,6 +302,9 @@ const PORTS: [&str; 9] = [
     REDELIVERY,
 ];
 
+/// The ingress has no queue for 70 hours, nearly as long as any provider goes on.
+const DAYS_MILLIS: u64 = 70 * 3_600_000;
+
 /// Returns the larger things that a port is a part of: when one of them is out, so is the port.
 fn part_of(port: &str) -> &'static [&'static str] {
     match port {
@@ -296,7 +322,12 @@ fn outages(chance: &mut fastrand::Rng) -> Vec<(&'static str, u64, u64)> {
         let lasts = [5_000, 60_000, 1_200_000][chance.usize(0..3)];
         (PORTS[chance.usize(0..PORTS.len())], from, from + lasts)
     };
-    (0..count).map(outage).collect()
+    let mut outages: Vec<_> = (0..count).map(outage).collect();
+    if chance.u8(0..10) == 0 {
+        let from = chance.u64(0..1_200_000);
+        outages.push((QUEUE, from, from + DAYS_MILLIS));
+    }
+    outages
 }
 
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -71,6 +71,9 @@ fn enough_goes_wrong() {
     assert!(sum.requests > sum.received + 100, "{sum:?}");
     assert!(sum.messages > sum.records + 300, "{sum:?}");
     assert!(sum.faults > 300, "{sum:?}");
+    assert!(sum.lists > 5, "{sum:?}");
+    assert!(sum.late > 0, "{sum:?}");
+    assert!(sum.deaths > 100 && sum.mishaps > 100, "{sum:?}");
     // By right; nothing in a simulation gives another reason.
     let reasons = [
         "attempts",
