@@ -134,7 +134,7 @@ fn main() -> Result<ExitCode> {
         if !args.built {
             setup::run(&root, &places, &args.command.stacks())?;
         }
-        let status = namespace::run_inside(&places.work)?;
+        let status = namespace::run_inside(&places.work, &places.release.join("benches"))?;
         let code = status.code().and_then(|code| u8::try_from(code).ok());
         return Ok(code.map_or(ExitCode::FAILURE, ExitCode::from));
     }

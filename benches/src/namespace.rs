@@ -33,19 +33,18 @@ pub fn hosts() -> Vec<String> {
     names.into()
 }
 
-/// Runs this program again, with the same arguments, inside a network of its own.
+/// Runs this program, which may have been built anew, with the same arguments inside a network of its own.
 ///
 /// # Errors
 ///
 /// Where the system makes no such network: not on Linux, or where unprivileged users may not.
-pub fn run_inside(work: &Path) -> Result<ExitStatus> {
+pub fn run_inside(work: &Path, own: &Path) -> Result<ExitStatus> {
     let names: String = hosts()
         .iter()
         .map(|host| format!("127.0.0.1 {host}\n"))
         .collect();
     let file = work.join("hosts");
     fs::write(&file, format!("127.0.0.1 localhost\n{names}"))?;
-    let own = std::env::current_exe()?;
     let probe = Command::new("unshare")
         .args(["--user", "--map-root-user", "--net", "--mount", "true"])
         .status();

@@ -1,5 +1,6 @@
 //! Builds what is measured: the functions, the floor, the peers. This alone reaches a network.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -15,7 +16,7 @@ use crate::candidates::{Places, Stack, UPLOAD};
 /// When a tool is missing or fails.
 pub fn run(root: &Path, places: &Places, stacks: &[Stack]) -> Result<()> {
     for packages in [["ingress"], ["consumer"], ["switchhook"], ["benches"]] {
-        let mut cargo = Command::new("cargo");
+        let mut cargo = cargo();
         cargo.args(["build", "--release", "--locked", "--package"]);
         called(cargo.args(packages).current_dir(root))?;
     }
@@ -29,6 +30,21 @@ pub fn run(root: &Path, places: &Places, stacks: &[Stack]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Calls cargo as a shell would. What `cargo run` tells this program of its own package would have
+/// dependencies built again whose build scripts ask for that.
+fn cargo() -> Command {
+    let mut cargo = Command::new("cargo");
+    let told = std::env::vars_os().map(|(name, _)| name);
+    let own = |name: &OsString| {
+        let name = name.to_string_lossy();
+        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+    };
+    for name in told.filter(own) {
+        cargo.env_remove(name);
+    }
+    cargo
 }
 
 fn node(from: &Path, to: &Path) -> Result<()> {
