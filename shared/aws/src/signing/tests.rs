@@ -89,6 +89,23 @@ fn signatures_are_those_of_the_sdk() {
     }
 }
 
+/// By botocore 1.x's `SigV4Auth`, of the same request at the last second of a day.
+#[test]
+fn a_signature_is_that_of_botocore() {
+    let uri = "https://sqs.eu-central-1.amazonaws.com/";
+    let mut request = request(uri, r#"{"MessageBody":"Grüße"}"#);
+    let credentials = credentials(Some("t=/"));
+    signer()
+        .sign(&mut request, &credentials, at(1_795_910_399))
+        .unwrap();
+    assert_eq!(
+        request.headers().get("authorization").unwrap(),
+        "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261128/eu-central-1/sqs/aws4_request, \
+         SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target;x-amz-user-agent, \
+         Signature=31e711694a57d2febc92612ab1c041a09ea51b6922641611dad8b71b22e38d1d"
+    );
+}
+
 #[test]
 fn another_access_key_has_another_signature() {
     let signer = signer();
