@@ -5,17 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
-use consumer::commit::{Checked, Committer, HandleError, Outcome};
-use consumer::message::AgeLimit;
+use consumer::commit::{Committer, HandleError, Outcome};
+use consumer::message::{AgeLimit, Message};
 use consumer::routes::routes;
 use futures_util::FutureExt;
+use switchhook_core::attempts::Attempt;
 use switchhook_core::body::{self, Carried, MAX_INLINE_BYTES};
 use switchhook_core::content::MAX_INFLATED_BYTES;
 use switchhook_core::entity::Entity;
 use switchhook_core::envelope::Envelope;
 use switchhook_core::ids::DeliveryId;
 use switchhook_core::intake::Ready;
-use switchhook_core::ledger::{RawBody, Record, RecordHead, RecordKey, Snapshot, StateItem};
+use switchhook_core::ledger::{
+    Beginning, RawBody, Record, RecordHead, RecordKey, Snapshot, StateItem,
+};
 use switchhook_core::occurrence::Sequence;
 use switchhook_core::ports::{BodyStore, Ledger, PortFuture, Written, message_body};
 use switchhook_core::states::Stored;
@@ -89,26 +92,30 @@ impl Way {
 
     fn commits(&self, envelope: &Envelope) -> Result<(), HandleError> {
         let mut snapshot = self.snapshot(envelope);
-        let checked = self
-            .committer
-            .check(envelope, AgeLimit::Kept, &mut snapshot);
-        let Checked::New { kept_from } = at_once(checked)? else {
-            panic!("a ledger without records knows it");
-        };
-        let sequence = Sequence(1);
+        assert_eq!(self.begin(envelope, &snapshot), Beginning::TouchBody);
         let commit = self
             .committer
-            .commit(envelope.clone(), sequence, kept_from, &mut snapshot);
+            .commit(envelope.clone(), Sequence(1), &mut snapshot);
         assert_eq!(at_once(commit)?, Outcome::Recorded);
         Ok(())
     }
 
     fn is_known(&self, envelope: &Envelope) -> bool {
-        let mut snapshot = self.snapshot(envelope);
-        let checked = self
-            .committer
-            .check(envelope, AgeLimit::Kept, &mut snapshot);
-        matches!(at_once(checked), Ok(Checked::Known))
+        self.begin(envelope, &self.snapshot(envelope)) == Beginning::Nothing
+    }
+
+    /// How the run of its message begins, received once.
+    fn begin(&self, envelope: &Envelope, snapshot: &Snapshot) -> Beginning {
+        let message = Message {
+            id: String::new(),
+            receipt_handle: String::new(),
+            group: envelope.entity.message_group(),
+            sequence: Sequence(1),
+            receives: 1,
+            age_limit: AgeLimit::Kept,
+            body: String::new(),
+        };
+        self.committer.begin(&message, envelope, snapshot)
     }
 
     fn snapshot(&self, envelope: &Envelope) -> Snapshot {
@@ -275,8 +282,8 @@ impl Ledger for Shelf {
         _: &'a str,
         receive: u32,
         _: Timestamp,
-    ) -> PortFuture<'a, BTreeSet<u32>> {
-        done([receive].into())
+    ) -> PortFuture<'a, Attempt> {
+        done(Attempt::counted(&[receive].into()))
     }
 
     fn take_back_attempt<'a>(&'a self, _: &'a str, _: u32) -> PortFuture<'a, ()> {

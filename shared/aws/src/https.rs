@@ -245,8 +245,20 @@ impl Origin {
     /// Returns the host, an IPv6 address without its brackets, and the port.
     fn host_and_port(&self) -> (&str, u16) {
         let host = self.authority.host().trim_matches(['[', ']']);
-        let usual = if self.is_tls { 443 } else { 80 };
-        (host, self.authority.port_u16().unwrap_or(usual))
+        (host, self.authority.port_u16().unwrap_or(self.usual_port()))
+    }
+
+    /// Returns what a signature has for the host: its port only where that is not the usual one.
+    fn host_header(&self) -> &str {
+        if self.authority.port_u16() == Some(self.usual_port()) {
+            self.authority.host()
+        } else {
+            self.authority.as_str()
+        }
+    }
+
+    const fn usual_port(&self) -> u16 {
+        if self.is_tls { 443 } else { 80 }
     }
 }
 
@@ -257,7 +269,7 @@ fn no_origin() -> ConnectorError {
 /// Writes a request as the host itself is asked: by a path, and the host in a header.
 fn to_origin_form(request: &mut Request<SdkBody>, origin: &Origin) -> Result<(), ConnectorError> {
     if !request.headers().contains_key(header::HOST) {
-        let host = HeaderValue::from_str(origin.authority.as_str())
+        let host = HeaderValue::from_str(origin.host_header())
             .map_err(|error| ConnectorError::user(error.into()))?;
         request.headers_mut().insert(header::HOST, host);
     }

@@ -229,3 +229,17 @@ fn a_host_is_asked_by_its_name_and_port() {
         assert_eq!(origin.host_and_port(), (host, port));
     }
 }
+
+#[test]
+fn a_host_is_told_without_its_usual_port() {
+    for (uri, host) in [
+        ("https://a.example", "a.example"),
+        ("https://a.example:443/", "a.example"),
+        ("https://a.example:80/", "a.example:80"),
+        ("http://[::1]:80/", "[::1]"),
+        ("http://127.0.0.1:4566/", "127.0.0.1:4566"),
+    ] {
+        let origin = Origin::of(&Uri::from_static(uri)).unwrap();
+        assert_eq!(origin.host_header(), host, "{uri}");
+    }
+}

@@ -37,7 +37,7 @@ fn signer() -> JsonSigner {
 }
 
 fn at(secs: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(secs)
+    UNIX_EPOCH.checked_add(Duration::from_secs(secs)).unwrap()
 }
 
 fn by_the_sdk(request: &HttpRequest, credentials: &Credentials, now: SystemTime) -> String {
