@@ -8,7 +8,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use lambda_http::Body;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use serde::Deserialize;
@@ -35,6 +35,9 @@ pub enum EventError {
     /// It is not an event of payload format 2.0.
     #[error("not an HTTP API event of payload format 2.0")]
     Format(#[source] Misplaced),
+    /// Its method is none of HTTP.
+    #[error("the event's method is no HTTP method")]
+    Method,
     /// Its body says that it is base64 and is not.
     #[error("the event's body is not the base64 that it says it is")]
     Base64,
@@ -75,6 +78,9 @@ pub fn parse(event: &RawValue) -> Result<Call, EventError> {
     let event: Event =
         serde_json::from_str(event.get()).map_err(|error| EventError::Format(error.into()))?;
     let Context { request_id, http } = event.request_context;
+    if Method::from_bytes(http.method.as_bytes()).is_err() {
+        return Err(EventError::Method);
+    }
     let text = event.body.unwrap_or_default();
     let body = if event.is_base64_encoded {
         STANDARD
