@@ -3,7 +3,7 @@
 //! `lambda_http` gives the runtime and the answer's type. Its conversion into an `http::Request` is
 //! not used: it panics on bad base64 and on paths or queries that are no URI, before any code of ours,
 //! and every request must get an answer of ours. Its type of an event, which keeps everything, is not
-//! used either: it took twice as long to read as what is needed of it.
+//! used either: it takes a third more instructions to read than what is needed of it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -2,7 +2,7 @@
 //! services with JSON protocols are asked.
 //!
 //! The SDK's own signer takes any request, so it takes each apart anew and derives the day's key for
-//! each. That cost a seventh of a delivery's processor time. S3, whose requests have paths, keeps it.
+//! each. That cost a sixth of a delivery's instructions. S3, whose requests have paths, keeps it.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
