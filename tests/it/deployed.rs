@@ -4,6 +4,10 @@ mod aws;
 mod push;
 mod troubles;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use switchhook_aws::clock::SystemClock;
 use switchhook_core::time::Clock;
@@ -23,6 +27,9 @@ secrets = ["a secret that no terminal may show"]
 provider = "cellcast"
 users = [{ username = "hooks", password = "another that none may show" }]
 "#;
+
+/// How many events die, at most, while dead letters are listed.
+const MOST_DEAD: usize = 1_000;
 
 /// A stack that has one event of each sample of a source.
 async fn received(source: &str) -> (Aws, Vec<Value>) {
@@ -114,6 +121,31 @@ async fn opt_outs_and_dead_letters_are_those_of_the_stack() {
     let dropped = aws.done(&["dead", "drop", id, "--yes", "--json"]).json();
     assert_eq!(dropped["action"], "dropped");
     assert_eq!(aws.done(&["dead", "list", "--json"]).out, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_at_dead_letters_ends_while_events_go_on_dying() {
+    let aws = Aws::start(SOURCES).await;
+    aws.bury("voice/call/0");
+    let first = eventually("the letter", || {
+        aws.done(&["dead", "list", "--json"]).json_lines().pop()
+    });
+    let is_listed = AtomicBool::new(false);
+    let (said, is_endless) = thread::scope(|scope| {
+        let dying = scope.spawn(|| {
+            (1..=MOST_DEAD).all(|n| {
+                aws.bury(&format!("voice/call/{n}"));
+                thread::sleep(Duration::from_millis(20));
+                !is_listed.load(Ordering::Relaxed)
+            })
+        });
+        let said = aws.run(&["dead", "list", "--json"]);
+        is_listed.store(true, Ordering::Relaxed);
+        (said, dying.join().unwrap())
+    });
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.json_lines().contains(&first), "what was dead before");
+    assert!(!is_endless, "it listed for as long as events died");
 }
 
 #[tokio::test(flavor = "multi_thread")]

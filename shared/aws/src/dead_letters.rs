@@ -2,7 +2,8 @@
 //!
 //! A queue has no listing: to look at a letter is to receive it, and so to hide it from everybody
 //! else until it is put back. [`DeadLetters`] remembers what it holds, keeps it hidden for as long
-//! as it is used, and gives out no letter twice. What a letter means is not decided here.
+//! as it is used, gives out no letter twice, and comes to an end while more and more come. What a
+//! letter means is not decided here.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -119,6 +120,10 @@ pub struct DeadLetters {
     /// Receipt handles by message ids.
     held: HashMap<String, String>,
     held_since: Timestamp,
+    /// Since when letters are taken.
+    began: Timestamp,
+    /// Whether what was taken last had all come since then.
+    is_caught_up: bool,
 }
 
 impl std::fmt::Debug for DeadLetters {
@@ -141,7 +146,7 @@ impl DeadLetters {
         wait_secs: i32,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let held_since = clock.now();
+        let now = clock.now();
         Self {
             client,
             url,
@@ -149,21 +154,28 @@ impl DeadLetters {
             wait_secs,
             clock,
             held: HashMap::new(),
-            held_since,
+            held_since: now,
+            began: now,
+            is_caught_up: false,
         }
     }
 
-    /// Takes up to ten letters that were not given out before; none when there are no more.
+    /// Takes up to ten letters that were not given out before; none when there are no more, or
+    /// when all ten came since this began: while events go on dying there would be no end of it.
+    /// After that it begins anew.
     ///
     /// # Errors
     ///
     /// When the queue does not answer.
     pub async fn take(&mut self) -> Result<Vec<Letter>, PortError> {
+        if self.is_caught_up {
+            return Ok(self.end_of_letters());
+        }
         loop {
             self.renew().await?;
             let received = self.receive().await?;
             if received.is_empty() {
-                return Ok(Vec::new());
+                return Ok(self.end_of_letters());
             }
             let mut letters = Vec::with_capacity(received.len());
             for message in received {
@@ -176,9 +188,17 @@ impl DeadLetters {
                 }
             }
             if !letters.is_empty() {
+                let is_new = |letter: &Letter| letter.dead_since > self.began;
+                self.is_caught_up = letters.iter().all(is_new);
                 return Ok(letters);
             }
         }
+    }
+
+    fn end_of_letters(&mut self) -> Vec<Letter> {
+        self.began = self.clock.now();
+        self.is_caught_up = false;
+        Vec::new()
     }
 
     async fn receive(&self) -> Result<Vec<Message>, PortError> {
