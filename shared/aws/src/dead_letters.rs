@@ -161,8 +161,8 @@ impl DeadLetters {
     }
 
     /// Takes up to ten letters that were not given out before; none when there are no more, or
-    /// when all ten came since this began: while events go on dying there would be no end of it.
-    /// After that it begins anew.
+    /// when those taken last had all come since this began: while events go on dying there would
+    /// be no end of it. After that it begins anew. [`DeadLetters::unseen`] tells what is left.
     ///
     /// # Errors
     ///
