@@ -120,10 +120,29 @@ pub struct DeadLetters {
     /// Receipt handles by message ids.
     held: HashMap<String, String>,
     held_since: Timestamp,
-    /// Since when letters are taken.
+    /// The look that goes on.
+    look: Option<Look>,
+}
+
+/// From the first letters taken to the last.
+#[derive(Clone, Copy)]
+struct Look {
     began: Timestamp,
-    /// Whether what was taken last had all come since then.
-    is_caught_up: bool,
+    /// How many letters SQS counted then: about right.
+    there: u64,
+    given: u64,
+    is_over: bool,
+}
+
+impl Look {
+    /// While events go on dying there would be no end of it. Neither sign is enough: this
+    /// machine's clock may be behind SQS's, and SQS's count behind what is there.
+    fn give(&mut self, letters: &[Letter]) {
+        let count = u64::try_from(letters.len()).unwrap_or(u64::MAX);
+        self.given = self.given.saturating_add(count);
+        let are_new = letters.iter().all(|letter| letter.dead_since > self.began);
+        self.is_over = are_new && self.given >= self.there;
+    }
 }
 
 impl std::fmt::Debug for DeadLetters {
@@ -155,27 +174,30 @@ impl DeadLetters {
             clock,
             held: HashMap::new(),
             held_since: now,
-            began: now,
-            is_caught_up: false,
+            look: None,
         }
     }
 
     /// Takes up to ten letters that were not given out before; none when there are no more, or
-    /// when those taken last had all come since this began: while events go on dying there would
-    /// be no end of it. After that it begins anew. [`DeadLetters::unseen`] tells what is left.
+    /// when as many as there were at first are given out and the last of them had all come since:
+    /// after that it begins anew. [`DeadLetters::unseen`] tells what is left.
     ///
     /// # Errors
     ///
     /// When the queue does not answer.
     pub async fn take(&mut self) -> Result<Vec<Letter>, PortError> {
-        if self.is_caught_up {
-            return Ok(self.end_of_letters());
+        let mut look = match self.look.take() {
+            Some(look) => look,
+            None => self.begin().await?,
+        };
+        if look.is_over {
+            return Ok(Vec::new());
         }
         loop {
             self.renew().await?;
             let received = self.receive().await?;
             if received.is_empty() {
-                return Ok(self.end_of_letters());
+                return Ok(Vec::new());
             }
             let mut letters = Vec::with_capacity(received.len());
             for message in received {
@@ -188,17 +210,20 @@ impl DeadLetters {
                 }
             }
             if !letters.is_empty() {
-                let is_new = |letter: &Letter| letter.dead_since > self.began;
-                self.is_caught_up = letters.iter().all(is_new);
+                look.give(&letters);
+                self.look = Some(look);
                 return Ok(letters);
             }
         }
     }
 
-    fn end_of_letters(&mut self) -> Vec<Letter> {
-        self.began = self.clock.now();
-        self.is_caught_up = false;
-        Vec::new()
+    async fn begin(&self) -> Result<Look, PortError> {
+        Ok(Look {
+            began: self.clock.now(),
+            there: self.unseen().await?.waiting,
+            given: 0,
+            is_over: false,
+        })
     }
 
     async fn receive(&self) -> Result<Vec<Message>, PortError> {

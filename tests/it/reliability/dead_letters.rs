@@ -7,10 +7,11 @@ use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use serde_json::json;
 use switchhook::local::data_dir::DataDir;
 use switchhook::local::stack::open_dead_letters;
+use switchhook_aws::dead_letters::DeadLetters;
 use switchhook_core::time::Clock;
 use tests::{SECRET, TestClock, sign};
 
-use super::rig::{Rig, batch, call, noise};
+use super::rig::{Rig, batch, call, dead_letter_queue_url, noise};
 use crate::doubles::Fault;
 
 const CALL: &str = "voice/call/call_1";
@@ -265,6 +266,22 @@ async fn letters_in_use_stay_hidden_however_long_that_takes() {
     }
     ours.put_back().await.unwrap();
     assert_eq!(others.take().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn all_that_is_dead_is_looked_at_where_this_machine_is_behind_the_queue() {
+    let rig = Rig::open().await;
+    for n in 0..12 {
+        rig.send(&format!("voice/call/{n}"), "no envelope", None)
+            .await;
+    }
+    rig.settle().await;
+    let url = dead_letter_queue_url(&rig.client).await;
+    let behind = TestClock::at("2026-03-04T05:05:07.089Z");
+    let mut look = DeadLetters::new(rig.client.clone(), url, rig.url.clone(), 0, behind);
+    let first = look.take().await.unwrap().len();
+    assert_eq!((first, look.take().await.unwrap().len()), (10, 2));
+    assert!(look.take().await.unwrap().is_empty());
 }
 
 #[tokio::test]

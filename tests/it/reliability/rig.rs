@@ -63,8 +63,8 @@ impl Rig {
     pub(crate) async fn with_sources(sources: &str, router: Router, clock: Arc<TestClock>) -> Self {
         let test = TestStack::with(sources, clock).await;
         let client = client(&test);
-        let url = url_of(&client, QUEUE).await;
-        let dead_letter_url = url_of(&client, DEAD_LETTER_QUEUE).await;
+        let url = queue_url(&client).await;
+        let dead_letter_url = dead_letter_queue_url(&client).await;
         let queue = |url: &String| SqsQueue::new(client.clone(), url.clone());
         let ledger = Arc::new(FaultyLedger::new(test.stack.ledger().clone()));
         let redelivery = Arc::new(RedeliveryDouble::new(queue(&url)));
@@ -334,6 +334,11 @@ pub(crate) fn client(test: &TestStack) -> Client {
 /// Returns the address of the stack's queue.
 pub(crate) async fn queue_url(client: &Client) -> String {
     url_of(client, QUEUE).await
+}
+
+/// Returns the address of the stack's dead-letter queue.
+pub(crate) async fn dead_letter_queue_url(client: &Client) -> String {
+    url_of(client, DEAD_LETTER_QUEUE).await
 }
 
 async fn url_of(client: &Client, name: &str) -> String {
