@@ -96,9 +96,7 @@ impl Plan {
         let abroad = self.international_prefix.as_ref();
         let abroad = abroad.and_then(|prefix| prefix.stripped(digits));
         if let Some(rest) = abroad.filter(|rest| !rest.starts_with('0')) {
-            return (rest.len() > *DIGITS.start())
-                .then(|| (1..=3).find_map(|length| known_code(rest, length)))
-                .flatten();
+            return (1..=3).find_map(|length| known_code(rest, length));
         }
         let with_code = digits.strip_prefix(self.code);
         Some((self.code, with_code.unwrap_or(digits)))
