@@ -21,13 +21,14 @@ use switchhook_core::request::Request;
 use switchhook_core::states::Call as CallState;
 use tests::{FixedSources, TestClock, event, sign};
 use tracing::Level;
-use tracing::subscriber::DefaultGuard;
+use tracing::dispatcher::DefaultGuard;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::doubles::{BodiesDouble, Fault, QueueDouble};
 use crate::reliability::rig::{Rig, batch, noise};
+use crate::telemetry::listen;
 
 const SECRET: &str = "hush-hush-secret";
 const TOKEN: &str = "token-that-nobody-may-read";
@@ -94,7 +95,7 @@ impl Lines {
             .json()
             .with_writer(lines.clone());
         let subscriber = tracing_subscriber::registry().with(filter).with(layer);
-        (lines, tracing::subscriber::set_default(subscriber))
+        (lines, listen(subscriber))
     }
 
     fn text(&self) -> String {

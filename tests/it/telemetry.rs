@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use serde_json::Value;
 use switchhook_aws::metrics::{Metrics, Origin};
@@ -12,6 +12,8 @@ use switchhook_testing::{Case, cases};
 use tests::{TestClock, TestStack};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tracing::dispatcher::{self, DefaultGuard, Dispatch};
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::doubles::Call;
@@ -56,6 +58,16 @@ async fn run_all(cases: &[Arc<Case>]) -> Vec<Value> {
     told_by(running.join_all()).await
 }
 
+/// Has a subscriber listen to this thread for as long as the guard lives.
+///
+/// Beside another one, which hears nothing: where there is one only, `tracing` asks whichever thread
+/// comes to a place first whether it listens there, and remembers the answer for all threads.
+pub(crate) fn listen(subscriber: impl Into<Dispatch>) -> DefaultGuard {
+    static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+    LazyLock::force(&ANOTHER);
+    dispatcher::set_default(&subscriber.into())
+}
+
 /// Returns the lines of log and metrics of what is done on this thread.
 async fn told_by<T>(work: impl Future<Output = T>) -> Vec<Value> {
     let mut log = Log::default();
@@ -64,7 +76,7 @@ async fn told_by<T>(work: impl Future<Output = T>) -> Vec<Value> {
         function: "ingress",
     });
     let subscriber = telemetry::subscriber(metrics.clone(), log.clone());
-    let guard = tracing::subscriber::set_default(subscriber);
+    let guard = listen(subscriber);
     work.await;
     drop(guard);
     metrics.flush(Timestamp::UNIX_EPOCH, &mut log);
