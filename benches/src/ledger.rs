@@ -99,10 +99,10 @@ async fn fill(data: &Path, count: usize) -> Result<String> {
     let answer = stack.ingress().serve(&event).await;
     ensure!(answer.status_code == 200, "{answer:?}");
     stack.drain().await?;
-    let originals = scan(stack.database())?;
+    let originals = scan(stack.dynamodb().database())?;
     ensure!(originals.len() == 2, "{} items", originals.len());
     let now = SystemClock.now().as_millisecond();
-    stack.database().enable_bulk_loading()?;
+    stack.dynamodb().database().enable_bulk_loading()?;
     let numbers: Vec<_> = (1..count).collect();
     for chunk in numbers.chunks(5_000) {
         let copies = chunk
@@ -112,10 +112,11 @@ async fn fill(data: &Path, count: usize) -> Result<String> {
             .map(serde_json::from_value)
             .collect::<Result<Vec<_>, _>>()?;
         stack
+            .dynamodb()
             .database()
             .import_items(TABLE, items, ImportOptions::default())?;
     }
-    stack.database().disable_bulk_loading()?;
+    stack.dynamodb().database().disable_bulk_loading()?;
     Ok("voice/call/call_7".to_owned())
 }
 

@@ -14,6 +14,11 @@ use benches::instructions::{self, Verdict};
 use benches::measure::Bench;
 use benches::{cold, goals, growth, laptop, namespace, payloads, setup, workload};
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
+
+/// The laptop's, since its database is measured here by itself.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Measures what Switchhook costs.
 #[derive(Debug, Parser)]

@@ -18,6 +18,7 @@ mod server;
 pub mod sqs;
 pub mod stack;
 mod welcome;
+mod worker;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -228,9 +229,9 @@ async fn serve(
         tasks.spawn(forwarder.run(ledger, days(retention_days), stopped.clone()));
     }
     if let Some(listener) = doors.aws_listener {
-        let (queues, database) = (stack.queues().clone(), stack.database().clone());
+        let (queues, dynamodb) = (stack.queues().clone(), stack.dynamodb().clone());
         let stop = wait_for(stopped.clone());
-        tasks.spawn(aws_port::serve(listener, queues, database, stop));
+        tasks.spawn(aws_port::serve(listener, queues, dynamodb, stop));
     }
     server::serve(
         doors.listener,

@@ -4,10 +4,14 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 use switchhook::args::Args;
 use switchhook::commands;
 use switchhook::deployed::advice;
 use switchhook_core::report::Report;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     match commands::run(Args::parse()) {

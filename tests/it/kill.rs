@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use serde_json::json;
 use switchhook::local::data_dir::DataDir;
-use switchhook::local::dynamodb;
 use switchhook::local::stack::{Stack, StackParts};
 use switchhook_aws::clock::SystemClock;
 use tests::FixedSources;
@@ -200,7 +199,7 @@ impl Test {
         };
         let stack = Stack::open(parts).await.unwrap();
         let request = json!({"TableName": "switchhook", name: value}).to_string();
-        let done = dynamodb::call(stack.database().clone(), operation, request.as_bytes()).await;
+        let done = stack.dynamodb().call(operation, request.as_bytes()).await;
         assert_eq!(done.status, 200, "{}", done.body);
     }
 

@@ -2,7 +2,6 @@
 
 mod cellcast;
 
-use switchhook::local::dynamodb;
 use switchhook_core::entity::Entity;
 use tests::TestStack;
 
@@ -125,7 +124,11 @@ async fn data_is_one_line_however_it_was_sent() {
 async fn a_damaged_item_stops_its_own_entity_only() {
     let test = TestStack::open().await;
     let damaged = r#"{"TableName":"switchhook","Item":{"pk":{"S":"voice/call/call_1"},"sk":{"S":"state"},"version":{"N":"1"}}}"#;
-    let put = dynamodb::call(test.stack.database().clone(), "PutItem", damaged.as_bytes()).await;
+    let put = test
+        .stack
+        .dynamodb()
+        .call("PutItem", damaged.as_bytes())
+        .await;
     assert_eq!(put.status, 200, "{}", put.body);
     test.post(ENDED).await;
     test.post(&ENDED.replace("call_1", "call_2")).await;

@@ -8,7 +8,6 @@ mod yaml;
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use switchhook::local::dynamodb;
 use tests::TestStack;
 
 use yaml::template;
@@ -137,10 +136,10 @@ async fn the_laptops_queue_has_the_same_settings() {
 async fn the_laptops_table_has_the_same_schema() {
     let test = TestStack::open().await;
     let described = |operation: &'static str| {
-        let database = test.stack.database().clone();
+        let dynamodb = test.stack.dynamodb();
         async move {
-            let answer =
-                dynamodb::call(database, operation, br#"{"TableName":"switchhook"}"#).await;
+            let table = br#"{"TableName":"switchhook"}"#;
+            let answer = dynamodb.call(operation, table).await;
             serde_json::from_str::<Value>(&answer.body).unwrap()
         }
     };

@@ -8,15 +8,15 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dynoxide::Database;
 use http::header::{CONTENT_TYPE, HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use tokio::net::TcpListener;
 
+use super::dynamodb::DynamoDb;
+use super::server;
 use super::sqs::Queues;
-use super::{dynamodb, server};
 
 const MAX_BODY_BYTES: usize = 20 * 1024 * 1024;
 
@@ -31,7 +31,7 @@ const AWS_JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1
 pub async fn serve(
     listener: TcpListener,
     queues: Queues,
-    db: Database,
+    db: DynamoDb,
     shutdown: impl Future<Output = ()>,
 ) {
     let address = listener
@@ -99,7 +99,7 @@ impl PortError {
 #[derive(Clone)]
 struct Port {
     queues: Queues,
-    db: Database,
+    db: DynamoDb,
 }
 
 impl Port {
@@ -142,7 +142,7 @@ impl Port {
     }
 
     async fn database(&self, operation: &str, body: &[u8]) -> Response<Full<Bytes>> {
-        let answer = dynamodb::call(self.db.clone(), operation, body).await;
+        let answer = self.db.call(operation, body).await;
         response(status(answer.status), answer.body)
     }
 }
@@ -262,7 +262,7 @@ mod tests {
     async fn requests_are_routed_until_the_shutdown() {
         let folder = tempfile::tempdir().unwrap();
         let queues = Queues::open(&folder.path().join("queues"), Arc::new(|| 0)).unwrap();
-        let db = Database::memory().unwrap();
+        let db = DynamoDb::open(&folder.path().join("ledger")).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -1,10 +1,14 @@
-//! The AWS SDK's way to the laptop's DynamoDB without a socket.
+//! The laptop's DynamoDB, and the AWS SDK's way to it without a socket.
 //!
-//! `dynoxide` is DynamoDB on SQLite; [`call`] maps operations to it, and [`http_client`] gives them
-//! to an `aws_sdk_dynamodb::Client`. SQLite blocks, so every operation runs on a thread for blocking
-//! work.
+//! `dynoxide` is DynamoDB on SQLite; [`DynamoDb::call`] maps operations to it, and [`http_client`]
+//! gives them to an `aws_sdk_dynamodb::Client`. SQLite blocks and does one thing at a time, so one
+//! thread does all of it.
 //!
 //! What is absent: streams, which slow every write down, and PartiQL.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
@@ -16,11 +20,37 @@ use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::worker::Worker;
+
 const TARGET: &str = "x-amz-target";
 const TARGET_PREFIX: &str = "DynamoDB_20120810.";
 
 /// What `dynoxide` puts before messages of its own that serde carries.
 const MARKERS: [&str; 3] = ["VALIDATION:", "VALIDATION_REQUEST:", "SERIALIZATION:"];
+
+/// Why the database does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Its file cannot be read, or is damaged.
+    #[error("its file failed")]
+    File(#[from] DynoxideError),
+    /// The machine has no thread left.
+    #[error("its thread does not start")]
+    Thread(#[from] io::Error),
+}
+
+/// The database in a file; cheap to clone.
+#[derive(Clone)]
+pub struct DynamoDb {
+    database: Database,
+    worker: Arc<Worker>,
+}
+
+impl std::fmt::Debug for DynamoDb {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DynamoDb")
+    }
+}
 
 /// The answer to one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,56 +61,77 @@ pub struct Answer {
     pub body: String,
 }
 
+impl DynamoDb {
+    /// Opens the file, or makes a new one.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be opened, or no thread started.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        Ok(Self {
+            database: Database::new(&path.to_string_lossy())?,
+            worker: Arc::new(Worker::start("dynamodb")?),
+        })
+    }
+
+    /// Returns what is below the protocol.
+    #[must_use]
+    pub const fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Answers one request of the DynamoDB JSON protocol, for instance `PutItem`. One that nobody
+    /// waits for any more is done all the same.
+    pub async fn call(&self, operation: &str, body: &[u8]) -> Answer {
+        match self.run(operation, body).await {
+            Ok(body) => Answer { status: 200, body },
+            Err(err) => {
+                if err.status_code() >= 500 {
+                    tracing::error!(operation, error = %err, "database request failed");
+                }
+                Answer {
+                    status: err.status_code(),
+                    body: err.to_json(),
+                }
+            }
+        }
+    }
+
+    async fn run(&self, operation: &str, body: &[u8]) -> dynoxide::Result<String> {
+        let (work, database) = (read(operation, body)?, self.database.clone());
+        let done = self.worker.run(move || work(&database)).await;
+        done.unwrap_or_else(|stopped| Err(DynoxideError::InternalServerError(stopped.to_string())))
+    }
+}
+
 /// Returns an HTTP client by which an `aws_sdk_dynamodb::Client` talks to this database in process.
 #[must_use]
-pub fn http_client(db: Database) -> SharedHttpClient {
+pub fn http_client(db: DynamoDb) -> SharedHttpClient {
     let connector = SharedHttpConnector::new(Connector(db));
     http_client_fn(move |_, _| connector.clone())
 }
 
-/// Answers one request of the DynamoDB JSON protocol, for instance `PutItem`.
-pub async fn call(db: Database, operation: &str, body: &[u8]) -> Answer {
-    let (name, body) = (operation.to_owned(), body.to_vec());
-    let stopped = |_| {
-        Err(DynoxideError::InternalServerError(
-            "the worker stopped".to_owned(),
-        ))
-    };
-    let result = tokio::task::spawn_blocking(move || dispatch(&db, &name, &body))
-        .await
-        .unwrap_or_else(stopped);
-    match result {
-        Ok(body) => Answer { status: 200, body },
-        Err(err) => {
-            if err.status_code() >= 500 {
-                tracing::error!(operation, error = %err, "database request failed");
-            }
-            Answer {
-                status: err.status_code(),
-                body: err.to_json(),
-            }
-        }
-    }
-}
+/// A request that is read: all that is left is what only one can do at a time.
+type Work = Box<dyn FnOnce(&Database) -> dynoxide::Result<String> + Send>;
 
-fn dispatch(db: &Database, operation: &str, body: &[u8]) -> dynoxide::Result<String> {
+fn read(operation: &str, body: &[u8]) -> dynoxide::Result<Work> {
     match operation {
-        "BatchGetItem" => run(body, |request| db.batch_get_item(request)),
-        "BatchWriteItem" => run(body, |request| db.batch_write_item(request)),
-        "CreateTable" => run(body, |request| db.create_table(request)),
-        "DeleteItem" => run(body, |request| db.delete_item(request)),
-        "DeleteTable" => run(body, |request| db.delete_table(request)),
-        "DescribeTable" => run(body, |request| db.describe_table(request)),
-        "DescribeTimeToLive" => run(body, |request| db.describe_time_to_live(request)),
-        "GetItem" => run(body, |request| db.get_item(request)),
-        "ListTables" => run(body, |request| db.list_tables(request)),
-        "PutItem" => run(body, |request| db.put_item(request)),
-        "Query" => run(body, |request| db.query(request)),
-        "Scan" => run(body, |request| db.scan(request)),
-        "TransactGetItems" => run(body, |request| db.transact_get_items(request)),
-        "TransactWriteItems" => run(body, |request| db.transact_write_items(request)),
-        "UpdateItem" => run(body, |request| db.update_item(request)),
-        "UpdateTimeToLive" => run(body, |request| db.update_time_to_live(request)),
+        "BatchGetItem" => work(body, Database::batch_get_item),
+        "BatchWriteItem" => work(body, Database::batch_write_item),
+        "CreateTable" => work(body, Database::create_table),
+        "DeleteItem" => work(body, Database::delete_item),
+        "DeleteTable" => work(body, Database::delete_table),
+        "DescribeTable" => work(body, Database::describe_table),
+        "DescribeTimeToLive" => work(body, Database::describe_time_to_live),
+        "GetItem" => work(body, Database::get_item),
+        "ListTables" => work(body, Database::list_tables),
+        "PutItem" => work(body, Database::put_item),
+        "Query" => work(body, Database::query),
+        "Scan" => work(body, Database::scan),
+        "TransactGetItems" => work(body, Database::transact_get_items),
+        "TransactWriteItems" => work(body, Database::transact_write_items),
+        "UpdateItem" => work(body, Database::update_item),
+        "UpdateTimeToLive" => work(body, Database::update_time_to_live),
         _ => {
             let message = "the laptop's database does not know the operation";
             Err(DynoxideError::ValidationException(message.to_owned()))
@@ -88,14 +139,17 @@ fn dispatch(db: &Database, operation: &str, body: &[u8]) -> dynoxide::Result<Str
     }
 }
 
-fn run<Request: DeserializeOwned, Response: Serialize>(
+fn work<Request: DeserializeOwned + Send + 'static, Response: Serialize>(
     body: &[u8],
-    operation: impl FnOnce(Request) -> dynoxide::Result<Response>,
-) -> dynoxide::Result<String> {
+    operation: impl FnOnce(&Database, Request) -> dynoxide::Result<Response> + Send + 'static,
+) -> dynoxide::Result<Work> {
     let request = serde_json::from_slice(body).map_err(|err| unreadable(&err))?;
-    let response = operation(request)?;
-    serde_json::to_string(&response)
-        .map_err(|err| DynoxideError::InternalServerError(format!("unwritable response: {err}")))
+    Ok(Box::new(move |database| {
+        let response = operation(database, request)?;
+        serde_json::to_string(&response).map_err(|err| {
+            DynoxideError::InternalServerError(format!("unwritable response: {err}"))
+        })
+    }))
 }
 
 /// Keeps the words of `dynoxide` but not those of serde, which may quote an item.
@@ -115,22 +169,17 @@ fn unreadable(err: &serde_json::Error) -> DynoxideError {
     DynoxideError::ValidationException(message)
 }
 
-struct Connector(Database);
-
-impl std::fmt::Debug for Connector {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Connector")
-    }
-}
+#[derive(Debug)]
+struct Connector(DynamoDb);
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let db = self.0.clone();
-        HttpConnectorFuture::new(async move { answer(db, &request).await })
+        HttpConnectorFuture::new(async move { answer(&db, &request).await })
     }
 }
 
-async fn answer(db: Database, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
+async fn answer(db: &DynamoDb, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
     let target = request
         .headers()
         .get(TARGET)
@@ -145,7 +194,7 @@ async fn answer(db: Database, request: &HttpRequest) -> Result<HttpResponse, Con
             "a streaming body cannot be sent in process".into(),
         ));
     };
-    let answer = call(db, operation, body).await;
+    let answer = db.call(operation, body).await;
     let response = http::Response::builder()
         .status(answer.status)
         .header(http::header::CONTENT_TYPE, "application/x-amz-json-1.0")

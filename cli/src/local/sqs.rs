@@ -1,9 +1,9 @@
 //! The laptop's SQS-compatible FIFO queues, kept in one SQLite file.
 //!
 //! [`Queues::call`] answers one request of the SQS JSON protocol; [`http_client`] lets the AWS SDK
-//! talk to it in process, and `aws_port` over HTTP. Every request is one `BEGIN IMMEDIATE`
-//! transaction, so a crash leaves either all of it or nothing, and another process (the command
-//! line) may use the same file meanwhile.
+//! talk to it in process, and `aws_port` over HTTP. Every request is in one `BEGIN IMMEDIATE`
+//! transaction, committed before it is answered, so a crash leaves either all of it or nothing, and
+//! another process (the command line) may use the same file meanwhile.
 //!
 //! What is absent: standard queues can be created but hold no messages, and there are no delays,
 //! tags, permissions or encryption, since `switchhook` asks for none of them.
@@ -27,6 +27,7 @@ mod settle;
 mod store;
 #[cfg(test)]
 mod testing;
+mod turn;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -43,6 +44,7 @@ use self::fault::Fault;
 use self::receive::{Look, ReceiveMessage};
 use self::request::Request;
 use self::store::{Session, Store};
+use super::worker::Worker;
 
 /// What queue addresses begin with when nobody serves them over HTTP.
 const IN_PROCESS_URL: &str = "http://sqs.localhost";
@@ -60,6 +62,7 @@ pub struct Queues {
 #[derive(Debug)]
 struct Shared {
     store: Store,
+    worker: Worker,
     changed: Notify,
 }
 
@@ -70,12 +73,18 @@ impl Queues {
     ///
     /// # Errors
     ///
-    /// When SQLite cannot open the file, or a newer version of this program wrote it.
+    /// When SQLite cannot open the file, a newer version of this program wrote it, or no thread
+    /// starts.
     pub fn open(path: &Path, clock: Clock) -> Result<Self, StorageError> {
         let store = Store::open(path, clock)?;
+        let worker = Worker::start("sqs")?;
         let changed = Notify::new();
         Ok(Self {
-            shared: Arc::new(Shared { store, changed }),
+            shared: Arc::new(Shared {
+                store,
+                worker,
+                changed,
+            }),
             base_url: IN_PROCESS_URL.into(),
         })
     }
@@ -166,10 +175,15 @@ impl Queues {
         &self,
         work: impl FnOnce(&Session<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let queues = self.clone();
-        tokio::task::spawn_blocking(move || queues.shared.store.transact(&queues.base_url, work))
-            .await
-            .unwrap_or_else(|stopped| Err(Fault::Stopped(stopped)))
+        let answer = self.shared.store.enqueue(&self.base_url, work);
+        let shared = Arc::clone(&self.shared);
+        // The answer tells by itself where this was broken off.
+        let _ = self
+            .shared
+            .worker
+            .run(move || shared.store.run_waiting())
+            .await;
+        answer.get()
     }
 }
 

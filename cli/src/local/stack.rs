@@ -12,7 +12,6 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use consumer::batch::Consumer;
 use consumer::commit::Committer;
 use consumer::routes::routes;
-use dynoxide::Database;
 use ingress::service::Ingress;
 use ingress::sources::SourceCache;
 use jiff::SignedDuration;
@@ -25,7 +24,7 @@ use switchhook_core::time::{Clock, Timestamp};
 
 use super::bodies::FileBodies;
 use super::data_dir::DataDir;
-use super::dynamodb;
+use super::dynamodb::{self, DynamoDb};
 use super::poller::{self, Poller};
 use super::sqs::{self, Queues, StorageError};
 
@@ -47,7 +46,7 @@ pub enum StackError {
     Queue(#[from] StorageError),
     /// The ledger's file.
     #[error("the ledger cannot be opened")]
-    Ledger(#[from] dynoxide::DynoxideError),
+    Ledger(#[from] dynamodb::OpenError),
     /// The folder of large bodies.
     #[error("large bodies cannot be forgotten")]
     Bodies(#[source] std::io::Error),
@@ -95,7 +94,7 @@ pub struct Stack {
     bodies: FileBodies,
     clock: Arc<dyn Clock>,
     queues: Queues,
-    database: Database,
+    dynamodb: DynamoDb,
     sqs: aws_sdk_sqs::Client,
     dead_letter_url: String,
 }
@@ -128,13 +127,12 @@ impl Stack {
         wrap: impl FnOnce(DynamoDbLedger) -> Arc<dyn Ledger>,
     ) -> Result<Self, StackError> {
         let data = DataDir::new(parts.data);
-        let database = open_database(&data)?;
+        let dynamodb = open_dynamodb(&data)?;
         let queues = open_queues(&data, Arc::clone(&parts.clock))?;
 
-        let dynamodb =
-            Connection::in_process(dynamodb::http_client(database.clone()), Patience::CONSUMER);
-        create_table(&dynamodb.dynamodb()).await?;
-        let ledger = DynamoDbLedger::new(dynamodb.dynamodb(), TABLE.to_owned());
+        let client = client(&dynamodb);
+        create_table(&client).await?;
+        let ledger = DynamoDbLedger::new(client, TABLE.to_owned());
         let files = FileBodies::new(data.bodies());
         let bodies = Arc::new(files.clone());
 
@@ -167,7 +165,7 @@ impl Stack {
             bodies: files,
             clock: parts.clock,
             queues,
-            database,
+            dynamodb,
             sqs,
             dead_letter_url,
         })
@@ -199,8 +197,8 @@ impl Stack {
 
     /// Returns the database under the ledger.
     #[must_use]
-    pub const fn database(&self) -> &Database {
-        &self.database
+    pub const fn dynamodb(&self) -> &DynamoDb {
+        &self.dynamodb
     }
 
     /// Forgets records past their time, and large bodies that no record or message points to any
@@ -216,9 +214,10 @@ impl Stack {
                 .saturating_mul(24),
         );
         let before = self.clock.now().checked_sub(days).unwrap_or(Timestamp::MIN);
-        let (database, bodies) = (self.database.clone(), self.bodies.clone());
+        let (dynamodb, bodies) = (self.dynamodb.clone(), self.bodies.clone());
         let swept = tokio::task::spawn_blocking(move || {
-            database.sweep_ttl()?;
+            let swept = dynamodb.database().sweep_ttl();
+            swept.map_err(dynamodb::OpenError::from)?;
             bodies.forget_before(before).map_err(StackError::Bodies)
         });
         swept
@@ -254,9 +253,8 @@ impl Stack {
 ///
 /// When the file is damaged.
 pub fn open_ledger(data: &DataDir) -> Result<DynamoDbLedger, StackError> {
-    let database = open_database(data)?;
-    let connection = Connection::in_process(dynamodb::http_client(database), Patience::CONSUMER);
-    Ok(DynamoDbLedger::new(connection.dynamodb(), TABLE.to_owned()))
+    let client = client(&open_dynamodb(data)?);
+    Ok(DynamoDbLedger::new(client, TABLE.to_owned()))
 }
 
 /// Opens the queues' file for the dead letters, whether `local` runs or not.
@@ -280,8 +278,13 @@ fn open_queues(data: &DataDir, clock: Arc<dyn Clock>) -> Result<Queues, StorageE
     Queues::open(&data.queue(), Arc::new(millis))
 }
 
-fn open_database(data: &DataDir) -> Result<Database, StackError> {
-    Ok(Database::new(&data.ledger().to_string_lossy())?)
+fn open_dynamodb(data: &DataDir) -> Result<DynamoDb, StackError> {
+    Ok(DynamoDb::open(&data.ledger())?)
+}
+
+fn client(dynamodb: &DynamoDb) -> aws_sdk_dynamodb::Client {
+    let http_client = dynamodb::http_client(dynamodb.clone());
+    Connection::in_process(http_client, Patience::CONSUMER).dynamodb()
 }
 
 /// Makes the queues as the template does; what is there already stays.

@@ -10,7 +10,6 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::Full;
 use serde_json::{Value, json};
-use switchhook::local::dynamodb;
 use switchhook::local::stack::{Stack, StackParts};
 use switchhook_aws::clock::SystemClock;
 use tempfile::TempDir;
@@ -167,8 +166,8 @@ impl Parts {
         match service {
             Service::Sqs => self.queues(operation, request.body()).await,
             Service::DynamoDb => {
-                let database = self.stack.database().clone();
-                let said = dynamodb::call(database, operation, request.body()).await;
+                let dynamodb = self.stack.dynamodb();
+                let said = dynamodb.call(operation, request.body()).await;
                 answer(said.status, said.body)
             }
             Service::Secrets => self.secret(operation, request.body()),

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
 
 use aws_sdk_sqs::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_sqs::config::{ConfigBag, Intercept, RuntimeComponents};
@@ -138,8 +139,17 @@ fn assert_each_once(records: &[Record], count: usize) {
     assert_eq!(by_entity(records), wanted);
 }
 
+/// Has time stand still for as long as the answer lives: the laptop's threads take theirs, and to a
+/// paused clock a runtime that waits for them is idle.
+fn still_time() -> mpsc::Sender<()> {
+    let (alive, ended) = mpsc::channel();
+    tokio::task::spawn_blocking(move || ended.recv());
+    alive
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_list_of_which_one_event_is_refused_is_not_received_until_all_are_and_counts_once() {
+    let _still = still_time();
     let rig = open().await;
     let ingress = refusing(&rig, "m7", 2);
     let (status, answer) = post(&ingress, &list(25)).await;
@@ -168,6 +178,7 @@ async fn a_list_of_which_one_event_is_refused_is_not_received_until_all_are_and_
 
 #[tokio::test(start_paused = true)]
 async fn an_event_of_a_list_that_is_refused_once_is_sent_again_by_ourselves() {
+    let _still = still_time();
     let rig = open().await;
     let ingress = refusing(&rig, "m7", 1);
     let (status, answer) = post(&ingress, &list(25)).await;
@@ -180,6 +191,7 @@ async fn an_event_of_a_list_that_is_refused_once_is_sent_again_by_ourselves() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_of_a_thousand_events_is_received_and_recorded() {
+    let _still = still_time();
     let test = TestStack::with(SOURCES, TestClock::at("2026-03-04T05:06:07.089Z")).await;
     let (status, answer) = test.post_to(PATH, &[LOGIN], list(1_000).as_bytes()).await;
     assert_eq!(
@@ -201,6 +213,7 @@ async fn a_list_of_a_thousand_events_is_received_and_recorded() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_of_one_more_is_kept_whole_as_unreadable() {
+    let _still = still_time();
     let test = TestStack::with(SOURCES, TestClock::at("2026-03-04T05:06:07.089Z")).await;
     let body = list(1_001);
     let (status, answer) = test.post_to(PATH, &[LOGIN], body.as_bytes()).await;

@@ -85,7 +85,7 @@ async fn read(rig: &Rig, most: usize) -> (Result<Snapshot, String>, Vec<Value>) 
         most,
         asked: Arc::default(),
     };
-    let http_client = dynamodb::http_client(rig.test.stack.database().clone());
+    let http_client = dynamodb::http_client(rig.test.stack.dynamodb().clone());
     let client = Connection::in_process(http_client, Patience::CONSUMER).dynamodb();
     let config = client
         .config()

@@ -15,7 +15,7 @@ use consumer::routes::routes;
 use serde_json::json;
 use switchhook::local::bodies::FileBodies;
 use switchhook::local::data_dir::DataDir;
-use switchhook::local::{dynamodb, sqs};
+use switchhook::local::sqs;
 use switchhook_aws::connection::{Connection, Patience};
 use switchhook_aws::sqs::SqsQueue;
 use switchhook_core::data;
@@ -282,8 +282,8 @@ impl Rig {
     pub(crate) async fn attempts(&self, message_id: &str) -> Option<(Vec<u32>, i64)> {
         let key = json!({"pk": {"S": format!("_/attempts/{message_id}")}, "sk": {"S": "attempts"}});
         let request = json!({"TableName": "switchhook", "Key": key}).to_string();
-        let database = self.test.stack.database().clone();
-        let answer = dynamodb::call(database, "GetItem", request.as_bytes()).await;
+        let dynamodb = self.test.stack.dynamodb();
+        let answer = dynamodb.call("GetItem", request.as_bytes()).await;
         let answer: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
         let item = answer.get("Item")?;
         let numbers = item["attempts"]["NS"].as_array().into_iter().flatten();
@@ -296,16 +296,15 @@ impl Rig {
     /// Puts an item into the table, as somebody else would.
     pub(crate) async fn put_item(&self, item: &serde_json::Value) {
         let request = json!({"TableName": "switchhook", "Item": item}).to_string();
-        let database = self.test.stack.database().clone();
-        let answer = dynamodb::call(database, "PutItem", request.as_bytes()).await;
+        let dynamodb = self.test.stack.dynamodb();
+        let answer = dynamodb.call("PutItem", request.as_bytes()).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
 
     /// Takes the ledger's table away.
     pub(crate) async fn drop_table(&self) {
-        let database = self.test.stack.database().clone();
-        let answer =
-            dynamodb::call(database, "DeleteTable", br#"{"TableName":"switchhook"}"#).await;
+        let (dynamodb, table) = (self.test.stack.dynamodb(), br#"{"TableName":"switchhook"}"#);
+        let answer = dynamodb.call("DeleteTable", table).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
 

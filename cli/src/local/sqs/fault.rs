@@ -22,7 +22,7 @@ impl Answer {
                 body: value.to_string(),
             },
             Err(Fault::Refused { code, message }) => Self::refused(code, &message),
-            Err(fault @ (Fault::Storage(_) | Fault::Corrupt(_) | Fault::Stopped(_))) => {
+            Err(fault @ (Fault::Storage(_) | Fault::Corrupt(_))) => {
                 let cause = std::error::Error::source(&fault).map(ToString::to_string);
                 tracing::error!(operation, error = %fault, cause, "queue request failed");
                 Self::failed()
@@ -64,8 +64,6 @@ pub(super) enum Fault {
     Storage(#[from] rusqlite::Error),
     #[error("the queue file holds unreadable JSON")]
     Corrupt(#[from] serde_json::Error),
-    #[error("the queue's worker stopped")]
-    Stopped(#[from] tokio::task::JoinError),
 }
 
 /// Returns a refusal.

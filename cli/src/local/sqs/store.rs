@@ -1,12 +1,14 @@
 //! The SQLite file: its schema, its transactions and the clock they run by.
 
-use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use std::{fmt, mem};
 
-use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, Params, Row, TransactionBehavior};
+
+use super::turn::{Answer, Turn, turn};
 
 /// Reads the time in milliseconds since 1970.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -104,6 +106,9 @@ pub enum StorageError {
     /// SQLite refused or failed.
     #[error("the queue file failed")]
     Sqlite(#[from] rusqlite::Error),
+    /// The machine has no thread left.
+    #[error("the queue's thread does not start")]
+    Thread(#[from] std::io::Error),
     /// A newer version of this program wrote the file.
     #[error("the queue file has format {found}, and this program knows up to {FORMAT}")]
     NewerFormat {
@@ -113,8 +118,12 @@ pub enum StorageError {
 }
 
 /// One connection to the file.
+///
+/// To commit is to wait for the disk. So all requests that wait while one commits are one
+/// transaction after it, each in a savepoint of its own.
 pub(super) struct Store {
     connection: Mutex<Connection>,
+    waiting: Mutex<Vec<Box<dyn Turn>>>,
     clock: Clock,
     latest: AtomicU64,
 }
@@ -131,34 +140,78 @@ impl Store {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
+        // What savepoints may have to undo; else it is a file for each transaction.
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         prepare(&mut connection)?;
         Ok(Self {
             connection: Mutex::new(connection),
+            waiting: Mutex::default(),
             clock,
             latest: AtomicU64::new(0),
         })
     }
 
-    /// Does `work` in one transaction, of which nothing remains when it fails.
-    pub(super) fn transact<T, E: From<rusqlite::Error>>(
+    /// Has `work` wait for [`Store::run_waiting`]. Nothing of it remains when it fails.
+    pub(super) fn enqueue<T, E>(
         &self,
-        base_url: &str,
-        work: impl FnOnce(&Session<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let mut connection = self
-            .connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let session = Session {
-            tx,
-            now: self.now(),
-            base_url,
-        };
-        let value = work(&session)?;
-        session.tx.commit()?;
-        Ok(value)
+        base_url: &Arc<str>,
+        work: impl FnOnce(&Session<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Answer<T, E>
+    where
+        T: Send + 'static,
+        E: From<rusqlite::Error> + Send + 'static,
+    {
+        let (turn, answer) = turn(Arc::clone(base_url), work);
+        lock(&self.waiting).push(turn);
+        answer
+    }
+
+    /// Does `work` on this thread, and what waits with it.
+    pub(super) fn transact<T, E>(
+        &self,
+        base_url: &Arc<str>,
+        work: impl FnOnce(&Session<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<rusqlite::Error> + Send + 'static,
+    {
+        let answer = self.enqueue(base_url, work);
+        self.run_waiting();
+        answer.get()
+    }
+
+    /// Runs all that waits, in one transaction. Blocks its thread for as long as SQLite takes.
+    pub(super) fn run_waiting(&self) {
+        let mut connection = lock(&self.connection);
+        let mut turns = mem::take(&mut *lock(&self.waiting));
+        if turns.is_empty() {
+            return;
+        }
+        let committed = self.run(&mut connection, &mut turns);
+        for turn in turns {
+            turn.tell(committed.as_ref().copied());
+        }
+    }
+
+    fn run(
+        &self,
+        connection: &mut Connection,
+        turns: &mut [Box<dyn Turn>],
+    ) -> rusqlite::Result<()> {
+        let mut transaction =
+            connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let now = self.now();
+        for turn in turns {
+            let savepoint = transaction.savepoint()?;
+            if turn.run(&savepoint, now) {
+                savepoint.commit()?;
+            } else {
+                savepoint.finish()?; // rolls back
+            }
+        }
+        transaction.commit()
     }
 
     /// Returns the time, which stands still while the clock goes back.
@@ -167,6 +220,10 @@ impl Store {
         let latest = self.latest.fetch_max(now, Ordering::SeqCst).max(now);
         i64::try_from(latest).unwrap_or(i64::MAX)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn prepare(connection: &mut Connection) -> Result<(), StorageError> {
@@ -180,9 +237,9 @@ fn prepare(connection: &mut Connection) -> Result<(), StorageError> {
     Ok(tx.commit()?)
 }
 
-/// One request's transaction.
+/// One request's part of a transaction.
 pub(super) struct Session<'s> {
-    tx: Transaction<'s>,
+    pub(super) connection: &'s Connection,
     /// Milliseconds since 1970, the same throughout the request.
     pub(super) now: i64,
     /// What queue addresses begin with.
@@ -192,7 +249,7 @@ pub(super) struct Session<'s> {
 impl Session<'_> {
     /// Runs a statement and returns how many rows it changed.
     pub(super) fn execute(&self, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
-        self.tx.prepare_cached(sql)?.execute(params)
+        self.connection.prepare_cached(sql)?.execute(params)
     }
 
     /// Returns the first row.
@@ -202,7 +259,7 @@ impl Session<'_> {
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<Option<T>> {
-        self.tx
+        self.connection
             .prepare_cached(sql)?
             .query_row(params, read)
             .optional()
@@ -215,7 +272,7 @@ impl Session<'_> {
         params: impl Params,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<Vec<T>> {
-        self.tx
+        self.connection
             .prepare_cached(sql)?
             .query_map(params, read)?
             .collect()
@@ -223,7 +280,7 @@ impl Session<'_> {
 
     /// Returns the sequence number of the message just inserted.
     pub(super) fn last_seq(&self) -> i64 {
-        self.tx.last_insert_rowid()
+        self.connection.last_insert_rowid()
     }
 
     /// Returns the moment `seconds` from now.
@@ -301,7 +358,7 @@ mod tests {
         for step in 0..500 {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let (group, some) = (seed >> 29, i64::from(seed >> 24) + 1);
-            let same = store.transact("", |session| {
+            let same = store.transact(&"".into(), move |session| {
                 match step % 4 {
                     0 | 1 => session.execute(
                         "INSERT INTO messages (queue, grp, id, dedup, sent, attributes,
@@ -319,6 +376,68 @@ mod tests {
             let same: Result<Option<bool>, rusqlite::Error> = same;
             assert_eq!(same.unwrap(), Some(true), "step {step}");
         }
+    }
+
+    type Count = Result<i64, StorageError>;
+
+    fn write(session: &Session<'_>) -> Result<usize, StorageError> {
+        let sql = "INSERT INTO dedup SELECT 1, '', COUNT(*), '', 0, 0 FROM dedup";
+        Ok(session.execute(sql, [])?)
+    }
+
+    fn written(store: &Store) -> i64 {
+        let count = |session: &Session<'_>| -> Count {
+            let sql = "SELECT COUNT(*) FROM dedup";
+            Ok(session.first(sql, [], |row| row.get(0))?.unwrap())
+        };
+        store.transact(&"".into(), count).unwrap()
+    }
+
+    #[tokio::test]
+    async fn of_those_that_wait_together_only_what_fails_is_undone() {
+        let laptop = Laptop::start().await;
+        let store = &laptop.queues.shared.store;
+        let before = store.enqueue(&"".into(), write);
+        let failing = store.enqueue(&"".into(), |session| -> Count {
+            write(session)?;
+            Err(StorageError::NewerFormat { found: 7 })
+        });
+        let after = store.enqueue(&"".into(), write);
+        store.run_waiting();
+        assert!(matches!(
+            failing.get(),
+            Err(StorageError::NewerFormat { found: 7 })
+        ));
+        assert!(before.get().is_ok() && after.get().is_ok());
+        assert_eq!(written(store), 2);
+    }
+
+    #[tokio::test]
+    async fn all_that_wait_together_are_told_where_nothing_is_committed() {
+        let laptop = Laptop::start().await;
+        let store = &laptop.queues.shared.store;
+        let before = store.enqueue(&"".into(), write);
+        let ending = store.enqueue(&"".into(), |session| -> Result<(), StorageError> {
+            Ok(session.connection.execute_batch("ROLLBACK")?)
+        });
+        let after = store.enqueue(&"".into(), write);
+        store.run_waiting();
+        assert!(before.get().is_err() && ending.get().is_err() && after.get().is_err());
+        assert_eq!(written(store), 0);
+    }
+
+    #[tokio::test]
+    async fn what_panics_leaves_nothing_and_the_next_are_served() {
+        let laptop = Laptop::start().await;
+        let store = &laptop.queues.shared.store;
+        let before = store.enqueue(&"".into(), write);
+        let panicking = store.enqueue(&"".into(), |_| -> Count {
+            std::panic::resume_unwind(Box::new("a mistake"))
+        });
+        let run = std::panic::AssertUnwindSafe(|| store.run_waiting());
+        assert!(std::panic::catch_unwind(run).is_err());
+        assert!(before.get().is_err() && panicking.get().is_err());
+        assert_eq!(written(store), 0);
     }
 
     #[test]

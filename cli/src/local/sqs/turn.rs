@@ -1,0 +1,92 @@
+//! A request that waits for its turn in a transaction with others, and its answer.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use rusqlite::{Connection, ffi};
+
+use super::store::Session;
+
+/// A request that waits.
+pub(super) trait Turn: Send {
+    /// Does the work, and tells whether it is to stay.
+    fn run(&mut self, connection: &Connection, now: i64) -> bool;
+
+    /// Answers, once it is known whether all is committed.
+    fn tell(self: Box<Self>, committed: Result<(), &rusqlite::Error>);
+}
+
+/// What a request will be answered.
+pub(super) struct Answer<T, E>(Receiver<Result<T, E>>);
+
+impl<T, E: From<rusqlite::Error>> Answer<T, E> {
+    /// Returns the answer to a request that had its turn.
+    pub(super) fn get(self) -> Result<T, E> {
+        // Without an answer where the thread that ran it panicked.
+        let aborted = || Err(failure(ffi::SQLITE_ABORT, None).into());
+        self.0.try_recv().unwrap_or_else(|_| aborted())
+    }
+}
+
+struct Request<T, E, W> {
+    base_url: Arc<str>,
+    work: Option<W>,
+    result: Option<Result<T, E>>,
+    answer: SyncSender<Result<T, E>>,
+}
+
+/// Makes a request of some work, and whence its answer comes.
+pub(super) fn turn<T, E, W>(base_url: Arc<str>, work: W) -> (Box<dyn Turn>, Answer<T, E>)
+where
+    T: Send + 'static,
+    E: From<rusqlite::Error> + Send + 'static,
+    W: FnOnce(&Session<'_>) -> Result<T, E> + Send + 'static,
+{
+    let (answer, told) = sync_channel(1);
+    let request = Request {
+        base_url,
+        work: Some(work),
+        result: None,
+        answer,
+    };
+    (Box::new(request), Answer(told))
+}
+
+impl<T, E, W> Turn for Request<T, E, W>
+where
+    T: Send,
+    E: From<rusqlite::Error> + Send,
+    W: FnOnce(&Session<'_>) -> Result<T, E> + Send,
+{
+    fn run(&mut self, connection: &Connection, now: i64) -> bool {
+        let session = Session {
+            connection,
+            now,
+            base_url: &self.base_url,
+        };
+        self.result = self.work.take().map(|work| work(&session));
+        matches!(self.result, Some(Ok(_)))
+    }
+
+    fn tell(self: Box<Self>, committed: Result<(), &rusqlite::Error>) {
+        let result = match committed {
+            Ok(()) => self.result,
+            Err(error) => Some(Err(again(error).into())),
+        };
+        if let Some(result) = result {
+            let _ = self.answer.send(result);
+        }
+    }
+}
+
+/// The same error once more, for each request that it met.
+fn again(error: &rusqlite::Error) -> rusqlite::Error {
+    let code = error
+        .sqlite_error()
+        .map_or(ffi::SQLITE_ERROR, |e| e.extended_code);
+    failure(code, Some(error.to_string()))
+}
+
+fn failure(code: i32, message: Option<String>) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(ffi::Error::new(code), message)
+}
