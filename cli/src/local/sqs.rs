@@ -175,15 +175,12 @@ impl Queues {
         &self,
         work: impl FnOnce(&Session<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let answer = self.shared.store.enqueue(&self.base_url, work);
-        let shared = Arc::clone(&self.shared);
-        // The answer tells by itself where this was broken off.
-        let _ = self
-            .shared
-            .worker
-            .run(move || shared.store.run_waiting())
-            .await;
-        answer.get()
+        let (answer, is_first) = self.shared.store.enqueue(&self.base_url, work);
+        if is_first {
+            let shared = Arc::clone(&self.shared);
+            self.shared.worker.post(move || shared.store.run_waiting());
+        }
+        answer.wait().await
     }
 }
 

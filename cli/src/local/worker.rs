@@ -33,17 +33,20 @@ impl Worker {
         Ok(Self(jobs))
     }
 
-    /// Has something done when all that was asked for before is done; also when nobody waits for it
-    /// any more.
+    /// Has something done when all that was asked for before is done.
+    pub(super) fn post(&self, work: impl FnOnce() + Send + 'static) {
+        let _ = self.0.send(Box::new(work)); // the thread lives as long as this does
+    }
+
+    /// Does the same and waits for it; what nobody waits for any more is done all the same.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, BrokenOff> {
         let (answer, told) = oneshot::channel();
-        let job = move || {
+        self.post(move || {
             let _ = answer.send(work());
-        };
-        let _ = self.0.send(Box::new(job));
+        });
         told.await.map_err(|_| BrokenOff)
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
+use std::time::Duration;
 
 use aws_sdk_sqs::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_sqs::config::{ConfigBag, Intercept, RuntimeComponents};
@@ -139,11 +140,11 @@ fn assert_each_once(records: &[Record], count: usize) {
     assert_eq!(by_entity(records), wanted);
 }
 
-/// Has time stand still for as long as the answer lives: the laptop's threads take theirs, and to a
+/// Has time stand still for as long as the answer lives, but a minute at most: the laptop's threads take theirs, and to a
 /// paused clock a runtime that waits for them is idle.
 fn still_time() -> mpsc::Sender<()> {
     let (alive, ended) = mpsc::channel();
-    tokio::task::spawn_blocking(move || ended.recv());
+    tokio::task::spawn_blocking(move || ended.recv_timeout(Duration::from_secs(60)));
     alive
 }
 

@@ -140,7 +140,7 @@ impl Store {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
-        // What savepoints may have to undo; else it is a file for each transaction.
+        // What a savepoint may have to undo; else what is long of it goes to a file.
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         prepare(&mut connection)?;
@@ -152,19 +152,22 @@ impl Store {
         })
     }
 
-    /// Has `work` wait for [`Store::run_waiting`]. Nothing of it remains when it fails.
+    /// Has `work` wait for [`Store::run_waiting`], and tells whether it is the first that waits: who
+    /// brings the first one has to see to it that they are run. Nothing remains of work that fails.
     pub(super) fn enqueue<T, E>(
         &self,
         base_url: &Arc<str>,
         work: impl FnOnce(&Session<'_>) -> Result<T, E> + Send + 'static,
-    ) -> Answer<T, E>
+    ) -> (Answer<T, E>, bool)
     where
         T: Send + 'static,
         E: From<rusqlite::Error> + Send + 'static,
     {
         let (turn, answer) = turn(Arc::clone(base_url), work);
-        lock(&self.waiting).push(turn);
-        answer
+        let mut waiting = lock(&self.waiting);
+        let is_first = waiting.is_empty();
+        waiting.push(turn);
+        (answer, is_first)
     }
 
     /// Does `work` on this thread, and what waits with it.
@@ -177,7 +180,7 @@ impl Store {
         T: Send + 'static,
         E: From<rusqlite::Error> + Send + 'static,
     {
-        let answer = self.enqueue(base_url, work);
+        let (answer, _) = self.enqueue(base_url, work);
         self.run_waiting();
         answer.get()
     }
@@ -397,12 +400,12 @@ mod tests {
     async fn of_those_that_wait_together_only_what_fails_is_undone() {
         let laptop = Laptop::start().await;
         let store = &laptop.queues.shared.store;
-        let before = store.enqueue(&"".into(), write);
-        let failing = store.enqueue(&"".into(), |session| -> Count {
+        let (before, _) = store.enqueue(&"".into(), write);
+        let (failing, _) = store.enqueue(&"".into(), |session| -> Count {
             write(session)?;
             Err(StorageError::NewerFormat { found: 7 })
         });
-        let after = store.enqueue(&"".into(), write);
+        let (after, _) = store.enqueue(&"".into(), write);
         store.run_waiting();
         assert!(matches!(
             failing.get(),
@@ -416,22 +419,44 @@ mod tests {
     async fn all_that_wait_together_are_told_where_nothing_is_committed() {
         let laptop = Laptop::start().await;
         let store = &laptop.queues.shared.store;
-        let before = store.enqueue(&"".into(), write);
-        let ending = store.enqueue(&"".into(), |session| -> Result<(), StorageError> {
+        let (before, _) = store.enqueue(&"".into(), write);
+        let (ending, _) = store.enqueue(&"".into(), |session| -> Result<(), StorageError> {
             Ok(session.connection.execute_batch("ROLLBACK")?)
         });
-        let after = store.enqueue(&"".into(), write);
+        let (after, _) = store.enqueue(&"".into(), write);
         store.run_waiting();
         assert!(before.get().is_err() && ending.get().is_err() && after.get().is_err());
         assert_eq!(written(store), 0);
+        let (before, _) = store.enqueue(&"".into(), write);
+        let (failing, _) = store.enqueue(&"".into(), |session| -> Count {
+            session.connection.execute_batch("ROLLBACK")?;
+            Err(StorageError::NewerFormat { found: 7 })
+        });
+        store.run_waiting();
+        assert!(before.get().is_err(), "nothing is committed");
+        let own = failing.get();
+        assert!(matches!(own, Err(StorageError::NewerFormat { found: 7 })));
+        assert_eq!(written(store), 0);
+    }
+
+    #[tokio::test]
+    async fn whoever_comes_first_sees_to_it_that_all_are_run() {
+        let laptop = Laptop::start().await;
+        let store = &laptop.queues.shared.store;
+        let (_, is_first) = store.enqueue(&"".into(), write);
+        let (answer, is_next_first) = store.enqueue(&"".into(), write);
+        assert!(is_first && !is_next_first);
+        store.run_waiting();
+        assert!(answer.wait().await.is_ok());
+        assert!(store.enqueue(&"".into(), write).1);
     }
 
     #[tokio::test]
     async fn what_panics_leaves_nothing_and_the_next_are_served() {
         let laptop = Laptop::start().await;
         let store = &laptop.queues.shared.store;
-        let before = store.enqueue(&"".into(), write);
-        let panicking = store.enqueue(&"".into(), |_| -> Count {
+        let (before, _) = store.enqueue(&"".into(), write);
+        let (panicking, _) = store.enqueue(&"".into(), |_| -> Count {
             std::panic::resume_unwind(Box::new("a mistake"))
         });
         let run = std::panic::AssertUnwindSafe(|| store.run_waiting());

@@ -1,9 +1,9 @@
 //! A request that waits for its turn in a transaction with others, and its answer.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use rusqlite::{Connection, ffi};
+use tokio::sync::oneshot;
 
 use super::store::Session;
 
@@ -17,22 +17,30 @@ pub(super) trait Turn: Send {
 }
 
 /// What a request will be answered.
-pub(super) struct Answer<T, E>(Receiver<Result<T, E>>);
+pub(super) struct Answer<T, E>(oneshot::Receiver<Result<T, E>>);
 
 impl<T, E: From<rusqlite::Error>> Answer<T, E> {
+    /// Waits for the answer.
+    pub(super) async fn wait(self) -> Result<T, E> {
+        self.0.await.unwrap_or_else(|_| aborted())
+    }
+
     /// Returns the answer to a request that had its turn.
-    pub(super) fn get(self) -> Result<T, E> {
-        // Without an answer where the thread that ran it panicked.
-        let aborted = || Err(failure(ffi::SQLITE_ABORT, None).into());
+    pub(super) fn get(mut self) -> Result<T, E> {
         self.0.try_recv().unwrap_or_else(|_| aborted())
     }
+}
+
+/// There is no answer where the thread that ran the request panicked.
+fn aborted<T, E: From<rusqlite::Error>>() -> Result<T, E> {
+    Err(failure(ffi::SQLITE_ABORT, None).into())
 }
 
 struct Request<T, E, W> {
     base_url: Arc<str>,
     work: Option<W>,
     result: Option<Result<T, E>>,
-    answer: SyncSender<Result<T, E>>,
+    answer: oneshot::Sender<Result<T, E>>,
 }
 
 /// Makes a request of some work, and whence its answer comes.
@@ -42,7 +50,7 @@ where
     E: From<rusqlite::Error> + Send + 'static,
     W: FnOnce(&Session<'_>) -> Result<T, E> + Send + 'static,
 {
-    let (answer, told) = sync_channel(1);
+    let (answer, told) = oneshot::channel();
     let request = Request {
         base_url,
         work: Some(work),
@@ -69,9 +77,10 @@ where
     }
 
     fn tell(self: Box<Self>, committed: Result<(), &rusqlite::Error>) {
-        let result = match committed {
-            Ok(()) => self.result,
-            Err(error) => Some(Err(again(error).into())),
+        let result = match (committed, self.result) {
+            // What failed by itself knows best why: SQLite may have undone all of it at once.
+            (Err(error), Some(Ok(_))) | (Err(error), None) => Some(Err(again(error).into())),
+            (_, result) => result,
         };
         if let Some(result) = result {
             let _ = self.answer.send(result);
