@@ -140,8 +140,8 @@ fn assert_each_once(records: &[Record], count: usize) {
     assert_eq!(by_entity(records), wanted);
 }
 
-/// Has time stand still for as long as the answer lives, but a minute at most: the laptop's threads take theirs, and to a
-/// paused clock a runtime that waits for them is idle.
+/// Has time stand still for as long as the answer lives, but a minute at most: the laptop's threads
+/// take theirs, and to a paused clock a runtime that waits for them is idle.
 fn still_time() -> mpsc::Sender<()> {
     let (alive, ended) = mpsc::channel();
     tokio::task::spawn_blocking(move || ended.recv_timeout(Duration::from_secs(60)));
