@@ -48,7 +48,7 @@ def deployed(arguments, folder, programs, secs):
     arches = [HERE] if arguments.one_arch else list(MACHINES)
     if not arguments.no_build:
         build(arguments.zips, arches)
-        command = ["cargo", "build", "--quiet", "--locked", "--package", "switchhook"]
+        command = ["cargo", "build", "--quiet", "--locked", "--workspace", "--bin", "switchhook"]
         subprocess.run(command, cwd=ROOT, check=True, timeout=BUILD_SECS)
         told("built")
     signal.alarm(secs)
