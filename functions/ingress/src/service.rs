@@ -63,8 +63,7 @@ impl Ingress {
         }
     }
 
-    /// Reads the sources document before the first request asks for it: for a program that read it
-    /// at its start anyway.
+    /// Reads the sources document before the first request asks for it.
     ///
     /// # Errors
     ///
