@@ -1,4 +1,5 @@
-//! The benchmark's command line. `cargo run --release --package benches -- all` measures everything.
+//! The benchmark's command line.
+//! `cargo run --release --package benches --bin benches -- all` measures everything.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
