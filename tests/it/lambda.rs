@@ -334,8 +334,8 @@ async fn whatever_of_ours_is_down_is_a_503_until_it_is_back() {
     for service in [Service::Secrets, Service::Sqs, Service::S3] {
         for trouble in [Trouble::Failing, Trouble::Hanging] {
             let cloud = Cloud::start().await;
-            cloud.trouble(service, Some(trouble));
             let ingress = Function::start("ingress", &cloud).await;
+            cloud.trouble(service, Some(trouble));
             let body = ended_at_length("call_1");
             for _ in 0..2 {
                 let (status, headers, answer) = ingress.answer(&delivery(body.as_bytes())).await;
@@ -360,17 +360,6 @@ async fn whatever_of_ours_is_down_is_a_503_until_it_is_back() {
             ingress.check_log();
         }
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_sources_are_read_while_the_function_starts() {
-    let cloud = Cloud::start().await;
-    let ingress = Function::start("ingress", &cloud).await;
-    let health = tests::event("GET", "/healthz", &[], b"");
-    assert_eq!(ingress.answer(health.get()).await.0, 200); // it has started
-    cloud.trouble(Service::Secrets, Some(Trouble::Failing));
-    assert_eq!(ingress.accept(ended("call_1").as_bytes()).await, 200);
-    ingress.check_log();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -43,10 +43,6 @@ async fn main() -> ExitCode {
 
 async fn run(env: &dyn Environment, telemetry: &Telemetry) -> Result<(), Error> {
     let ingress = &ingress(env)?;
-    // While Lambda starts a function it does not throttle its processor.
-    if let Err(error) = ingress.warm().await {
-        tracing::warn!(error = %Report(&error), "sources not read at the start");
-    }
     lambda_runtime::run(service_fn(
         move |event: LambdaEvent<Box<RawValue>>| async move {
             let response = ingress.serve(&event.payload).await;

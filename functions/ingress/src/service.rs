@@ -63,7 +63,8 @@ impl Ingress {
         }
     }
 
-    /// Reads the sources document before the first request asks for it.
+    /// Reads the sources document before the first request asks for it: for a program that read it
+    /// at its start anyway.
     ///
     /// # Errors
     ///

@@ -1,5 +1,4 @@
-//! The sources document at hand: read at the start or by the first request, refreshed while requests
-//! are served.
+//! The sources document at hand: read at the first request, refreshed while requests are served.
 //!
 //! A failed refresh keeps what there was. Only where there never was a document is there none.
 
