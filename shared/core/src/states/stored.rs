@@ -78,7 +78,7 @@ impl<'a> Reader<'a> {
 #[derive(Default)]
 pub(super) struct Writer {
     state: String,
-    positions: BTreeMap<String, Vec<&'static str>>,
+    positions: BTreeMap<Position, Vec<&'static str>>,
 }
 
 impl Writer {
@@ -95,10 +95,7 @@ impl Writer {
         self.state
             .push_str(&serde_json::to_string(&register.get())?);
         if let Some(position) = register.position() {
-            self.positions
-                .entry(position.to_string())
-                .or_default()
-                .push(name);
+            self.positions.entry(position).or_default().push(name);
         }
         Ok(())
     }
