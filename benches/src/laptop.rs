@@ -48,7 +48,7 @@ pub(crate) const SOURCES: &str =
 /// When a program fails.
 pub async fn run(bench: &Bench, deliveries: usize, out: &Path) -> Result<()> {
     let folder = tempfile::tempdir_in(&bench.places.work)?;
-    let laptop = Laptop::new(bench, folder.path())?;
+    let laptop = Laptop::new(bench, folder.path(), "laptop")?;
     let mut pairs = Vec::new();
     for _ in 0..PAIRS {
         let data = folder.path().join("through");
@@ -72,7 +72,7 @@ pub async fn run(bench: &Bench, deliveries: usize, out: &Path) -> Result<()> {
 /// When a program fails.
 pub async fn memory(bench: &Bench, deliveries: usize, out: &Path) -> Result<()> {
     let folder = tempfile::tempdir_in(&bench.places.work)?;
-    let laptop = Laptop::new(bench, folder.path())?;
+    let laptop = Laptop::new(bench, folder.path(), "memory")?;
     let data = folder.path().join("through");
     let through = laptop.through(&data, deliveries).await?;
     let mut text = "| deliveries | resident MiB |\n|---:|---:|\n".to_owned();
@@ -161,14 +161,14 @@ fn table(pairs: &[Pair]) -> String {
 }
 
 impl Laptop {
-    /// Writes its configuration into a folder.
-    pub(crate) fn new(bench: &Bench, folder: &Path) -> Result<Self> {
+    /// Writes its configuration into a folder; its log is named after the measurement.
+    pub(crate) fn new(bench: &Bench, folder: &Path, measurement: &str) -> Result<Self> {
         let config = folder.join("switchhook.toml");
         fs::write(&config, SOURCES)?;
         Ok(Self {
             program: bench.places.release.join("switchhook"),
             config,
-            log: bench.places.work.join("local.log"),
+            log: bench.places.work.join(format!("{measurement}.log")),
         })
     }
 

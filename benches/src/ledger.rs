@@ -50,7 +50,7 @@ pub struct Cost {
 /// When a program fails.
 pub async fn costs(bench: &Bench, greatest: usize) -> Result<Vec<Cost>> {
     let folder = tempfile::tempdir_in(&bench.places.work)?;
-    let laptop = Laptop::new(bench, folder.path())?;
+    let laptop = Laptop::new(bench, folder.path(), "growth")?;
     let mut costs = Vec::new();
     let mut events = 1_000;
     while events <= greatest {

@@ -21,6 +21,12 @@ pub fn median(values: &[f64]) -> f64 {
     quantile(values, 0.5)
 }
 
+/// Returns the least value; 0 of none.
+#[must_use]
+pub fn least(values: &[f64]) -> f64 {
+    quantile(values, 0.0)
+}
+
 /// Returns the exponent and factor of the power law through points `(x, y)`, by least squares of the
 /// logarithms.
 #[must_use]
@@ -43,7 +49,7 @@ mod tests {
     fn quantiles_of_a_few_values() {
         let values = [5.0, 1.0, 4.0, 2.0, 3.0];
         assert_eq!((median(&values), quantile(&values, 0.99)), (3.0, 5.0));
-        assert_eq!(median(&[]), 0.0);
+        assert_eq!((least(&values), median(&[]), least(&[])), (1.0, 0.0, 0.0));
     }
 
     #[test]
