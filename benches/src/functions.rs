@@ -337,7 +337,7 @@ pub async fn profile(bench: &Bench, role: Role, program: &Path, warm: usize) -> 
     let file = bench.places.work.join(format!("{}.callgrind", role.name()));
     let to = format!("--callgrind-out-file={}", file.display());
     command
-        .args(["--tool=callgrind", &to])
+        .args(["--tool=callgrind", "--cache-sim=yes", &to])
         .arg(program)
         .env_clear();
     command.envs(

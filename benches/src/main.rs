@@ -59,7 +59,7 @@ enum Command {
         #[arg(long, default_value_t = 20)]
         rounds: usize,
     },
-    /// One function under callgrind, to see what dominates it.
+    /// One function under callgrind with its simulation of the caches, to see what dominates it.
     Profile {
         /// `ingress` or `consumer`.
         role: String,
