@@ -10,7 +10,7 @@ use crate::cloud::sqs::Message;
 use crate::figures::Figures;
 use crate::measure::{Bench, Round, batches, deliveries};
 use crate::plot::{self, Bar};
-use crate::report::{Column, Table};
+use crate::report::{Column, Table, progress};
 use crate::statistics::{least, median, quantile};
 
 /// The bytes of a delivery's body.
@@ -99,6 +99,11 @@ pub async fn run(bench: &Bench, extent: &Extent, out: &Path) -> Result<()> {
     let candidates: Vec<_> = candidates.collect();
     let mut rounds: Vec<Vec<Round>> = vec![Vec::new(); candidates.len()];
     for round in 0..extent.rounds {
+        progress(&format!(
+            "functions: round {} of {}",
+            round + 1,
+            extent.rounds
+        ));
         for index in turns(round, candidates.len()) {
             if let (Some(candidate), Some(rounds)) = (candidates.get(index), rounds.get_mut(index))
             {
@@ -202,7 +207,12 @@ struct Latency {
 
 async fn latencies(bench: &Bench, extent: &Extent) -> Result<Vec<Latency>> {
     let mut pairs = vec![Vec::new(); extent.stacks.len()];
-    for _ in 0..extent.rounds {
+    for round in 0..extent.rounds {
+        progress(&format!(
+            "latencies: round {} of {}",
+            round + 1,
+            extent.rounds
+        ));
         for (stack, pairs) in extent.stacks.iter().zip(&mut pairs) {
             let one = slow(bench, *stack, 1).await?;
             pairs.push((one, slow(bench, *stack, BATCH).await?));

@@ -11,6 +11,7 @@ use crate::figures::Figures;
 use crate::ledger::{self, Cost};
 use crate::measure::{Bench, Input, batches, deliveries};
 use crate::plot::{self, Curve, Labels, short};
+use crate::report::progress;
 use crate::statistics::{median, power_law};
 use crate::workload;
 
@@ -49,6 +50,7 @@ pub async fn run(bench: &Bench, extent: Extent, out: &Path) -> Result<()> {
             "| what grows | from | to | exponent | of the last step |\n|---|---:|---:|---:|---:|\n"
                 .into(),
     };
+    progress("growth: bodies of a delivery");
     let bodies = growth.bodies().await?;
     growth.plot(
         out,
@@ -57,6 +59,7 @@ pub async fn run(bench: &Bench, extent: Extent, out: &Path) -> Result<()> {
         "CPU µs a delivery",
         &bodies,
     )?;
+    progress("growth: events of a delivery");
     let lists = growth.lists().await?;
     growth.plot(
         out,
@@ -65,6 +68,7 @@ pub async fn run(bench: &Bench, extent: Extent, out: &Path) -> Result<()> {
         "CPU µs a delivery",
         &lists,
     )?;
+    progress("growth: events of entities");
     let entities = growth.entities().await?;
     growth.plot(out, "entities", "events", "CPU µs of all events", &entities)?;
     let costs = ledger::costs(bench, extent.ledger).await?;

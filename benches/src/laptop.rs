@@ -26,6 +26,7 @@ use crate::floor::http::Connection;
 use crate::measure::Bench;
 use crate::plot::short;
 use crate::process::Process;
+use crate::report::progress;
 use crate::statistics::median;
 use crate::{TABLE, workload};
 
@@ -50,9 +51,10 @@ pub async fn run(bench: &Bench, deliveries: usize, out: &Path) -> Result<()> {
     let folder = tempfile::tempdir_in(&bench.places.work)?;
     let laptop = Laptop::new(bench, folder.path(), "laptop")?;
     let mut pairs = Vec::new();
-    for _ in 0..PAIRS {
+    for pair in 1..=PAIRS {
+        progress(&format!("laptop: run {pair} of {PAIRS}"));
         let data = folder.path().join("through");
-        let through = laptop.through(&data, deliveries).await?;
+        let through = laptop.through(&data, deliveries, |_| {}).await?;
         let limit = limit(&data, &data.join("limit.db"))?;
         fs::remove_dir_all(&data)?;
         pairs.push(Pair { through, limit });
@@ -74,7 +76,8 @@ pub async fn memory(bench: &Bench, deliveries: usize, out: &Path) -> Result<()> 
     let folder = tempfile::tempdir_in(&bench.places.work)?;
     let laptop = Laptop::new(bench, folder.path(), "memory")?;
     let data = folder.path().join("through");
-    let through = laptop.through(&data, deliveries).await?;
+    let told = |accepted| progress(&format!("memory: {accepted} of {deliveries} deliveries"));
+    let through = laptop.through(&data, deliveries, told).await?;
     let mut text = "| deliveries | resident MiB |\n|---:|---:|\n".to_owned();
     for (tenth, resident) in (1..).zip(&through.memory) {
         let _ = writeln!(text, "| {} | {resident:.1} |", deliveries / 10 * tenth);
@@ -172,8 +175,14 @@ impl Laptop {
         })
     }
 
-    /// Runs `local` on a folder, and sends deliveries until all are handled.
-    pub(crate) async fn through(&self, data: &Path, count: usize) -> Result<Through> {
+    /// Runs `local` on a folder, and sends deliveries until all are handled. Tells after each tenth how
+    /// many are accepted.
+    pub(crate) async fn through(
+        &self,
+        data: &Path,
+        count: usize,
+        told: impl Fn(usize),
+    ) -> Result<Through> {
         let mut command = Command::new(&self.program);
         command
             .args(["local", "--port", &PORT.to_string(), "--data"])
@@ -192,11 +201,12 @@ impl Laptop {
         let (started, before) = (Instant::now(), process.clock.used()?);
         let mut memory = Vec::new();
         let mut accepted = 0.0;
-        for _ in 0..10 {
+        for tenth in 1..=10 {
             let sending = Instant::now();
             send(&address, count / 10)?;
             accepted += sending.elapsed().as_secs_f64();
             memory.push(resident_mebibytes(process.id())?);
+            told(count / 10 * tenth);
         }
         let total = count / 10 * 10;
         self.all_recorded(total).await?;

@@ -22,6 +22,7 @@ use uuid::{NoContext, Uuid};
 
 use crate::laptop::{BODY_BYTES, Laptop, SOURCES, is_record, scan};
 use crate::measure::Bench;
+use crate::report::progress;
 use crate::statistics::median;
 use crate::{TABLE, workload};
 
@@ -54,13 +55,14 @@ pub async fn costs(bench: &Bench, greatest: usize) -> Result<Vec<Cost>> {
     let mut costs = Vec::new();
     let mut events = 1_000;
     while events <= greatest {
+        progress(&format!("growth: a ledger of {events} events"));
         let data = folder.path().join("many");
         let entity = fill(&data, events).await?;
         let listing = laptop.cpu(&data, &["events", "--json"])? * 1e3;
         let showing = laptop.cpu(&data, &["show", &entity, "--json"])? * 1e3;
         let mut deliveries = Vec::new();
         for _ in 0..TIMES {
-            let through = laptop.through(&data, DELIVERIES).await?;
+            let through = laptop.through(&data, DELIVERIES, |_| {}).await?;
             deliveries.push(through.cpu_micros / 1e3);
         }
         costs.push(Cost {

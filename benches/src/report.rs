@@ -90,6 +90,15 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
     Ok(fs::write(path, text)?)
 }
 
+/// Says on the terminal how far a long measurement is.
+#[expect(
+    clippy::print_stderr,
+    reason = "results alone go to the standard output"
+)]
+pub fn progress(text: &str) {
+    eprintln!("{text}");
+}
+
 /// Says what machine this is, how busy, and when.
 #[must_use]
 pub fn machine() -> String {
