@@ -85,7 +85,7 @@ pub async fn run(bench: &Bench, rounds: usize, out: &Path) -> Result<()> {
             "| {role}, {variant} | {cpu:.1} | {wall:.1} | {peak:.1} |"
         );
     }
-    figures.keep(&bench.places, "cold")?;
+    figures.keep(out, "cold")?;
     crate::report::write(&out.join("cold.md"), &text)
 }
 

@@ -1,13 +1,12 @@
-//! What the measurements found, kept in the work folder, so that the goals can be held against it.
+//! What the measurements found, kept beside their tables, so that the goals can be held against it.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::candidates::Places;
 use crate::report;
 
 /// The figures of one measurement by their names.
@@ -18,8 +17,8 @@ pub struct Figures {
     values: BTreeMap<String, f64>,
 }
 
-fn folder(places: &Places) -> PathBuf {
-    places.work.join("figures")
+fn folder(out: &Path) -> PathBuf {
+    out.join("figures")
 }
 
 impl Figures {
@@ -74,9 +73,9 @@ impl Figures {
     /// # Errors
     ///
     /// When they cannot be written.
-    pub fn keep(&self, places: &Places, measurement: &str) -> Result<()> {
-        fs::create_dir_all(folder(places))?;
-        let path = folder(places).join(format!("{measurement}.json"));
+    pub fn keep(&self, out: &Path, measurement: &str) -> Result<()> {
+        fs::create_dir_all(folder(out))?;
+        let path = folder(out).join(format!("{measurement}.json"));
         let text = serde_json::to_string_pretty(self)?;
         fs::write(&path, text).with_context(|| path.display().to_string())
     }
@@ -86,8 +85,8 @@ impl Figures {
     /// # Errors
     ///
     /// When they are not readable.
-    pub fn of_measurement(places: &Places, measurement: &str) -> Result<Option<Self>> {
-        let path = folder(places).join(format!("{measurement}.json"));
+    pub fn of_measurement(out: &Path, measurement: &str) -> Result<Option<Self>> {
+        let path = folder(out).join(format!("{measurement}.json"));
         if !path.is_file() {
             return Ok(None);
         }
@@ -101,8 +100,8 @@ impl Figures {
     /// # Errors
     ///
     /// When the files cannot be removed.
-    pub fn forget(places: &Places) -> Result<()> {
-        match fs::remove_dir_all(folder(places)) {
+    pub fn forget(out: &Path) -> Result<()> {
+        match fs::remove_dir_all(folder(out)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
         }

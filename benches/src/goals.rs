@@ -5,7 +5,6 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::candidates::Places;
 use crate::figures::Figures;
 
 /// The measurements that the goals are of.
@@ -265,10 +264,10 @@ const LINEAR: f64 = 1.05;
 /// # Errors
 ///
 /// When what they left is not readable, or the table cannot be written.
-pub fn run(places: &Places, out: &Path) -> Result<()> {
+pub fn run(out: &Path) -> Result<()> {
     let (mut all, mut text) = (Figures::new(), String::new());
     for measurement in MEASUREMENTS {
-        let figures = Figures::of_measurement(places, measurement)?;
+        let figures = Figures::of_measurement(out, measurement)?;
         let of = figures.as_ref().map_or("not measured", Figures::of).trim();
         let _ = writeln!(text, "- `{measurement}`: {of}");
         all.extend(figures.unwrap_or_default());

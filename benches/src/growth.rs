@@ -93,7 +93,7 @@ pub async fn run(bench: &Bench, extent: Extent, out: &Path) -> Result<()> {
         figures.put(format!("events CPU ms at {events}"), listing);
         figures.put(format!("show CPU ms at {events}"), showing);
     }
-    growth.figures.keep(&bench.places, "growth")?;
+    growth.figures.keep(out, "growth")?;
     crate::report::write(&out.join("growth.md"), &growth.text)
 }
 

@@ -63,7 +63,7 @@ pub async fn run(bench: &Bench, deliveries: usize, out: &Path) -> Result<()> {
     let mut figures = Figures::new();
     let share = middle(&pairs, Pair::share);
     figures.put("share of the database, per cent", share);
-    figures.keep(&bench.places, "laptop")?;
+    figures.keep(out, "laptop")?;
     crate::report::write(&out.join("laptop.md"), &text)
 }
 
@@ -88,7 +88,7 @@ pub async fn memory(bench: &Bench, deliveries: usize, out: &Path) -> Result<()> 
     let half = through.memory.get(4).copied().unwrap_or_default();
     figures.put("resident MiB at half", half);
     figures.put("resident MiB at the end", through.end);
-    figures.keep(&bench.places, "memory")?;
+    figures.keep(out, "memory")?;
     crate::report::write(&out.join("memory.md"), &text)
 }
 

@@ -30,7 +30,7 @@ struct Args {
     /// Do not build anything: what is there is current.
     #[arg(long, global = true)]
     built: bool,
-    /// Where tables and plots go.
+    /// Where tables, plots and figures go; `goals` is of the figures there.
     #[arg(long, global = true, default_value = "docs/performance")]
     out: PathBuf,
     #[arg(long = "inside-own-network", global = true, hide = true)]
@@ -133,7 +133,7 @@ fn main() -> Result<ExitCode> {
     };
     std::fs::create_dir_all(&places.work)?;
     if matches!(args.command, Command::Goals) {
-        goals::run(&places, &args.out)?; // takes no program and no network
+        goals::run(&args.out)?; // takes no program and no network
         return Ok(ExitCode::SUCCESS);
     }
     if !args.inside {
@@ -163,7 +163,7 @@ async fn inside(args: Args, places: Places) -> Result<()> {
     std::fs::create_dir_all(&args.out)?;
     let commands = match args.command {
         Command::All => {
-            Figures::forget(&bench.places)?;
+            Figures::forget(&args.out)?;
             ALL.iter()
                 .map(|name| by_default(name))
                 .collect::<Result<_>>()?
@@ -224,7 +224,7 @@ async fn measure(bench: &Bench, command: Command, out: &Path) -> Result<()> {
         Command::Payloads => payloads::run(bench, out).await,
         Command::Laptop { deliveries } => laptop::run(bench, deliveries, out).await,
         Command::Memory { deliveries } => laptop::memory(bench, deliveries, out).await,
-        Command::Goals => goals::run(&bench.places, out),
+        Command::Goals => goals::run(out),
         Command::Instructions { limit, accept } => {
             let verdict = if accept {
                 Verdict::Accept

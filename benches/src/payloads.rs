@@ -58,7 +58,7 @@ pub async fn run(bench: &Bench, out: &Path) -> Result<()> {
     let changing = costs.iter().filter(|cost| cost.states > 0);
     let changing: Vec<_> = changing.map(|c| (c.record + c.states) as f64).collect();
     figures.put("units where the state changes", median(&changing));
-    figures.keep(&bench.places, "payloads")?;
+    figures.keep(out, "payloads")?;
     crate::report::write(&out.join("payloads.md"), &table(&costs))
 }
 
