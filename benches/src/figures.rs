@@ -17,8 +17,8 @@ pub struct Figures {
     values: BTreeMap<String, f64>,
 }
 
-fn folder(out: &Path) -> PathBuf {
-    out.join("figures")
+fn file(out: &Path, measurement: &str) -> PathBuf {
+    out.join("figures").join(format!("{measurement}.json"))
 }
 
 impl Figures {
@@ -74,8 +74,8 @@ impl Figures {
     ///
     /// When they cannot be written.
     pub fn keep(&self, out: &Path, measurement: &str) -> Result<()> {
-        fs::create_dir_all(folder(out))?;
-        let path = folder(out).join(format!("{measurement}.json"));
+        let path = file(out, measurement);
+        fs::create_dir_all(path.parent().unwrap_or(out))?;
         let text = serde_json::to_string_pretty(self)?;
         fs::write(&path, text).with_context(|| path.display().to_string())
     }
@@ -86,7 +86,7 @@ impl Figures {
     ///
     /// When they are not readable.
     pub fn of_measurement(out: &Path, measurement: &str) -> Result<Option<Self>> {
-        let path = folder(out).join(format!("{measurement}.json"));
+        let path = file(out, measurement);
         if !path.is_file() {
             return Ok(None);
         }
@@ -95,15 +95,37 @@ impl Figures {
         Ok(Some(figures))
     }
 
-    /// Forgets what earlier measurements left.
+    /// Forgets what an earlier run of a measurement left.
     ///
     /// # Errors
     ///
-    /// When the files cannot be removed.
-    pub fn forget(out: &Path) -> Result<()> {
-        match fs::remove_dir_all(folder(out)) {
+    /// When the file cannot be removed.
+    pub fn forget(out: &Path, measurement: &str) -> Result<()> {
+        match fs::remove_file(file(out, measurement)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_found_beside_its_table_until_it_is_forgotten() {
+        let out = tempfile::tempdir().unwrap();
+        let foreign = out.path().join("figures/drawing.svg");
+        let mut figures = Figures::new();
+        figures.put("deliveries", 7.0);
+        figures.keep(out.path(), "memory").unwrap();
+        fs::write(&foreign, "").unwrap();
+        let found = || Figures::of_measurement(out.path(), "memory").unwrap();
+        assert_eq!(found().unwrap().get("deliveries"), Some(7.0));
+        for _ in 0..2 {
+            Figures::forget(out.path(), "memory").unwrap();
+            assert!(found().is_none());
+        }
+        assert!(foreign.exists(), "only what is ours is forgotten");
     }
 }

@@ -163,7 +163,9 @@ async fn inside(args: Args, places: Places) -> Result<()> {
     std::fs::create_dir_all(&args.out)?;
     let commands = match args.command {
         Command::All => {
-            Figures::forget(&args.out)?;
+            for measurement in goals::MEASUREMENTS {
+                Figures::forget(&args.out, measurement)?;
+            }
             ALL.iter()
                 .map(|name| by_default(name))
                 .collect::<Result<_>>()?
