@@ -3,28 +3,32 @@
 //!
 //! A crash before it leaves at most a state that the redelivery makes again; a crash after it makes
 //! the redelivery a duplicate. There is neither transaction nor lease: the queue never has two
-//! copies of one event in flight, and states converge.
+//! copies of one event in flight, and states converge. A duplicate with other bytes is a variant: it is
+//! offered to the states at its record's place and kept beside the record.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use switchhook_core::attempts::{self, Attempt, Failure};
+use switchhook_core::attempts::{self, Attempt};
 use switchhook_core::body::{self, Carried};
 use switchhook_core::canonical;
 use switchhook_core::content::MAX_INFLATED_BYTES;
 use switchhook_core::entity::Entity;
 use switchhook_core::envelope::Envelope;
-use switchhook_core::ids::DeliveryId;
 use switchhook_core::ledger::{
-    self, Beginning, Met, RawBody, Record, RecordHead, RecordKey, Snapshot, StateItem, Step,
+    self, Beginning, Known, RawBody, Record, RecordHead, RecordKey, RunRefusal, Snapshot,
+    StateItem, Step, Variant,
 };
-use switchhook_core::occurrence::{Occurrence, Sequence, UnknownProvider};
-use switchhook_core::ports::{BodyStore, Ledger, PortError, Written};
+use switchhook_core::occurrence::{Occurrence, Role};
+use switchhook_core::ports::{Added, BodyStore, Ledger, PortError, Written};
+use switchhook_core::retention;
 use switchhook_core::states::Stored;
 use switchhook_core::time::{Clock, Timestamp};
 
+use crate::error::HandleError;
+use crate::handlers::opt_outs;
 use crate::message::{AgeLimit, Message};
-use crate::router::{ApplyError, Route, Router};
+use crate::router::{Route, Router};
 
 /// How often a state or record that somebody else wrote meanwhile is read again.
 const MAX_CONFLICTS: u32 = 8;
@@ -36,82 +40,43 @@ pub enum Outcome {
     Recorded,
     /// It was recorded before, and this copy of it is counted.
     Duplicate,
+    /// It was recorded before with other bytes, and these are kept and counted.
+    Variant,
     /// It was recorded before, and this delivery of it is counted already: its message came again,
     /// or the delivery tells it twice.
     Known,
 }
 
-/// Why an event is not in the ledger.
-#[derive(Debug, thiserror::Error)]
-pub enum HandleError {
-    /// It never will be: it becomes a dead letter.
-    #[error("the event cannot be handled ({reason})")]
-    Terminal {
-        /// The reason that the dead letter shows.
-        reason: &'static str,
-        /// What it came from, if from anything.
-        source: Option<Box<dyn std::error::Error + Send + Sync>>,
-    },
-    /// It will be tried again.
-    #[error("the event is tried again later")]
-    Passing(#[from] PortError),
-    /// Something outside did not answer in the function's time; handlers do not wait.
-    #[error("the event was not finished in the function's time")]
-    OutOfTime,
-    /// Its handler has a mistake. What a panic says may be what the event says.
-    #[error("the handler panicked")]
-    Panicked,
+/// What a commit did, and what of it people should see.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Committed {
+    /// What became of the event.
+    pub outcome: Outcome,
+    /// Whether it has an own time that is not believed.
+    pub has_implausible_time: bool,
+    /// Whether it put somebody on the suppression list who could not be read.
+    pub is_unplaced_opt_out: bool,
 }
 
-impl HandleError {
-    pub(crate) fn terminal(reason: &'static str) -> Self {
-        Self::Terminal {
-            reason,
-            source: None,
-        }
-    }
-
-    /// Returns what log lines and dead letters call it.
+impl Committed {
+    /// A commit that touched no body.
     #[must_use]
-    pub const fn reason(&self) -> &'static str {
-        match self {
-            Self::Terminal { reason, .. } => reason,
-            Self::Passing(_) => "passing",
-            Self::OutOfTime => "time",
-            Self::Panicked => "panic",
+    pub const fn unread(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            has_implausible_time: false,
+            is_unplaced_opt_out: false,
         }
     }
 
-    /// Returns what kind of failure it is.
-    #[must_use]
-    pub const fn failure(&self) -> Failure {
-        match self {
-            Self::Terminal { .. } => Failure::ForGood,
-            Self::Passing(_) | Self::OutOfTime => Failure::Passing,
-            Self::Panicked => Failure::Unknown,
+    fn new(outcome: Outcome, event: &Occurrence) -> Self {
+        let is_recorded = outcome == Outcome::Recorded;
+        let is_written = is_recorded || event.role != Role::New;
+        Self {
+            outcome,
+            has_implausible_time: is_recorded && event.has_implausible_time(),
+            is_unplaced_opt_out: is_written && opt_outs::is_unplaced_stop(event),
         }
-    }
-
-    pub(crate) fn caused(
-        reason: &'static str,
-        source: impl std::error::Error + Send + Sync + 'static,
-    ) -> Self {
-        Self::Terminal {
-            reason,
-            source: Some(Box::new(source)),
-        }
-    }
-}
-
-impl From<ApplyError> for HandleError {
-    fn from(error: ApplyError) -> Self {
-        Self::caused("state", error)
-    }
-}
-
-impl From<UnknownProvider> for HandleError {
-    fn from(error: UnknownProvider) -> Self {
-        Self::caused("provider", error)
     }
 }
 
@@ -174,38 +139,51 @@ impl Committer {
     /// Says how the run of an event begins. Its body is not touched.
     #[must_use]
     pub fn begin(&self, message: &Message, envelope: &Envelope, snapshot: &Snapshot) -> Beginning {
-        let (id, at) = (envelope.id, envelope.received_at);
-        let known = snapshot.knows(&envelope.entity, &envelope.dedup, id, at);
-        let is_too_old =
-            message.age_limit == AgeLimit::Kept && envelope.is_too_old(self.clock.now());
-        let refusal = if snapshot.damaged.contains(&envelope.entity) {
-            Some("item")
-        } else {
-            is_too_old.then_some("too_old")
-        };
-        known.begin(refusal, message.receives)
+        known(envelope, snapshot).begin(
+            self.refusal(message, envelope, snapshot),
+            message.receives,
+        )
     }
 
-    /// Counts a further copy where there is a record, unless it counts as many as it may.
+    /// Returns why an event can never be recorded, if it cannot.
+    fn refusal(
+        &self,
+        message: &Message,
+        envelope: &Envelope,
+        snapshot: &Snapshot,
+    ) -> Option<RunRefusal> {
+        if snapshot.damaged.contains(&envelope.entity) {
+            return Some(RunRefusal::DamagedItem);
+        }
+        let is_too_old =
+            message.age_limit == AgeLimit::Kept && envelope.is_too_old(self.clock.now());
+        is_too_old.then_some(RunRefusal::TooOld)
+    }
+
+    /// Adds a duplicate's entry to its record, its digest where the bytes differ. A record that is
+    /// gone leaves the snapshot too: the event is to begin again.
     ///
     /// # Errors
     ///
     /// When the ledger did not answer: it may be counted all the same.
-    pub async fn count_copy(
+    pub async fn count_duplicate(
         &self,
-        record: &RecordKey,
-        delivery: DeliveryId,
+        key: &RecordKey,
+        envelope: &Envelope,
+        variant: Option<&str>,
         snapshot: &mut Snapshot,
-    ) -> Result<(), PortError> {
-        let head = snapshot.records.get_mut(record);
-        if head.as_ref().is_some_and(|head| head.is_full()) {
-            return Ok(());
+    ) -> Result<Added, PortError> {
+        let Some(head) = snapshot.records.get_mut(key) else {
+            return Ok(Added::NoRecord);
+        };
+        let expires_at = self.expires_at(envelope);
+        let entry = head.entry(envelope.id.delivery, variant, expires_at);
+        let added = self.ledger.add_entry(key, &entry).await?;
+        match added {
+            Added::Done => head.add(&entry),
+            Added::NoRecord => drop(snapshot.records.remove(key)),
         }
-        self.ledger.count_delivery(record, delivery).await?;
-        if let Some(head) = head {
-            head.deliveries.insert(delivery);
-        }
-        Ok(())
+        Ok(added)
     }
 
     /// Counts an attempt of a message.
@@ -214,7 +192,7 @@ impl Committer {
     ///
     /// When the ledger did not answer: it may be counted all the same.
     pub async fn count_attempt(&self, message: &Message) -> Result<Attempt, PortError> {
-        let until = ledger::kept_until(self.clock.now(), attempts::REMEMBERED_DAYS);
+        let until = retention::kept_until(self.clock.now(), attempts::REMEMBERED_DAYS);
         let added = self
             .ledger
             .add_attempt(&message.id, message.receives, until);
@@ -231,41 +209,145 @@ impl Committer {
         taken.await
     }
 
-    /// Commits one event that is new. What is written is written into `snapshot` too, so that the
-    /// next event of the batch sees it.
+    /// Commits one event: a new one, or a duplicate whose bytes matter. What is written is written into
+    /// `snapshot` too, so that the next event of the batch sees it.
     ///
     /// # Errors
     ///
-    /// Why the event is not in the ledger.
+    /// Why the event, or a part of it, is not in the ledger.
     pub async fn commit(
         &self,
+        message: &Message,
         envelope: Envelope,
-        sequence: Sequence,
         snapshot: &mut Snapshot,
-    ) -> Result<Outcome, HandleError> {
-        let kept_from = self.kept_from(&envelope);
+    ) -> Result<Committed, HandleError> {
         let (raw, resting) = self.bytes(&envelope.body).await?;
-        let occurrence = Occurrence::read(envelope, sequence, raw)?;
-        let record = record_of(&occurrence, resting, kept_from)?;
-        let changes = self.plan(&occurrence, snapshot).await?;
-        let mut outcome = Outcome::Recorded;
+        let mut event = Occurrence::read(envelope, message.sequence, raw)?;
+        for _ in 0..MAX_CONFLICTS {
+            let known = known(&event.envelope, snapshot);
+            let refusal = self.refusal(message, &event.envelope, snapshot);
+            let outcome = match known.begin(refusal, message.receives) {
+                Beginning::Refuse(refusal) => return Err(HandleError::terminal(refusal.reason())),
+                Beginning::Nothing => Some(Outcome::Known),
+                Beginning::CountCopy(key) => {
+                    let counted = self.count_duplicate(&key, &event.envelope, None, snapshot);
+                    (counted.await? == Added::Done).then_some(Outcome::Duplicate)
+                }
+                Beginning::CountAttempt | Beginning::TouchBody => {
+                    self.process(known, &mut event, &resting, snapshot).await?
+                }
+            };
+            if let Some(outcome) = outcome {
+                return Ok(Committed::new(outcome, &event));
+            }
+            // Its record came or went meanwhile: the event begins again, its age included.
+        }
+        Err(PortError::new("writing an event", "its record changed too often meanwhile").into())
+    }
+
+    /// Writes an event that the ledger has not got, or the bytes of which it has not; `None` when its
+    /// record came or went meanwhile.
+    async fn process(
+        &self,
+        known: Known,
+        event: &mut Occurrence,
+        resting: &RawBody,
+        snapshot: &mut Snapshot,
+    ) -> Result<Option<Outcome>, HandleError> {
+        let (key, is_variant) = match known {
+            Known::Variant(key) => (key, true),
+            Known::RepeatedStop(key) => (key, false),
+            Known::No | Known::Counted | Known::Copy(_) => {
+                event.role = Role::New;
+                return self.record(event, resting, snapshot).await;
+            }
+        };
+        let Some(head) = snapshot.records.get(&key).cloned() else {
+            return Ok(None);
+        };
+        event.role = if is_variant {
+            Role::Variant(head)
+        } else {
+            Role::RepeatedStop(head)
+        };
+        self.add_duplicate(&key, event, resting, snapshot).await
+    }
+
+    /// Writes the states and the record of a new event.
+    async fn record(
+        &self,
+        event: &Occurrence,
+        resting: &RawBody,
+        snapshot: &mut Snapshot,
+    ) -> Result<Option<Outcome>, HandleError> {
+        let expires_at = self.expires_at(&event.envelope);
+        let record = record_of(event, resting.clone(), expires_at)?;
+        let changes = self.plan(event, snapshot).await?;
+        let mut outcome = None;
         for step in ledger::commit_steps(changes) {
             match step {
-                Step::State(change) => self.write_state(change, &occurrence, snapshot).await?,
+                Step::State(change) => self.write_state(change, event, snapshot).await?,
                 Step::Record => outcome = self.write_record(&record, snapshot).await?,
             }
         }
         Ok(outcome)
     }
 
-    /// Returns the time from which on the record is kept.
-    fn kept_from(&self, envelope: &Envelope) -> Timestamp {
+    /// Adds a duplicate whose bytes matter: its states, its bytes where they differ, and last its entry
+    /// in the record.
+    ///
+    /// INVARIANT: the entry comes last. Without it the redelivery does all of it again; with it the
+    /// redelivery does nothing, so nothing may be left to do.
+    async fn add_duplicate(
+        &self,
+        key: &RecordKey,
+        event: &Occurrence,
+        resting: &RawBody,
+        snapshot: &mut Snapshot,
+    ) -> Result<Option<Outcome>, HandleError> {
+        for change in self.plan(event, snapshot).await? {
+            self.write_state(change, event, snapshot).await?;
+        }
+        let variant = self.variant_of(key, event, resting);
+        if let Some(variant) = &variant {
+            self.ledger.put_variant(variant).await?;
+        }
+        let digest = variant.as_ref().map(|variant| variant.digest.as_str());
+        let counted = self.count_duplicate(key, &event.envelope, digest, snapshot);
+        Ok((counted.await? == Added::Done).then_some(if variant.is_some() {
+            Outcome::Variant
+        } else {
+            Outcome::Duplicate
+        }))
+    }
+
+    fn variant_of(&self, key: &RecordKey, event: &Occurrence, raw: &RawBody) -> Option<Variant> {
+        let Role::Variant(head) = &event.role else {
+            return None;
+        };
+        let envelope = &event.envelope;
+        Some(Variant {
+            record: key.clone(),
+            of: head.id,
+            digest: envelope.digest.clone()?,
+            id: envelope.id,
+            received_at: envelope.received_at,
+            sequence: event.sequence,
+            raw: raw.clone(),
+            headers: envelope.headers.clone(),
+            expires_at: self.expires_at(envelope),
+        })
+    }
+
+    /// Returns the expiry time of what is kept of an event.
+    fn expires_at(&self, envelope: &Envelope) -> Timestamp {
         let now = self.clock.now();
-        if envelope.is_too_old(now) {
-            now // else the record would be forgotten as soon as it is written
+        let kept_from = if envelope.is_too_old(now) {
+            now // else it would expire as soon as it is written
         } else {
             envelope.received_at
-        }
+        };
+        retention::kept_until(kept_from, envelope.retention_days)
     }
 
     /// Returns the exact bytes, and how the record keeps them.
@@ -364,27 +446,28 @@ impl Committer {
         Err(PortError::new("writing a state", "it changed too often meanwhile").into())
     }
 
+    /// Puts a record; `None` where there is one of another delivery, which is in the snapshot then.
     async fn write_record(
         &self,
         record: &Record,
         snapshot: &mut Snapshot,
-    ) -> Result<Outcome, HandleError> {
+    ) -> Result<Option<Outcome>, HandleError> {
         let (head, outcome) = match self.ledger.put_record(record).await? {
-            Written::Done => (RecordHead::from(record), Outcome::Recorded),
-            Written::Refused(mut head) => match head.meets(record.id.delivery) {
-                Met::Own => (head, Outcome::Recorded),
-                Met::Copy => {
-                    self.ledger
-                        .count_delivery(&record.key, record.id.delivery)
-                        .await?;
-                    head.deliveries.insert(record.id.delivery);
-                    (head, Outcome::Duplicate)
-                }
-            },
+            Written::Done => (RecordHead::from(record), Some(Outcome::Recorded)),
+            Written::Refused(head) => {
+                let is_own = head.id == record.id; // the answer of an earlier put was lost
+                (head, is_own.then_some(Outcome::Recorded))
+            }
         };
         snapshot.records.insert(record.key.clone(), head);
         Ok(outcome)
     }
+}
+
+/// Returns what is recorded of an event.
+fn known(envelope: &Envelope, snapshot: &Snapshot) -> Known {
+    let (entity, digest) = (&envelope.entity, envelope.digest.as_deref());
+    snapshot.knows(entity, &envelope.dedup, envelope.id, digest, envelope.received_at)
 }
 
 /// A state as it is and as it will be.
@@ -404,7 +487,7 @@ impl Change<'_> {
 fn record_of(
     occurrence: &Occurrence,
     raw: RawBody,
-    kept_from: Timestamp,
+    expires_at: Timestamp,
 ) -> Result<Record, HandleError> {
     let envelope = &occurrence.envelope;
     let data = canonical::write(&occurrence.data).map_err(|e| HandleError::caused("data", e))?;
@@ -421,10 +504,13 @@ fn record_of(
         received_at: envelope.received_at,
         occurred_at: occurrence.occurred_at,
         sequence: occurrence.sequence,
+        digest: envelope.digest.clone(),
         deliveries: [envelope.id.delivery].into(),
+        variants: [].into(),
+        is_repeatable_stop: occurrence.may_be_repeated() && opt_outs::says_stop(occurrence),
         data,
         raw,
         headers: envelope.headers.clone(),
-        expires_at: ledger::kept_until(kept_from, envelope.retention_days),
+        expires_at,
     })
 }

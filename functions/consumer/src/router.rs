@@ -7,7 +7,7 @@ use switchhook_core::data::{Data, WrongShape};
 use switchhook_core::entity::Entity;
 use switchhook_core::ids::EventId;
 use switchhook_core::kind::Kind;
-use switchhook_core::occurrence::{Occurrence, Sequence};
+use switchhook_core::occurrence::{Occurrence, Place, Role};
 use switchhook_core::states::{Position, Register, State, StateError, Stored};
 use switchhook_core::time::Timestamp;
 
@@ -27,10 +27,45 @@ impl<D> Event<'_, D> {
         self.occurrence.envelope.kind
     }
 
-    /// Returns the event's own time, else its accepted time.
+    /// Returns the event's id.
+    #[must_use]
+    pub const fn id(&self) -> EventId {
+        self.occurrence.envelope.id
+    }
+
+    /// Returns when it happened: the earlier of its own and its accepted time. A variant happened when
+    /// its record did.
     #[must_use]
     pub fn time(&self) -> Timestamp {
-        self.occurrence.time()
+        self.place().time
+    }
+
+    /// Returns the time that a register of the first occurrence takes, and its position.
+    #[must_use]
+    pub fn earliest(&self) -> (Timestamp, Position) {
+        let time = self.occurrence.earliest_time();
+        let place = Place {
+            time,
+            ..self.place()
+        };
+        (time, Position::earliest(place))
+    }
+
+    fn place(&self) -> Place {
+        self.occurrence.place()
+    }
+
+    /// Returns the event with all that is known of it.
+    #[must_use]
+    pub const fn occurrence(&self) -> &Occurrence {
+        self.occurrence
+    }
+
+    /// Returns whether the event is a STOP that came again in the same bytes: nothing but the word
+    /// counts of it.
+    #[must_use]
+    pub const fn is_repeated_stop(&self) -> bool {
+        matches!(self.occurrence.role, Role::RepeatedStop(_))
     }
 
     /// Returns the source's name.
@@ -39,34 +74,28 @@ impl<D> Event<'_, D> {
         self.occurrence.envelope.entity.source()
     }
 
-    /// Returns how the source's texts are to be read.
-    #[must_use]
-    pub const fn reading(&self) -> &switchhook_core::config::Reading {
-        &self.occurrence.envelope.reading
-    }
-
     /// Returns the event's position by time, ties by the accepted order.
     #[must_use]
     pub fn by_time(&self) -> Position {
-        Position::by_time(self.time(), self.sequence())
+        Position::by_time(self.place())
     }
 
     /// Returns the event's position by rank, ties by time.
     #[must_use]
     pub fn by_rank(&self, rank: u8) -> Position {
-        Position::by_rank(rank, self.time(), self.sequence())
+        Position::by_rank(rank, self.place())
     }
 
     /// Returns the event's position in the accepted order.
     #[must_use]
-    pub const fn by_sequence(&self) -> Position {
-        Position::by_sequence(self.sequence())
+    pub fn by_sequence(&self) -> Position {
+        Position::by_sequence(self.place())
     }
 
     /// Returns the event's position by rank, ties by the accepted order.
     #[must_use]
-    pub const fn by_rank_and_sequence(&self, rank: u8) -> Position {
-        Position::by_rank_and_sequence(rank, self.sequence())
+    pub fn by_rank_and_sequence(&self, rank: u8) -> Position {
+        Position::by_rank_and_sequence(rank, self.place())
     }
 
     /// Marks a state as changed by this event.
@@ -77,13 +106,7 @@ impl<D> Event<'_, D> {
         position: Position,
     ) {
         at.set(Some(self.time()), position);
-        by.set(Some(self.occurrence.envelope.id), position);
-    }
-
-    /// Returns the event's place in the accepted order.
-    #[must_use]
-    pub const fn sequence(&self) -> Sequence {
-        self.occurrence.sequence
+        by.set(Some(self.id()), position);
     }
 }
 

@@ -33,12 +33,10 @@ pub fn routes() -> Router {
         .on(Kind::ContactCreated, contacts::modified)
         .on(Kind::ContactDeleted, contacts::deleted)
         .on(Kind::ContactModified, contacts::modified)
-        .on(Kind::ContactOptedOut, contacts::opted_out)
-        .also(
-            Kind::ContactOptedOut,
-            opt_outs::unsubscribed_entity,
-            opt_outs::unsubscribed,
-        )
+        .on(Kind::ContactOptedIn, contacts::consented)
+        .also(Kind::ContactOptedIn, opt_outs::entity, opt_outs::consented)
+        .on(Kind::ContactOptedOut, contacts::consented)
+        .also(Kind::ContactOptedOut, opt_outs::entity, opt_outs::consented)
         .on(Kind::ContactListCreated, contact_lists::told)
         .on(Kind::ContactListModified, contact_lists::told)
         .on(Kind::EmailStatus, emails::status)

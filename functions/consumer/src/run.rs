@@ -14,13 +14,14 @@ use switchhook_core::attempts::{Attempt, Failure, Remedy, Settled};
 use switchhook_core::envelope::Envelope;
 use switchhook_core::json::Misplaced;
 use switchhook_core::ledger::{Beginning, Snapshot};
-use switchhook_core::ports::{DeadLetter, DeadLetterQueue, PortError};
+use switchhook_core::ports::{Added, DeadLetter, DeadLetterQueue, PortError};
 use switchhook_core::report::Report;
 use switchhook_core::time::{Clock, Timestamp};
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use crate::commit::{Committer, HandleError, Outcome};
+use crate::commit::{Committed, Committer, Outcome};
+use crate::error::HandleError;
 use crate::message::Message;
 
 /// The least time, in milliseconds, that must remain for another event to be started.
@@ -92,21 +93,26 @@ impl Runner {
         envelope: Result<Envelope, Misplaced>,
         snapshot: &mut Snapshot,
         attempt: &mut Attempt,
-    ) -> Result<Outcome, HandleError> {
+    ) -> Result<Committed, HandleError> {
         let envelope = envelope.map_err(|error| HandleError::caused("envelope", error))?;
-        match self.committer.begin(message, &envelope, snapshot) {
-            Beginning::Nothing => return Ok(Outcome::Known),
-            Beginning::CountCopy(record) => {
-                let delivery = envelope.id.delivery;
-                let counted = self.committer.count_copy(&record, delivery, snapshot);
-                return Ok(counted.await.map(|()| Outcome::Duplicate)?);
+        loop {
+            match self.committer.begin(message, &envelope, snapshot) {
+                Beginning::Nothing => return Ok(Committed::unread(Outcome::Known)),
+                Beginning::CountCopy(record) => {
+                    let counted =
+                        self.committer
+                            .count_duplicate(&record, &envelope, None, snapshot);
+                    if counted.await? == Added::Done {
+                        return Ok(Committed::unread(Outcome::Duplicate));
+                    }
+                    continue; // its record is gone, from the snapshot too
+                }
+                Beginning::Refuse(refusal) => return Err(HandleError::terminal(refusal.reason())),
+                Beginning::CountAttempt => self.count(message, &envelope, attempt).await?,
+                Beginning::TouchBody => {}
             }
-            Beginning::Refuse(reason) => return Err(HandleError::terminal(reason)),
-            Beginning::CountAttempt => self.count(message, &envelope, attempt).await?,
-            Beginning::TouchBody => {}
+            return self.committer.commit(message, envelope, snapshot).await;
         }
-        let committed = self.committer.commit(envelope, message.sequence, snapshot);
-        committed.await
     }
 
     /// Counts an attempt; the error is why it is not made.
@@ -131,9 +137,9 @@ impl Runner {
     /// Waits for the end of a run, whatever it is.
     async fn end_of(
         &self,
-        run: impl Future<Output = Result<Outcome, HandleError>>,
+        run: impl Future<Output = Result<Committed, HandleError>>,
         deadline: Timestamp,
-    ) -> Result<Outcome, HandleError> {
+    ) -> Result<Committed, HandleError> {
         let kept = REMEDY_MILLIS.saturating_add(END_MILLIS);
         let run = AssertUnwindSafe(run).catch_unwind();
         match timeout(self.left(deadline, kept), run).await {
@@ -254,20 +260,10 @@ impl About {
         }
     }
 
-    fn log(&self, ended: &Result<Outcome, HandleError>) {
+    fn log(&self, ended: &Result<Committed, HandleError>) {
         let Self { id, source, kind } = self;
         match ended {
-            Ok(Outcome::Recorded) => {
-                tracing::info!(event_id = id, source, kind, "event recorded");
-                metrics::event(source, kind);
-            }
-            Ok(Outcome::Duplicate) => {
-                tracing::info!(event_id = id, source, kind, "duplicate counted");
-                metrics::duplicate(source, kind);
-            }
-            Ok(Outcome::Known) => {
-                tracing::info!(event_id = id, source, kind, "event known already");
-            }
+            Ok(committed) => self.log_committed(*committed),
             Err(error) => {
                 let reason = error.reason();
                 tracing::error!(event_id = id, source, kind, reason, error = %Report(error), "event failed");
@@ -275,6 +271,37 @@ impl About {
                     metrics::handler_error(reason);
                 }
             }
+        }
+    }
+}
+
+impl About {
+    fn log_committed(&self, committed: Committed) {
+        let Self { id, source, kind } = self;
+        match committed.outcome {
+            Outcome::Recorded => {
+                tracing::info!(event_id = id, source, kind, "event recorded");
+                metrics::event(source, kind);
+            }
+            Outcome::Duplicate => {
+                tracing::info!(event_id = id, source, kind, "duplicate counted");
+                metrics::duplicate(source, kind);
+            }
+            Outcome::Variant => {
+                tracing::info!(event_id = id, source, kind, "variant kept");
+                metrics::duplicate(source, kind);
+                metrics::variant(source, kind);
+            }
+            Outcome::Known => {
+                tracing::info!(event_id = id, source, kind, "event known already");
+            }
+        }
+        if committed.has_implausible_time {
+            metrics::implausible_time(source, kind);
+        }
+        if committed.is_unplaced_opt_out {
+            tracing::warn!(event_id = id, source, kind, "opt-out without a readable number");
+            metrics::unplaced_opt_out(source, kind);
         }
     }
 }

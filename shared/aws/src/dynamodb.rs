@@ -10,17 +10,17 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure,
 };
 use switchhook_core::attempts::Attempt;
 use switchhook_core::entity::Entity;
-use switchhook_core::ids::DeliveryId;
 use switchhook_core::ledger::{
-    MAX_COUNTED_DELIVERIES, Record, RecordHead, RecordKey, Snapshot, StateItem,
+    Entry, Record, RecordHead, RecordKey, Snapshot, StateItem, Variant,
 };
-use switchhook_core::ports::{Ledger, PortError, PortFuture, Written};
+use switchhook_core::ports::{Added, Ledger, PortError, PortFuture, Written};
 use switchhook_core::states::Stored;
 use switchhook_core::time::Timestamp;
 
@@ -103,6 +103,40 @@ impl DynamoDbLedger {
         ))
     }
 
+    /// Adds an entry to a record that is there and, where it raises the expiry, expires sooner.
+    fn update_entry(&self, record: &RecordKey, entry: &Entry) -> UpdateItemFluentBuilder {
+        let mut added = Vec::new();
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(item::record_key(record)))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        if let Some(delivery) = entry.delivery {
+            added.push("deliveries :delivery");
+            let delivery = AttributeValue::Ss(vec![delivery.to_string()]);
+            update = update.expression_attribute_values(":delivery", delivery);
+        }
+        if let Some(digest) = &entry.variant {
+            added.push("variants :variant");
+            let digest = AttributeValue::Ss(vec![digest.clone()]);
+            update = update.expression_attribute_values(":variant", digest);
+        }
+        let mut expression = String::new();
+        if !added.is_empty() {
+            expression = format!("ADD {}", added.join(", "));
+        }
+        let mut condition = "attribute_exists(pk)";
+        if let Some(expires_at) = entry.expires_at {
+            expression.push_str(" SET expires_at = :expires_at");
+            condition = "attribute_exists(pk) AND expires_at <= :expires_at";
+            update = update.expression_attribute_values(":expires_at", expiry(expires_at));
+        }
+        update
+            .update_expression(expression.trim_start())
+            .condition_expression(condition)
+    }
+
     fn update_attempts(&self, message_id: &str, receive: u32) -> UpdateItemFluentBuilder {
         let receive = AttributeValue::Ns(vec![receive.to_string()]);
         let update = self.client.update_item().table_name(&self.table);
@@ -113,7 +147,9 @@ impl DynamoDbLedger {
 }
 
 fn keys_of(keys: Vec<Item>, projection: Option<&str>) -> Result<KeysAndAttributes, PortError> {
-    let names = projection.map(|_| HashMap::from([("#state".to_owned(), "state".to_owned())]));
+    // Both are reserved words of DynamoDB's expressions.
+    let names = ["state", "sequence"].map(|name| (format!("#{name}"), name.to_owned()));
+    let names = projection.map(|_| HashMap::from(names));
     KeysAndAttributes::builder()
         .set_keys(Some(keys))
         .consistent_read(true)
@@ -124,7 +160,7 @@ fn keys_of(keys: Vec<Item>, projection: Option<&str>) -> Result<KeysAndAttribute
 }
 
 /// What it takes to tell duplicates and to change states: neither data nor bodies.
-const HEADS: &str = "pk, sk, id, received_at, deliveries, version, #state, positions";
+const HEADS: &str = "pk, sk, id, received_at, occurred_at, #sequence, digest, deliveries, variants, repeatable_stop, expires_at, version, #state, positions";
 
 impl Ledger for DynamoDbLedger {
     fn read<'a>(
@@ -196,33 +232,61 @@ impl Ledger for DynamoDbLedger {
         })
     }
 
-    fn count_delivery<'a>(
-        &'a self,
-        record: &'a RecordKey,
-        delivery: DeliveryId,
-    ) -> PortFuture<'a, ()> {
-        const COUNTING: &str = "counting a delivery";
+    fn put_variant<'a>(&'a self, variant: &'a Variant) -> PortFuture<'a, ()> {
+        const WRITING: &str = "writing a variant";
         Box::pin(async move {
-            let update = self
+            let item = item::variant_item(variant).map_err(|e| PortError::new(WRITING, e))?;
+            let put = self
+                .client
+                .put_item()
+                .table_name(&self.table)
+                .set_item(Some(item))
+                .condition_expression("attribute_not_exists(pk)")
+                .send();
+            match put.await {
+                Ok(_) => return Ok(()),
+                Err(error) if !is_condition(&error) => return Err(PortError::new(WRITING, error)),
+                Err(_) => {}
+            }
+            let prolong = self
                 .client
                 .update_item()
                 .table_name(&self.table)
-                .set_key(Some(item::record_key(record)))
-                .update_expression("ADD deliveries :delivery")
-                .condition_expression("attribute_exists(pk) AND size(deliveries) < :most")
-                .expression_attribute_values(
-                    ":delivery",
-                    AttributeValue::Ss(vec![delivery.to_string()]),
-                )
-                .expression_attribute_values(
-                    ":most",
-                    AttributeValue::N(MAX_COUNTED_DELIVERIES.to_string()),
+                .set_key(Some(item::variant_key(variant)))
+                .update_expression("SET expires_at = :expires_at")
+                .condition_expression("attribute_exists(pk) AND expires_at <= :expires_at")
+                .expression_attribute_values(":expires_at", expiry(variant.expires_at))
+                .return_values_on_condition_check_failure(
+                    ReturnValuesOnConditionCheckFailure::AllOld,
                 )
                 .send();
-            match update.await {
-                Err(error) if !is_condition(&error) => Err(PortError::new(COUNTING, error)),
-                // Refused: there are a hundred already, or the record was just forgotten.
-                Ok(_) | Err(_) => Ok(()),
+            match prolong.await {
+                Ok(_) => Ok(()),
+                // It expires later already.
+                Err(error) if holds_item(&error) => Ok(()),
+                // It expired between the two requests, or nobody answered: trying again puts it.
+                Err(error) => Err(PortError::new(WRITING, error)),
+            }
+        })
+    }
+
+    fn add_entry<'a>(&'a self, record: &'a RecordKey, entry: &'a Entry) -> PortFuture<'a, Added> {
+        Box::pin(async move {
+            let mut entry = entry.clone();
+            loop {
+                if entry.is_empty() {
+                    return Ok(Added::Done);
+                }
+                let Err(error) = self.update_entry(record, &entry).send().await else {
+                    return Ok(Added::Done);
+                };
+                if !is_condition(&error) {
+                    return Err(PortError::new("counting a delivery", error));
+                }
+                if !holds_item(&error) {
+                    return Ok(Added::NoRecord);
+                }
+                entry.expires_at = None; // it expires later already
             }
         })
     }
@@ -235,7 +299,7 @@ impl Ledger for DynamoDbLedger {
     ) -> PortFuture<'a, Attempt> {
         const COUNTING: &str = "counting an attempt";
         Box::pin(async move {
-            let expires_at = AttributeValue::N(expires_at.as_second().to_string());
+            let expires_at = expiry(expires_at);
             let update = self.update_attempts(message_id, receive);
             let update = update
                 .update_expression("ADD attempts :receive SET expires_at = :expires_at")
@@ -272,6 +336,20 @@ impl Ledger for DynamoDbLedger {
 
 fn is_condition<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     error.code() == Some("ConditionalCheckFailedException")
+}
+
+/// Returns whether a condition was refused by an item that is there.
+fn holds_item<R>(error: &SdkError<UpdateItemError, R>) -> bool {
+    let refused = error.as_service_error();
+    matches!(
+        refused,
+        Some(UpdateItemError::ConditionalCheckFailedException(refused))
+            if refused.item().is_some_and(|item| !item.is_empty())
+    )
+}
+
+fn expiry(expires_at: Timestamp) -> AttributeValue {
+    AttributeValue::N(expires_at.as_second().to_string())
 }
 
 /// Tells a refused condition, with the item that was there, from a failure.

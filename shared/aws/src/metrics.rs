@@ -38,6 +38,9 @@ pub const METRICS: &[(&str, &[&[&str]])] = &[
     (DUPLICATES, &[&["Stack", "Source"]]),
     (EVENTS, &[&["Stack", "Source", "Kind"]]),
     (HANDLER_ERRORS, &[&["Stack", "Reason"]]),
+    (IMPLAUSIBLE_TIMES, &[&["Stack", "Source"]]),
+    (UNPLACED_OPT_OUTS, &[&["Stack", "Source"]]),
+    (VARIANTS, &[&["Stack", "Source"]]),
 ];
 
 /// Execution environments that served their first invocation, by function.
@@ -52,6 +55,12 @@ pub const DUPLICATES: &str = "Duplicates";
 pub const EVENTS: &str = "Events";
 /// Runs of an event that failed and are tried again, by reason.
 pub const HANDLER_ERRORS: &str = "HandlerErrors";
+/// Events recorded with an own time that is not believed, by source.
+pub const IMPLAUSIBLE_TIMES: &str = "ImplausibleTimes";
+/// Opt-outs on the list without a number or address that anybody can ask for, by source.
+pub const UNPLACED_OPT_OUTS: &str = "UnplacedOptOuts";
+/// Duplicates whose bytes differ from those recorded, by source.
+pub const VARIANTS: &str = "Variants";
 
 macro_rules! count {
     ($metric:expr $(, $dimension:ident = $value:expr)*) => {
@@ -76,6 +85,21 @@ pub fn event(source: &str, kind: &'static str) {
 /// Counts an event that was recorded before.
 pub fn duplicate(source: &str, kind: &'static str) {
     count!(DUPLICATES, Source = source, Kind = kind);
+}
+
+/// Counts a duplicate whose bytes differ from those recorded.
+pub fn variant(source: &str, kind: &'static str) {
+    count!(VARIANTS, Source = source, Kind = kind);
+}
+
+/// Counts an event with an own time that is not believed.
+pub fn implausible_time(source: &str, kind: &'static str) {
+    count!(IMPLAUSIBLE_TIMES, Source = source, Kind = kind);
+}
+
+/// Counts an opt-out that nobody can ask for.
+pub fn unplaced_opt_out(source: &str, kind: &'static str) {
+    count!(UNPLACED_OPT_OUTS, Source = source, Kind = kind);
 }
 
 /// Counts an event that became a dead letter.

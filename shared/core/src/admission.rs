@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use crate::config::{Source, Sources};
+use crate::config::{OptInScope, Source, Sources};
 use crate::request::Request;
 use crate::schemes::VerifyError;
 use crate::schemes::url_token::{self, UrlToken};
@@ -19,6 +19,7 @@ const PREFIX: &str = "/webhooks/";
 pub struct Admitted<'a> {
     source: &'a Source,
     retention_days: u16,
+    opt_in_scope: OptInScope,
     slug: Option<&'a str>,
     request: &'a Request,
 }
@@ -34,6 +35,12 @@ impl<'a> Admitted<'a> {
     #[must_use]
     pub const fn retention_days(&self) -> u16 {
         self.retention_days
+    }
+
+    /// Returns how far a START of it reaches.
+    #[must_use]
+    pub const fn opt_in_scope(&self) -> OptInScope {
+        self.opt_in_scope
     }
 
     /// Returns the slug of the URL that names the event, where there is one.
@@ -160,6 +167,7 @@ pub fn admit<'a>(
     Ok(Admitted {
         source,
         retention_days: sources.retention_days,
+        opt_in_scope: sources.opt_in_scope,
         slug,
         request,
     })

@@ -38,6 +38,25 @@ pub struct Reading {
     pub opt_in_words: Option<Vec<String>>,
 }
 
+/// How far a START reaches on the suppression list.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptInScope {
+    /// It takes back what was said through the same source.
+    #[default]
+    Source,
+    /// It takes back what was said through any source of the stack.
+    Stack,
+}
+
+impl OptInScope {
+    /// Returns whether it is the scope that is not written.
+    #[must_use]
+    pub fn is_source(&self) -> bool {
+        *self == Self::Source
+    }
+}
+
 /// One configured sender.
 #[derive(Clone)]
 pub struct Source {
@@ -94,6 +113,8 @@ impl Source {
 pub struct Sources {
     /// How long records live, in days.
     pub retention_days: u16,
+    /// How far a START reaches.
+    pub opt_in_scope: OptInScope,
     sources: BTreeMap<String, Source>,
 }
 
@@ -174,6 +195,7 @@ impl Sources {
             .collect::<Result<_, ConfigError>>()?;
         Ok(Self {
             retention_days,
+            opt_in_scope: OptInScope::default(),
             sources,
         })
     }

@@ -141,6 +141,12 @@ macro_rules! shapes {
 
         impl Data {
             /// Returns the provider's other fields.
+            #[must_use]
+            pub const fn extra(&self) -> &Extra {
+                match self { $(Self::$name(data) => &data.extra),* }
+            }
+
+            /// Returns the provider's other fields, to change them.
             pub const fn extra_mut(&mut self) -> &mut Extra {
                 match self { $(Self::$name(data) => &mut data.extra),* }
             }
@@ -215,13 +221,13 @@ shapes! {
         /// Addresses of recordings, https only.
         recordings: Vec<String>,
     }
-    /// Data of `contact.opted_out`.
+    /// Data of `contact.opted_out` and `contact.opted_in`.
     OptedOut {
         /// The person's number.
         phone: String,
         /// The person's e-mail address.
         email: String,
-        /// `sms` or `email`.
+        /// The channel that it is about.
         channel: String,
         /// How it was asked for.
         method: String,

@@ -25,6 +25,18 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
+/// The number of hex digits kept of a digest that is compared within one entity or record: 128 bits.
+const SHORT_DIGITS: usize = 32;
+
+/// Returns the digest by which the ledger knows the bytes of one event: 128 bits of their SHA-256, in
+/// hex. They are the bytes that are mapped: the content encoding undone, one element of a list.
+#[must_use]
+pub fn content_digest(bytes: &[u8]) -> String {
+    let mut digest = sha256_hex(bytes);
+    digest.truncate(SHORT_DIGITS);
+    digest
+}
+
 /// How long one key stands for one happening.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -43,14 +55,11 @@ pub struct DedupKey {
 }
 
 impl DedupKey {
-    /// The number of hex digits kept of a key's digest: 128 bits, within one entity.
-    const DIGITS: usize = 32;
-
     /// Makes a key of `parts`, the name of what happened first.
     #[must_use]
     pub fn new(parts: &[&[u8]], window: Window) -> Self {
         let mut key = digest(parts);
-        key.truncate(Self::DIGITS);
+        key.truncate(SHORT_DIGITS);
         Self { key, window }
     }
 
@@ -86,6 +95,12 @@ impl DedupKey {
                 apart < u64::from(secs).saturating_mul(1_000)
             }
         }
+    }
+
+    /// Returns whether the key names one happening for as long as its record lives.
+    #[must_use]
+    pub fn has_record_life(&self) -> bool {
+        self.window == Window::Record
     }
 
     fn slot(&self, accepted_at: Timestamp) -> Option<i64> {

@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::body::Carried;
-use crate::config::Reading;
+use crate::config::{OptInScope, Reading};
 use crate::dedup::DedupKey;
 use crate::entity::Entity;
 use crate::ids::EventId;
 use crate::kind::Kind;
-use crate::ledger;
 use crate::request::Headers;
+use crate::retention;
 use crate::time::Timestamp;
 
 /// The headers that a record keeps: those that say how to read the body, and who says it sent it.
@@ -62,6 +62,12 @@ pub struct Envelope {
     pub entity: Entity,
     /// What makes it the same event as another one.
     pub dedup: DedupKey,
+    /// The digest of the bytes that are mapped, by which a duplicate with other bytes is recognised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// How far a START of this event reaches.
+    #[serde(default, skip_serializing_if = "OptInScope::is_source")]
+    pub opt_in_scope: OptInScope,
     /// How to read it.
     #[serde(default)]
     pub reading: Reading,
@@ -77,7 +83,7 @@ impl Envelope {
     /// it might no longer be known as a duplicate.
     #[must_use]
     pub fn is_too_old(&self, now: Timestamp) -> bool {
-        ledger::is_too_old(self.received_at, self.retention_days, now)
+        retention::is_too_old(self.received_at, self.retention_days, now)
     }
 }
 
@@ -133,6 +139,17 @@ pub fn kept_headers(headers: &Headers) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn envelope_of_another_version_of_the_functions_is_read() {
+        let envelope = r#"{"version":1,"id":"019aad2b-7c00-7000-8000-000000000001.0","provider":"ai-sync","received_at":"2026-01-15T13:00:00Z","retention_days":30,"kind":"call.ended","entity":"voice/call/c","dedup":{"key":"00","window":"record","new":1},"body":{"inline":""},"something_new":{"a":[1]}}"#;
+        let read: Envelope = serde_json::from_str(envelope).unwrap();
+        assert_eq!((read.digest.as_ref(), read.opt_in_scope), (None, OptInScope::Source));
+        let written = serde_json::to_string(&read).unwrap();
+        assert!(!written.contains("digest") && !written.contains("opt_in_scope"), "{written}");
+        let other = envelope.replace("\"version\":1", "\"version\":2");
+        assert!(serde_json::from_str::<Envelope>(&other).is_err());
+    }
 
     #[test]
     fn the_headers_that_matter_are_kept_and_credentials_are_not() {

@@ -138,6 +138,7 @@ impl Delivery<'_> {
             slug: self.admitted.slug(),
             headers: &self.admitted.request().headers,
             reading: &source.reading,
+            received_at: self.received_at,
         };
         let event_name = source.provider.event_name(&element);
         match source.provider.identify(&element).and_then(with_usable_key) {
@@ -206,6 +207,8 @@ impl Delivery<'_> {
             reason: found.reason.map(Cow::into_owned),
             entity: Entity::new(&source.name, kind.entity_type(), &key),
             dedup,
+            digest: Some(dedup::content_digest(part.bytes())),
+            opt_in_scope: self.admitted.opt_in_scope(),
             reading: source.reading.clone(),
             headers,
             body,

@@ -67,6 +67,8 @@ kinds! {
     ContactDeleted = "contact.deleted" on Contact,
     /// A contact was changed, or made without the provider saying so.
     ContactModified = "contact.modified" on Contact,
+    /// A person took back that they asked to be left alone.
+    ContactOptedIn = "contact.opted_in" on Contact,
     /// A person asked the provider to be left alone.
     ContactOptedOut = "contact.opted_out" on Contact,
     /// A contact list was made, or became non-empty.

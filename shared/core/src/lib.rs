@@ -29,6 +29,7 @@ pub mod ports;
 pub mod providers;
 pub mod report;
 pub mod request;
+pub mod retention;
 pub mod schemes;
 pub mod states;
 pub mod time;

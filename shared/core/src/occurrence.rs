@@ -7,13 +7,15 @@ use std::str::FromStr;
 use bytes::Bytes;
 
 use crate::content;
-use crate::data::{self, Data};
+use crate::data::{self, Data, Extra};
 use crate::envelope::Envelope;
 use crate::json::{self, Object};
+use crate::ledger::RecordHead;
 use crate::kind::Kind;
-use crate::providers::{self, Element, Meaning};
+use crate::providers::{self, Element, IMPLAUSIBLE_TIME, Meaning};
 use crate::request::Headers;
-use crate::time::{self, Timestamp};
+use crate::retention;
+use crate::time::{self, OwnTime, Timestamp};
 
 /// SQS's own sequence number: the accepted order of an entity's events. It has up to 128 bits.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -38,6 +40,83 @@ impl FromStr for Sequence {
 #[error("the event's provider is unknown to this version of the consumer: deploy both functions")]
 pub struct UnknownProvider;
 
+/// Where an event stands among those of its entity: by time, then in the accepted order.
+///
+/// INVARIANT: the time is as precise as a position. Else two times that a state can distinguish might
+/// have one position, and which of them it shows would depend on which came first.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Place {
+    /// When it happened as far as states are concerned: the earlier of its own and its accepted time.
+    pub time: Timestamp,
+    /// The event's number in the accepted order.
+    pub sequence: Sequence,
+    /// Of a variant, its own number in the accepted order, by which it comes after its record and the
+    /// variants before it; else 0.
+    pub variant: Sequence,
+}
+
+impl Place {
+    /// Returns the place of an event that is recorded, or is to be.
+    #[must_use]
+    pub fn new(
+        occurred_at: Option<Timestamp>,
+        received_at: Timestamp,
+        sequence: Sequence,
+    ) -> Self {
+        Self {
+            time: Times::new(occurred_at, received_at).own,
+            sequence,
+            variant: Sequence::default(),
+        }
+    }
+}
+
+/// The two times of an event: nothing happened later than it was accepted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Times {
+    /// The earlier of its own and its accepted time; the accepted time where it has no own time.
+    pub own: Timestamp,
+    /// Its accepted time.
+    pub accepted: Timestamp,
+}
+
+impl Times {
+    /// Returns the times of an event.
+    #[must_use]
+    pub fn new(occurred_at: Option<Timestamp>, received_at: Timestamp) -> Self {
+        let accepted = time::to_micros(received_at);
+        let own = occurred_at.map_or(accepted, time::to_micros);
+        Self {
+            own: own.min(accepted),
+            accepted,
+        }
+    }
+}
+
+/// What an event is to the ledger while it is run.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Role {
+    /// An event of its own.
+    #[default]
+    New,
+    /// A duplicate of this record with other bytes: its fields stand at the record's place.
+    Variant(RecordHead),
+    /// A duplicate of this record with the same bytes, which say STOP and hold neither an id nor a
+    /// time: it cannot be known whether the person said it again, so it counts at its own time.
+    RepeatedStop(RecordHead),
+}
+
+impl Role {
+    /// Returns the record that the event is a duplicate of.
+    #[must_use]
+    pub const fn record(&self) -> Option<&RecordHead> {
+        match self {
+            Self::New => None,
+            Self::Variant(record) | Self::RepeatedStop(record) => Some(record),
+        }
+    }
+}
+
 /// One event, read.
 #[derive(Clone, Debug)]
 pub struct Occurrence {
@@ -51,6 +130,8 @@ pub struct Occurrence {
     pub occurred_at: Option<Timestamp>,
     /// What it says.
     pub data: Data,
+    /// What it is to the ledger.
+    pub role: Role,
 }
 
 impl Occurrence {
@@ -71,16 +152,78 @@ impl Occurrence {
             raw,
             occurred_at,
             data,
+            role: Role::New,
         })
     }
 
-    /// Returns the event's own time, or its accepted time where it has none, as states tell it.
-    ///
-    /// INVARIANT: it is as precise as a position. Else two times that a state can tell apart might
-    /// have one position, and which of them it tells would depend on who came first.
+    /// Returns the event's place among those of its entity; that of a duplicate is its record's.
     #[must_use]
-    pub fn time(&self) -> Timestamp {
-        time::to_micros(self.occurred_at.unwrap_or(self.envelope.received_at))
+    pub fn place(&self) -> Place {
+        match self.role.record() {
+            None => Place::new(self.occurred_at, self.envelope.received_at, self.sequence),
+            Some(record) => Place {
+                variant: self.sequence,
+                ..record.place()
+            },
+        }
+    }
+
+    /// Returns the time that a register of the first occurrence takes: that of the place, or the
+    /// accepted time where the own time is from before the records of its days were kept. So a wrong
+    /// clock puts no such register back for ever.
+    #[must_use]
+    pub fn earliest_time(&self) -> Timestamp {
+        let envelope = &self.envelope;
+        let record = self.role.record();
+        let accepted = record.map_or(envelope.received_at, |record| record.received_at);
+        let accepted = time::to_micros(accepted);
+        let place = self.place();
+        if retention::is_before(place.time, accepted, envelope.retention_days) {
+            accepted
+        } else {
+            place.time
+        }
+    }
+
+    /// Returns the times at which the event's STOP counts.
+    ///
+    /// A duplicate is the same word where its key names one happening for the record's life, or both
+    /// have the same own time: then it stands at the record's times, so that a retried STOP does not
+    /// undo a later START. Else a retry and a second STOP cannot be distinguished, and a STOP that
+    /// is missed is worse than one too many.
+    #[must_use]
+    pub fn times_of_stop(&self) -> Times {
+        match self.role.record() {
+            Some(record) if self.is_same_word(record) => record.times(),
+            _ => Times::new(self.occurred_at, self.envelope.received_at),
+        }
+    }
+
+    /// Returns the times at which the event's START counts: a duplicate's is never a word of its own.
+    #[must_use]
+    pub fn times_of_start(&self) -> Times {
+        match self.role.record() {
+            Some(record) => record.times(),
+            None => Times::new(self.occurred_at, self.envelope.received_at),
+        }
+    }
+
+    fn is_same_word(&self, record: &RecordHead) -> bool {
+        let has_same_time = self.occurred_at.is_some() && self.occurred_at == record.occurred_at;
+        has_same_time || self.envelope.dedup.has_record_life()
+    }
+
+    /// Returns whether the event has an own time that is not believed.
+    #[must_use]
+    pub fn has_implausible_time(&self) -> bool {
+        self.data.extra().contains_key(IMPLAUSIBLE_TIME)
+    }
+
+    /// Returns whether the same bytes may be a word of their own when they come again: they hold
+    /// neither an id nor a time.
+    #[must_use]
+    pub fn may_be_repeated(&self) -> bool {
+        self.occurred_at.is_none() && !self.envelope.dedup.has_record_life()
     }
 }
 
@@ -99,25 +242,32 @@ fn interpret(envelope: &Envelope, raw: &[u8]) -> Result<Meaning, UnknownProvider
         slug: envelope.slug.as_deref(),
         headers: &headers,
         reading: &envelope.reading,
+        received_at: envelope.received_at,
     };
     Ok(match envelope.kind {
         Kind::Unreadable => unknown(envelope, &element, None),
-        Kind::Unrecognised => unknown(envelope, &element, provider.occurred_at(&element)),
+        Kind::Unrecognised => unknown(envelope, &element, provider.own_time(&element)),
         kind => provider.interpret(kind, &element),
     })
 }
 
-fn unknown(envelope: &Envelope, element: &Element<'_>, occurred_at: Option<Timestamp>) -> Meaning {
+fn unknown(envelope: &Envelope, element: &Element<'_>, own_time: Option<String>) -> Meaning {
     let fields = element.object.iter();
-    let extra = fields
+    let mut extra: Extra = fields
         .map(|(name, value)| (name.to_owned(), json::compact(value)))
         .collect();
+    let read = |text: &String| OwnTime::read(text, envelope.received_at);
+    let time = own_time.as_ref().and_then(read);
+    if let (Some(OwnTime::Implausible), Some(text)) = (time, &own_time) {
+        let text = serde_json::value::to_raw_value(text);
+        extra.extend(text.ok().map(|text| (IMPLAUSIBLE_TIME.to_owned(), text)));
+    }
     let data = data::Unknown {
         reason: envelope.reason.clone(),
         extra,
     };
     Meaning {
-        occurred_at,
+        occurred_at: time.and_then(OwnTime::believed),
         data: data.into(),
     }
 }

@@ -10,9 +10,8 @@ use crate::attempts::Attempt;
 use crate::config::Sources;
 use crate::entity::Entity;
 use crate::envelope::Envelope;
-use crate::ids::DeliveryId;
 use crate::intake::Ready;
-use crate::ledger::{Record, RecordHead, RecordKey, Snapshot, StateItem};
+use crate::ledger::{Entry, Record, RecordHead, RecordKey, Snapshot, StateItem, Variant};
 use crate::occurrence::Sequence;
 use crate::states::Stored;
 use crate::time::Timestamp;
@@ -99,6 +98,15 @@ pub enum Written<T> {
     Refused(T),
 }
 
+/// What became of an entry in a record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Added {
+    /// It is in the record.
+    Done,
+    /// There is no record: it expired or was deleted meanwhile.
+    NoRecord,
+}
+
 /// The ledger.
 pub trait Ledger: Send + Sync {
     /// Reads the states of entities and the heads of records, consistently, keys distinct or not.
@@ -119,12 +127,11 @@ pub trait Ledger: Send + Sync {
     /// Writes a record if there is none of its key; the head refused with is the one there.
     fn put_record<'a>(&'a self, record: &'a Record) -> PortFuture<'a, Written<RecordHead>>;
 
-    /// Adds a delivery to the set of a record.
-    fn count_delivery<'a>(
-        &'a self,
-        record: &'a RecordKey,
-        delivery: DeliveryId,
-    ) -> PortFuture<'a, ()>;
+    /// Keeps the bytes of a variant if there are none of its digest, and raises their expiry else.
+    fn put_variant<'a>(&'a self, variant: &'a Variant) -> PortFuture<'a, ()>;
+
+    /// Adds a duplicate's entry to a record.
+    fn add_entry<'a>(&'a self, record: &'a RecordKey, entry: &'a Entry) -> PortFuture<'a, Added>;
 
     /// Adds an attempt to the set of a message, the receives at which it was tried, which is kept
     /// until `expires_at`.

@@ -20,6 +20,8 @@ mod fields;
 pub mod nectar_desk;
 pub mod standard_webhooks;
 
+pub(crate) use fields::IMPLAUSIBLE_TIME;
+
 /// Every provider, in alphabetical order.
 pub const ALL: &[&dyn Provider] = &[
     &ai_sync::AiSync,
@@ -48,6 +50,8 @@ pub struct Element<'a> {
     pub headers: &'a Headers,
     /// How to read numbers.
     pub reading: &'a Reading,
+    /// The accepted time.
+    pub received_at: Timestamp,
 }
 
 /// Who an event is: decided at the ingress.
@@ -119,8 +123,8 @@ pub trait Provider: Sync {
     /// Why it is none of the known events: it becomes `unrecognised` with this reason.
     fn identify(&self, element: &Element<'_>) -> Result<Identity, Cow<'static, str>>;
 
-    /// Returns when an event happened that [`Self::identify`] does not know, where it says so.
-    fn occurred_at(&self, _element: &Element<'_>) -> Option<Timestamp> {
+    /// Returns the own time, as it was sent, of an event that [`Self::identify`] does not know.
+    fn own_time(&self, _element: &Element<'_>) -> Option<String> {
         None
     }
 

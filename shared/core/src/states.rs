@@ -4,9 +4,13 @@
 //! positions of its registers, which only handlers read. Handlers change states; nothing here knows
 //! about events.
 
+mod consent;
+mod opt_out;
 mod register;
 mod stored;
 
+pub use consent::{Consent, Said, Word};
+pub use opt_out::{OptOut, OptOutView, Owner, SourceView};
 pub use register::{MAX_TEXT_BYTES, NoPosition, Position, Register, Value};
 pub use stored::{State, StateError, Stored};
 
@@ -14,220 +18,203 @@ use crate::data::{DeliveryStatus, Direction, Extra, MailStatus};
 use crate::ids::EventId;
 use crate::time::Timestamp;
 use serde_json::value::RawValue;
-use stored::states;
+use stored::{Field, states};
 
 states! {
     /// One call, from all that was said about it.
     Call {
         /// Which way it went.
-        direction: Direction,
+        direction: Register<Direction>,
         /// The caller's number.
-        from: String,
+        from: Register<String>,
         /// The called number.
-        to: String,
+        to: Register<String>,
         /// Who took it.
-        agent: String,
+        agent: Register<String>,
         /// The provider's word.
-        status: String,
+        status: Register<String>,
         /// What came of it: `answered`, `transferred`, `abandoned` or `voicemail`.
-        outcome: Outcome,
+        outcome: Register<Outcome>,
         /// When it began.
-        started_at: Timestamp,
+        started_at: Register<Timestamp>,
         /// When it was answered.
-        answered_at: Timestamp,
+        answered_at: Register<Timestamp>,
         /// When it ended.
-        ended_at: Timestamp,
+        ended_at: Register<Timestamp>,
         /// How long it took, in seconds.
-        duration_secs: u64,
+        duration_secs: Register<u64>,
         /// How long people talked, in seconds.
-        talk_secs: u64,
+        talk_secs: Register<u64>,
         /// How long the caller waited, in seconds.
-        wait_secs: u64,
+        wait_secs: Register<u64>,
         /// What the agent made of it.
-        disposition: String,
+        disposition: Register<String>,
         /// What the agent wrote about it.
-        note: String,
+        note: Register<String>,
         /// Addresses of recordings.
-        recordings: Vec<String>,
+        recordings: Register<Vec<String>>,
         /// How it felt.
-        sentiment: String,
+        sentiment: Register<String>,
         /// What was said.
-        transcript: String,
+        transcript: Register<String>,
         /// Labels.
-        tags: Vec<String>,
+        tags: Register<Vec<String>>,
     }
 
     /// One outbound text.
     Message {
         /// The status of the highest rank.
-        status: DeliveryStatus,
+        status: Register<DeliveryStatus>,
         /// The provider's word for it.
-        status_raw: String,
+        status_raw: Register<String>,
         /// Whether nothing but a higher rank may follow.
-        r#final: bool,
+        r#final: Register<bool>,
         /// The code that came with the status.
-        error_code: String,
+        error_code: Register<String>,
         /// Why it failed.
-        reason: String,
+        reason: Register<String>,
         /// When the status was reached.
-        status_at: Timestamp,
+        status_at: Register<Timestamp>,
         /// Our number or name.
-        from: String,
+        from: Register<String>,
         /// The customer's number.
-        to: String,
+        to: Register<String>,
         /// What was sent.
-        text: String,
+        text: Register<String>,
         /// How many parts it was sent in.
-        segments: u64,
+        segments: Register<u64>,
         /// What it cost, as decimal text.
-        price: String,
+        price: Register<String>,
     }
 
     /// The texts between a customer's number and ours.
     Conversation {
         /// The customer's number.
-        from: String,
+        from: Register<String>,
         /// Our number.
-        to: String,
+        to: Register<String>,
         /// The last text of the customer.
-        text: String,
+        text: Register<String>,
         /// The text of ours that it answered.
-        in_reply_to_text: String,
+        in_reply_to_text: Register<String>,
         /// `sms` and the like.
-        channel: String,
+        channel: Register<String>,
         /// When the customer last wrote.
-        last_inbound_at: Timestamp,
-        /// Whether the customer's last word about it was to be left alone.
-        opted_out: bool,
+        last_inbound_at: Register<Timestamp>,
+        /// Whether the customer is to be left alone, by what was texted here.
+        opted_out: Consent,
     }
 
     /// One outbound e-mail.
     Email {
         /// What became of it: the highest rank, then the latest.
-        status: MailStatus,
+        status: Register<MailStatus>,
         /// Why it bounced or what was complained about.
-        reason: String,
+        reason: Register<String>,
         /// When the status was reached.
-        status_at: Timestamp,
+        status_at: Register<Timestamp>,
         /// The recipient's address.
-        to: String,
+        to: Register<String>,
         /// Our address.
-        from: String,
+        from: Register<String>,
         /// The subject.
-        subject: String,
-    }
-
-    /// Whether a number or address may be written to: one item for each and its channel, of the
-    /// whole stack.
-    OptOut {
-        /// The number, in E.164.
-        phone: String,
-        /// The e-mail address.
-        email: String,
-        /// The channel.
-        channel: String,
-        /// Whether it must be left alone.
-        opted_out: bool,
-        /// Since when.
-        since: Timestamp,
-        /// Through which source that was said.
-        source: String,
+        subject: Register<String>,
     }
 
     /// A person in the provider's address book.
     Contact {
         /// The full name.
-        name: String,
+        name: Register<String>,
         /// The phone number.
-        phone: String,
+        phone: Register<String>,
         /// The e-mail address.
-        email: String,
+        email: Register<String>,
         /// The postal address.
-        address: String,
+        address: Register<String>,
         /// The lists that the contact is on.
-        lists: Vec<String>,
+        lists: Register<Vec<String>>,
         /// Fields that the account defined itself.
-        fields: Extra,
+        fields: Register<Extra>,
         /// Whether it was deleted: what stays is this mark and when.
-        deleted: bool,
+        deleted: Register<bool>,
         /// Whether the person asked the provider to be left alone; a deletion leaves it.
-        opted_out: bool,
+        opted_out: Consent,
         /// The channel that this is about.
-        channel: String,
+        channel: Register<String>,
         /// How it was asked for.
-        method: String,
-        /// When it was asked for.
-        opted_out_at: Timestamp,
+        method: Register<String>,
+        /// When the person last asked to be left alone, or took that back.
+        opted_out_at: Register<Timestamp>,
     }
 
     /// A list of contacts.
     ContactList {
         /// The list's name.
-        name: String,
+        name: Register<String>,
         /// How many contacts are on it.
-        size: u64,
+        size: Register<u64>,
     }
 
     /// A person or program that takes calls.
     Agent {
         /// The agent's name.
-        name: String,
+        name: Register<String>,
         /// `online` and the like.
-        status: String,
+        status: Register<String>,
         /// The latest figures.
-        metrics: Box<RawValue>,
+        metrics: Register<Box<RawValue>>,
         /// When it was created.
-        created_at: Timestamp,
+        created_at: Register<Timestamp>,
     }
 
     /// An outbound campaign.
     Campaign {
         /// The campaign's name.
-        name: String,
+        name: Register<String>,
         /// `started` or `completed`.
-        status: CampaignStatus,
+        status: Register<CampaignStatus>,
         /// The latest figures.
-        totals: Box<RawValue>,
+        totals: Register<Box<RawValue>>,
         /// When it began.
-        started_at: Timestamp,
+        started_at: Register<Timestamp>,
         /// When it finished.
-        completed_at: Timestamp,
+        completed_at: Register<Timestamp>,
     }
 
     /// A lead that was won.
     Lead {
         /// The person's name.
-        name: String,
+        name: Register<String>,
         /// The person's number.
-        phone: String,
+        phone: Register<String>,
         /// The person's e-mail address.
-        email: String,
+        email: Register<String>,
         /// When an appointment with the person begins.
-        starts_at: Timestamp,
+        starts_at: Register<Timestamp>,
         /// Who won it.
-        agent: String,
+        agent: Register<String>,
         /// `generated`.
-        status: LeadStatus,
+        status: Register<LeadStatus>,
         /// When it was won, as first told.
-        generated_at: Timestamp,
+        generated_at: Register<Timestamp>,
     }
 
     /// A booked appointment.
     Appointment {
         /// The person's name.
-        name: String,
+        name: Register<String>,
         /// The person's number.
-        phone: String,
+        phone: Register<String>,
         /// The person's e-mail address.
-        email: String,
+        email: Register<String>,
         /// When it begins.
-        starts_at: Timestamp,
+        starts_at: Register<Timestamp>,
         /// Who booked it.
-        agent: String,
+        agent: Register<String>,
         /// `scheduled`.
-        status: AppointmentStatus,
+        status: Register<AppointmentStatus>,
         /// When it was last booked.
-        scheduled_at: Timestamp,
+        scheduled_at: Register<Timestamp>,
     }
 }
 

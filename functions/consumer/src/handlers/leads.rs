@@ -1,7 +1,7 @@
 //! Leads: the current values, by the events' own times.
 
 use switchhook_core::data;
-use switchhook_core::states::{Lead, LeadStatus, Position};
+use switchhook_core::states::{Lead, LeadStatus};
 
 use crate::router::Event;
 
@@ -9,8 +9,8 @@ use crate::router::Event;
 pub fn generated(lead: &mut Lead, event: &Event<'_, data::Booking>) {
     let at = event.by_time();
     lead.status.set(Some(LeadStatus::Generated), at);
-    lead.generated_at
-        .set(Some(event.time()), Position::earliest(event.time()));
+    let (earliest, first) = event.earliest();
+    lead.generated_at.set(Some(earliest), first);
     lead.name.offer(event.data.name.as_ref(), at);
     lead.phone.offer(event.data.phone.as_ref(), at);
     lead.email.offer(event.data.email.as_ref(), at);

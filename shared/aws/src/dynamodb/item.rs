@@ -8,7 +8,9 @@ use switchhook_core::attempts::Attempt;
 use switchhook_core::dedup;
 use switchhook_core::entity::Entity;
 use switchhook_core::ids::DeliveryId;
-use switchhook_core::ledger::{RawBody, Record, RecordHead, RecordKey, Snapshot, StateItem};
+use switchhook_core::ledger::{
+    RawBody, Record, RecordHead, RecordKey, Snapshot, StateItem, Variant,
+};
 use switchhook_core::states::Stored;
 use switchhook_core::time::{self, Timestamp};
 
@@ -19,6 +21,9 @@ pub type Item = HashMap<String, AttributeValue>;
 const STATE: &str = "state";
 /// The start of the sort key of every record.
 pub const RECORD_PREFIX: &str = "event#";
+
+/// The start of the sort key of every variant.
+pub const VARIANT_PREFIX: &str = "variant#";
 
 /// The start of the partitions of attempts: no source is called so.
 const ATTEMPTS: &str = "_/attempts/";
@@ -43,6 +48,14 @@ pub fn state_key(entity: &Entity) -> Item {
 #[must_use]
 pub fn record_key(record: &RecordKey) -> Item {
     key(&record.entity, format!("{RECORD_PREFIX}{}", record.name))
+}
+
+/// Returns the key of a variant: under its record's name, so that those of one record lie together.
+#[must_use]
+pub fn variant_key(variant: &Variant) -> Item {
+    let (record, digest) = (&variant.record, &variant.digest);
+    let sort = format!("{VARIANT_PREFIX}{}#{digest}", record.name);
+    key(&record.entity, sort)
 }
 
 /// Returns the key of a message's attempts.
@@ -155,26 +168,58 @@ pub fn record_item(record: &Record) -> Result<Item, serde_json::Error> {
     if let Some(at) = record.occurred_at {
         put("occurred_at", text(&at.to_string()));
     }
-    if !record.headers.is_empty() {
-        put(
-            "headers",
-            AttributeValue::S(serde_json::to_string(&record.headers)?),
-        );
+    if let Some(digest) = &record.digest {
+        put("digest", text(digest));
     }
-    match &record.raw {
+    if !record.variants.is_empty() {
+        let digests = record.variants.iter().cloned().collect();
+        put("variants", AttributeValue::Ss(digests));
+    }
+    if record.is_repeatable_stop {
+        put("repeatable_stop", AttributeValue::Bool(true));
+    }
+    put_bytes(&mut item, &record.raw, &record.headers)?;
+    Ok(item)
+}
+
+/// Writes a variant. Without `hour` it is not in the time index, and so not among the events.
+///
+/// # Errors
+///
+/// As [`record_item`].
+pub fn variant_item(variant: &Variant) -> Result<Item, serde_json::Error> {
+    let mut item = variant_key(variant);
+    let mut put = |name: &str, value| item.insert(name.to_owned(), value);
+    put("id", text(&variant.id.to_string()));
+    put("of", text(&variant.of.to_string()));
+    put("received_at", number(variant.received_at.as_millisecond()));
+    put("sequence", text(&variant.sequence.to_string()));
+    put("expires_at", number(variant.expires_at.as_second()));
+    put_bytes(&mut item, &variant.raw, &variant.headers)?;
+    Ok(item)
+}
+
+/// Puts the exact bytes and the headers that matter into an item.
+fn put_bytes(
+    item: &mut Item,
+    raw: &RawBody,
+    headers: &BTreeMap<String, String>,
+) -> Result<(), serde_json::Error> {
+    let mut put = |name: &str, value| item.insert(name.to_owned(), value);
+    if !headers.is_empty() {
+        put("headers", text(&serde_json::to_string(headers)?));
+    }
+    match raw {
         RawBody::Plain(bytes) => put("raw", AttributeValue::B(Blob::new(bytes.clone()))),
         RawBody::Deflated(bytes) => {
             put("raw_deflated", AttributeValue::B(Blob::new(bytes.clone())))
         }
-        RawBody::Stored(pointer) => put(
-            "raw_stored",
-            AttributeValue::S(serde_json::to_string(pointer)?),
-        ),
+        RawBody::Stored(pointer) => put("raw_stored", text(&serde_json::to_string(pointer)?)),
     };
-    Ok(item)
+    Ok(())
 }
 
-/// Reads as much of a record as it takes to tell duplicates.
+/// Reads as much of a record as it takes to recognise duplicates.
 ///
 /// # Errors
 ///
@@ -183,7 +228,56 @@ pub fn read_head(item: &Item) -> Result<RecordHead, ItemError> {
     Ok(RecordHead {
         id: parsed(item, "id")?,
         received_at: millis(item, "received_at")?,
+        occurred_at: occurred_at(item)?,
+        sequence: parsed(item, "sequence")?,
+        digest: optional(item, "digest"),
         deliveries: deliveries(item)?,
+        variants: digests_of_variants(item),
+        is_repeatable_stop: item.contains_key("repeatable_stop"),
+        expires_at: expires_at(item)?,
+    })
+}
+
+fn occurred_at(item: &Item) -> Result<Option<Timestamp>, ItemError> {
+    optional(item, "occurred_at")
+        .map(|at| time::parse_rfc3339(&at).ok_or(ItemError("occurred_at")))
+        .transpose()
+}
+
+fn expires_at(item: &Item) -> Result<Timestamp, ItemError> {
+    let second = numeral(item, "expires_at")?;
+    Timestamp::from_second(second).map_err(|_| ItemError("expires_at"))
+}
+
+fn digests_of_variants(item: &Item) -> BTreeSet<String> {
+    let set = item.get("variants").and_then(|value| value.as_ss().ok());
+    set.into_iter().flatten().cloned().collect()
+}
+
+/// Reads a variant.
+///
+/// # Errors
+///
+/// When an attribute is missing or of another type.
+pub fn read_variant(item: &Item) -> Result<Variant, ItemError> {
+    let sort = string(item, "sk")?;
+    let named = sort
+        .strip_prefix(VARIANT_PREFIX)
+        .and_then(|names| names.rsplit_once('#'));
+    let (name, digest) = named.ok_or(ItemError("sk"))?;
+    Ok(Variant {
+        record: RecordKey {
+            entity: Entity::from_name(string(item, "pk")?),
+            name: name.to_owned(),
+        },
+        of: parsed(item, "of")?,
+        digest: digest.to_owned(),
+        id: parsed(item, "id")?,
+        received_at: millis(item, "received_at")?,
+        sequence: parsed(item, "sequence")?,
+        raw: raw(item)?,
+        headers: headers(item)?,
+        expires_at: expires_at(item)?,
     })
 }
 
@@ -193,9 +287,6 @@ pub fn read_head(item: &Item) -> Result<RecordHead, ItemError> {
 ///
 /// When an attribute is missing or of another type.
 pub fn read_record(item: &Item) -> Result<Record, ItemError> {
-    let occurred_at = optional(item, "occurred_at")
-        .map(|at| time::parse_rfc3339(&at).ok_or(ItemError("occurred_at")))
-        .transpose()?;
     Ok(Record {
         key: read_record_key(item)?,
         id: parsed(item, "id")?,
@@ -204,14 +295,16 @@ pub fn read_record(item: &Item) -> Result<Record, ItemError> {
         provider_event: optional(item, "provider_event"),
         slug: optional(item, "slug"),
         received_at: millis(item, "received_at")?,
-        occurred_at,
+        occurred_at: occurred_at(item)?,
         sequence: parsed(item, "sequence")?,
+        digest: optional(item, "digest"),
         deliveries: deliveries(item)?,
+        variants: digests_of_variants(item),
+        is_repeatable_stop: item.contains_key("repeatable_stop"),
         data: string(item, "data")?,
         raw: raw(item)?,
         headers: headers(item)?,
-        expires_at: Timestamp::from_second(numeral(item, "expires_at")?)
-            .map_err(|_| ItemError("expires_at"))?,
+        expires_at: expires_at(item)?,
     })
 }
 
@@ -340,7 +433,10 @@ mod tests {
             received_at: Timestamp::from_millisecond(1_700_000_000_123).unwrap(),
             occurred_at: time::parse_rfc3339("2025-01-15T14:30:25.123Z"),
             sequence: "340282366920938463463374607431768211455".parse().unwrap(),
+            digest: Some("00ff".into()),
             deliveries: [id.delivery].into(),
+            variants: ["11".to_owned(), "22".to_owned()].into(),
+            is_repeatable_stop: true,
             data: "{}".into(),
             raw,
             headers: [("content-type".to_owned(), "application/json".to_owned())].into(),
@@ -365,6 +461,26 @@ mod tests {
             assert_eq!(read_record(&item).unwrap(), record);
             assert_eq!(read_head(&item).unwrap(), RecordHead::from(&record));
         }
+    }
+
+    #[test]
+    fn variants_survive_their_items_and_are_not_indexed() {
+        let id: EventId = "019aad2b-7c00-7000-8000-000000000002.3".parse().unwrap();
+        let variant = Variant {
+            record: record(RawBody::Plain(vec![])).key,
+            of: record(RawBody::Plain(vec![])).id,
+            digest: "00ff".into(),
+            id,
+            received_at: Timestamp::from_millisecond(1_700_000_000_123).unwrap(),
+            sequence: "7".parse().unwrap(),
+            raw: RawBody::Deflated(vec![1]),
+            headers: [("content-type".to_owned(), "application/json".to_owned())].into(),
+            expires_at: Timestamp::from_second(1_800_000_000).unwrap(),
+        };
+        let item = variant_item(&variant).unwrap();
+        assert_eq!(read_variant(&item).unwrap(), variant);
+        assert_eq!(string(&item, "sk").unwrap(), "variant#k#7#00ff");
+        assert!(!item.contains_key("hour") && !item.contains_key("deliveries"));
     }
 
     #[test]

@@ -121,7 +121,7 @@ impl Provider for AiSync {
     }
 
     fn interpret(&self, kind: Kind, element: &Element<'_>) -> Meaning {
-        let mut top = Fields::new(element.object.clone(), element.reading);
+        let mut top = Fields::new(element.object.clone(), element);
         if kind == Kind::ContactModified || kind == Kind::ContactDeleted {
             return Meaning {
                 occurred_at: None,
@@ -134,7 +134,7 @@ impl Provider for AiSync {
         if inner.is_some() {
             top.object(&["data"]);
         }
-        let fields = Fields::new(inner.unwrap_or_default(), element.reading);
+        let fields = Fields::new(inner.unwrap_or_default(), element);
         let mut data = read(kind, &name, occurred_at, fields);
         super::fields::add_envelope(data.extra_mut(), top.rest());
         Meaning { occurred_at, data }
@@ -260,7 +260,7 @@ const ENVELOPE_NAMES: &[&str] = &["event", "timestamp", "webhook_id", "metadata"
 fn contact(top: Fields<'_>, element: &Element<'_>) -> Data {
     let object = contact_object(element);
     let nested = object.get("data").is_none() && element.object.get("data").is_some();
-    let mut fields = Fields::new(object, element.reading);
+    let mut fields = Fields::new(object, element);
     let mut data = data::Contact {
         name: fields
             .text(&["name"])
@@ -404,7 +404,7 @@ fn booking(mut fields: Fields<'_>) -> Data {
             .or_else(|| joined(&fields, &["first_name", "last_name"], " ")),
         phone: fields.phone(PHONE),
         email: fields.text(&["email"]),
-        starts_at: fields.time(&[
+        starts_at: fields.time_ahead(&[
             "starts_at",
             "scheduled_at",
             "start_time",

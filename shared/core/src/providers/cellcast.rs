@@ -117,7 +117,7 @@ impl Provider for Cellcast {
     }
 
     fn interpret(&self, kind: Kind, element: &Element<'_>) -> Meaning {
-        let mut fields = Fields::new(element.object.clone(), element.reading);
+        let mut fields = Fields::new(element.object.clone(), element);
         if kind == Kind::MessageReceived {
             return Meaning {
                 occurred_at: fields.time(&[RECEIVED_AT]),

@@ -93,13 +93,13 @@ impl Provider for CloudContactAi {
     }
 
     fn interpret(&self, kind: Kind, element: &Element<'_>) -> Meaning {
-        let mut top = Fields::new(element.object.clone(), element.reading);
+        let mut top = Fields::new(element.object.clone(), element);
         let name = top.text(NAME);
         let Some(inner) = contents(name.as_deref(), &element.object) else {
             return read(kind, name.as_deref(), &element.object, top);
         };
         top.object(&[DATA]);
-        let fields = Fields::new(inner.clone(), element.reading);
+        let fields = Fields::new(inner.clone(), element);
         let mut meaning = read(kind, name.as_deref(), &inner, fields);
         fields::add_envelope(meaning.data.extra_mut(), top.rest());
         meaning

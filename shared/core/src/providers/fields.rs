@@ -5,16 +5,21 @@
 
 use serde_json::value::RawValue;
 
+use super::Element;
 use crate::config::Reading;
 use crate::data::{Direction, Extra};
 use crate::json::{self, Object};
 use crate::phone;
-use crate::time::{self, Timestamp};
+use crate::time::{OwnTime, Timestamp, parse_rfc3339};
 
-/// Puts what nobody took of an envelope beside what nobody took of the data in it.
+/// The name in `extra` of a time as it was sent that is not believed.
+pub(crate) const IMPLAUSIBLE_TIME: &str = "implausible_time";
+
+/// Puts what nobody took of an envelope beside what nobody took of the data in it. Of two times that
+/// are not believed, the envelope's is the event's own and stays.
 pub(super) fn add_envelope(extra: &mut Extra, rest: Extra) {
     for (name, value) in rest {
-        let name = if extra.contains_key(&name) {
+        let name = if name != IMPLAUSIBLE_TIME && extra.contains_key(&name) {
             format!("envelope.{name}")
         } else {
             name
@@ -28,13 +33,19 @@ pub(super) fn add_envelope(extra: &mut Extra, rest: Extra) {
 pub(super) struct Fields<'a> {
     left: Object<'a>,
     reading: &'a Reading,
+    accepted_at: Timestamp,
+    /// The first time that was not believed, as it was sent.
+    implausible: Option<Box<RawValue>>,
 }
 
 impl<'a> Fields<'a> {
-    pub(super) const fn new(object: Object<'a>, reading: &'a Reading) -> Self {
+    /// Takes fields out of `object`, which is that of the element or in it.
+    pub(super) const fn new(object: Object<'a>, element: &Element<'a>) -> Self {
         Self {
             left: object,
-            reading,
+            reading: element.reading,
+            accepted_at: element.received_at,
+            implausible: None,
         }
     }
 
@@ -88,8 +99,18 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// When something happened. A time that is not believed stays where it is, and is noted.
     pub(super) fn time(&mut self, names: &[&str]) -> Option<Timestamp> {
-        self.take(names, |raw| time::parse_rfc3339(&json::text(raw)?))
+        let (name, time) = names
+            .iter()
+            .find_map(|name| Some((name, self.peek_time(name)?)))?;
+        self.left.remove(name);
+        Some(time)
+    }
+
+    /// When something is to happen, however far ahead.
+    pub(super) fn time_ahead(&mut self, names: &[&str]) -> Option<Timestamp> {
+        self.take(names, |raw| parse_rfc3339(&json::text(raw)?))
     }
 
     pub(super) fn texts(&mut self, names: &[&str]) -> Option<Vec<String>> {
@@ -150,9 +171,16 @@ impl<'a> Fields<'a> {
         Object::from_raw(self.left.get(name)?).ok()
     }
 
-    /// Looks at a time without taking it.
-    pub(super) fn peek_time(&self, name: &str) -> Option<Timestamp> {
-        time::parse_rfc3339(&self.left.text(name)?)
+    /// Looks at a time without taking it. One that is not believed is noted.
+    pub(super) fn peek_time(&mut self, name: &str) -> Option<Timestamp> {
+        let raw = self.left.get(name)?;
+        match OwnTime::read(&json::text(raw)?, self.accepted_at)? {
+            OwnTime::Believed(time) => Some(time),
+            OwnTime::Implausible => {
+                self.implausible.get_or_insert_with(|| json::compact(raw));
+                None
+            }
+        }
     }
 
     /// Looks at a text without taking it.
@@ -160,12 +188,14 @@ impl<'a> Fields<'a> {
         self.left.text(name).filter(|text| !text.trim().is_empty())
     }
 
-    /// Returns what nobody took.
+    /// Returns what nobody took, and the time that was not believed, if there was one.
     pub(super) fn rest(self) -> Extra {
-        self.left
-            .iter()
+        let left = self.left.iter();
+        let mut rest: Extra = left
             .map(|(name, value)| (name.to_owned(), json::compact(value)))
-            .collect()
+            .collect();
+        rest.extend(self.implausible.map(|time| (IMPLAUSIBLE_TIME.to_owned(), time)));
+        rest
     }
 }
 
@@ -205,12 +235,25 @@ fn https_address(written: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::Headers;
+
+    fn fields<'a>(text: &'a str, reading: &'a Reading, headers: &'a Headers) -> Fields<'a> {
+        let element = Element {
+            object: Object::parse(text).unwrap(),
+            raw: text.as_bytes(),
+            slug: None,
+            headers,
+            reading,
+            received_at: parse_rfc3339("2026-01-15T13:00:00Z").unwrap(),
+        };
+        Fields::new(element.object.clone(), &element)
+    }
 
     #[test]
     fn what_has_another_type_stays() {
-        let reading = Reading::default();
+        let (reading, headers) = (Reading::default(), Headers::default());
         let text = r#"{"a":"180","b":180,"c":null,"d":[],"e":"https://x/1.mp3","f":"http://x/1.mp3","g":1e999,"h":"2025-01-15T14:30:25"}"#;
-        let mut fields = Fields::new(Object::parse(text).unwrap(), &reading);
+        let mut fields = fields(text, &reading, &headers);
         assert_eq!(fields.count(&["a", "c", "g", "b"]), Some(180));
         assert!(fields.object(&["d"]).is_none());
         assert_eq!(
@@ -269,9 +312,9 @@ mod tests {
 
     #[test]
     fn a_list_of_recordings_stays_where_not_all_of_it_is_taken() {
-        let reading = Reading::default();
+        let (reading, headers) = (Reading::default(), Headers::default());
         let text = r#"{"all":["a.example/1","https://a.example/2"],"some":["http://a.example/1",7,"a.example/2"],"none":["http://a.example/1"],"empty":[],"text":"a.example/1"}"#;
-        let mut fields = Fields::new(Object::parse(text).unwrap(), &reading);
+        let mut fields = fields(text, &reading, &headers);
         let two = ["https://a.example/1", "https://a.example/2"].map(str::to_owned);
         assert_eq!(fields.recordings(&["all"]), Some(two.to_vec()));
         assert_eq!(fields.recordings(&["some"]), Some(vec![two[1].clone()]));
@@ -286,12 +329,26 @@ mod tests {
 
     #[test]
     fn money_keeps_its_digits() {
-        let reading = Reading::default();
+        let (reading, headers) = (Reading::default(), Headers::default());
         let text = r#"{"a":0.0070,"b":"1.10","c":"free","d":1e3}"#;
-        let mut fields = Fields::new(Object::parse(text).unwrap(), &reading);
+        let mut fields = fields(text, &reading, &headers);
         assert_eq!(fields.money(&["a"]).unwrap(), "0.0070");
         assert_eq!(fields.money(&["b"]).unwrap(), "1.10");
         assert_eq!(fields.money(&["c"]), None);
         assert_eq!(fields.money(&["d"]), None);
+    }
+
+    #[test]
+    fn implausible_times_stay_and_the_first_is_noted() {
+        let (reading, headers) = (Reading::default(), Headers::default());
+        let text = r#"{"a":"1970-01-01T00:00:00Z","b":"2026-01-16T13:00:00Z","c":"2026-01-15T12:59:59Z","d":"2027-01-15T12:59:59Z"}"#;
+        let mut fields = fields(text, &reading, &headers);
+        assert_eq!(fields.time(&["a", "b"]), None);
+        assert_eq!(fields.time(&["a", "c"]), parse_rfc3339("2026-01-15T12:59:59Z"));
+        assert_eq!(fields.time_ahead(&["d"]), parse_rfc3339("2027-01-15T12:59:59Z"));
+        let rest = fields.rest();
+        let left: Vec<_> = rest.keys().map(String::as_str).collect();
+        assert_eq!(left, ["a", "b", "implausible_time"]);
+        assert_eq!(rest["implausible_time"].get(), "\"1970-01-01T00:00:00Z\"");
     }
 }

@@ -141,7 +141,7 @@ impl Provider for NectarDesk {
     }
 
     fn interpret(&self, kind: Kind, element: &Element<'_>) -> Meaning {
-        let mut top = Fields::new(element.object.clone(), element.reading);
+        let mut top = Fields::new(element.object.clone(), element);
         let occurred_at = match kind {
             Kind::CallAbandoned | Kind::CallEnded => top.peek_time("endedDate"),
             Kind::MessageReceived | Kind::MessageStatus => top.time(&["sentAt"]),
@@ -150,7 +150,7 @@ impl Provider for NectarDesk {
         let data = match wrapped(kind, &element.object) {
             Some((name, inner)) => {
                 top.take(&[name], |_| Some(()));
-                let mut data = read(kind, Fields::new(inner, element.reading), element);
+                let mut data = read(kind, Fields::new(inner, element), element);
                 fields::add_envelope(data.extra_mut(), top.rest());
                 data
             }

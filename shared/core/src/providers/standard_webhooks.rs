@@ -14,7 +14,7 @@ use crate::kind::Kind;
 use crate::request::Headers;
 use crate::schemes::Scheme;
 use crate::schemes::standard_webhooks::{self as scheme, StandardWebhooks as Signature};
-use crate::time::{self, Timestamp};
+use crate::time::OwnTime;
 
 /// Longer than the specification's example of a retry schedule: ten attempts within 75 hours 35
 /// minutes, with some jitter, each of which waits up to 30 seconds for its answer.
@@ -57,18 +57,20 @@ impl Provider for StandardWebhooks {
         })
     }
 
-    fn occurred_at(&self, element: &Element<'_>) -> Option<Timestamp> {
-        time::parse_rfc3339(&element.object.text("timestamp")?)
+    fn own_time(&self, element: &Element<'_>) -> Option<String> {
+        element.object.text("timestamp")
     }
 
     /// All events are unrecognised, which is read without asking the provider.
     fn interpret(&self, _kind: Kind, element: &Element<'_>) -> Meaning {
+        let own_time = self.own_time(element);
+        let own_time = own_time.and_then(|text| OwnTime::read(&text, element.received_at));
         let data = data::Unknown {
             reason: None,
-            extra: Fields::new(element.object.clone(), element.reading).rest(),
+            extra: Fields::new(element.object.clone(), element).rest(),
         };
         Meaning {
-            occurred_at: self.occurred_at(element),
+            occurred_at: own_time.and_then(OwnTime::believed),
             data: data.into(),
         }
     }
@@ -91,6 +93,7 @@ mod tests {
             slug: None,
             headers: &headers,
             reading: &Reading::default(),
+            received_at: crate::time::parse_rfc3339("2026-01-15T13:00:00Z").unwrap(),
         })
     }
 

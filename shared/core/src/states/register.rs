@@ -12,13 +12,13 @@ use serde_json::value::RawValue;
 
 use crate::data::Extra;
 use crate::json;
-use crate::occurrence::Sequence;
-use crate::time::Timestamp;
+use crate::occurrence::{Place, Sequence};
 
 /// The longest text that a state holds, in bytes of its JSON.
 pub const MAX_TEXT_BYTES: usize = 16 << 10;
 
-/// Where an event stands among those that set a register: by rank, then time, then accepted order.
+/// Where an event stands among those that set a register: by rank, then time, then accepted order,
+/// then among the variants of one event by their own accepted order.
 ///
 /// A handler fixes for each register which of them count, and always in the same way.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -26,56 +26,67 @@ pub struct Position {
     rank: u8,
     time_micros: i64,
     sequence: Sequence,
+    variant: Sequence,
 }
 
 impl Position {
     /// By rank; within a rank, by time.
     #[must_use]
-    pub fn by_rank(rank: u8, time: Timestamp, sequence: Sequence) -> Self {
+    pub fn by_rank(rank: u8, place: Place) -> Self {
         Self {
             rank,
-            time_micros: time.as_microsecond(),
-            sequence,
+            time_micros: place.time.as_microsecond(),
+            sequence: place.sequence,
+            variant: place.variant,
         }
     }
 
-    /// By time: for events that tell theirs.
+    /// By time: for events that have their own.
     #[must_use]
-    pub fn by_time(time: Timestamp, sequence: Sequence) -> Self {
-        Self::by_rank(0, time, sequence)
+    pub fn by_time(place: Place) -> Self {
+        Self::by_rank(0, place)
     }
 
-    /// By time, the earlier one winning: for what happens once and may be told again. Of one time
-    /// all are the same event to it: the value is to be that time, or follow from it.
+    /// By time, the earliest one winning: for what happens once and may be reported again.
+    ///
+    /// Everything is negated or complemented, since the greatest position wins: the earliest time, of
+    /// one time the first in the accepted order, and a record before its variants.
     #[must_use]
-    pub fn earliest(time: Timestamp) -> Self {
+    pub fn earliest(place: Place) -> Self {
+        let complement = |sequence: Sequence| Sequence(u128::MAX.saturating_sub(sequence.0));
         Self {
             rank: 0,
-            time_micros: time.as_microsecond().saturating_neg(),
-            sequence: Sequence::default(),
+            time_micros: place.time.as_microsecond().saturating_neg(),
+            sequence: complement(place.sequence),
+            variant: complement(place.variant),
         }
     }
 
-    /// By the accepted order: for events of providers that tell no time.
+    /// By the accepted order: for events of providers that have no time.
     #[must_use]
-    pub const fn by_sequence(sequence: Sequence) -> Self {
-        Self::by_rank_and_sequence(0, sequence)
+    pub const fn by_sequence(place: Place) -> Self {
+        Self::by_rank_and_sequence(0, place)
     }
 
     /// By rank; within a rank, by the accepted order.
     #[must_use]
-    pub const fn by_rank_and_sequence(rank: u8, sequence: Sequence) -> Self {
+    pub const fn by_rank_and_sequence(rank: u8, place: Place) -> Self {
         Self {
             rank,
             time_micros: 0,
-            sequence,
+            sequence: place.sequence,
+            variant: place.variant,
         }
     }
 }
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.rank, self.time_micros, self.sequence)
+        write!(f, "{}:{}:{}", self.rank, self.time_micros, self.sequence)?;
+        if self.variant == Sequence::default() {
+            return Ok(()); // nearly always
+        }
+        write!(f, ":{}", self.variant)
     }
 }
 
@@ -94,12 +105,16 @@ impl FromStr for Position {
     type Err = NoPosition;
 
     fn from_str(text: &str) -> Result<Self, NoPosition> {
-        let mut parts = text.splitn(3, ':');
+        let mut parts = text.splitn(4, ':');
         let mut next = || parts.next().ok_or(NoPosition);
         Ok(Self {
             rank: next()?.parse().map_err(|_| NoPosition)?,
             time_micros: next()?.parse().map_err(|_| NoPosition)?,
             sequence: next()?.parse().map_err(|_| NoPosition)?,
+            variant: match parts.next() {
+                None => Sequence::default(),
+                Some(variant) => variant.parse().map_err(|_| NoPosition)?,
+            },
         })
     }
 }
@@ -209,13 +224,22 @@ impl<T: Value> Register<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Timestamp;
+
+    fn place(time: i64, sequence: u128) -> Place {
+        let time = Timestamp::from_second(time).unwrap();
+        Place::new(None, time, Sequence(sequence))
+    }
+
+    fn variant(time: i64, sequence: u128, own: u128) -> Place {
+        Place {
+            variant: Sequence(own),
+            ..place(time, sequence)
+        }
+    }
 
     fn at(rank: u8, time: i64, sequence: u128) -> Position {
-        Position::by_rank(
-            rank,
-            Timestamp::from_second(time).unwrap(),
-            Sequence(sequence),
-        )
+        Position::by_rank(rank, place(time, sequence))
     }
 
     #[test]
@@ -224,11 +248,30 @@ mod tests {
             at(0, 5, 9),
             at(1, -1, 1),
             at(1, 2, 1),
+            Position::by_rank(1, variant(2, 1, 5)),
+            Position::by_rank(1, variant(2, 1, 9)),
             at(1, 2, u128::from(u64::MAX) + 1),
             at(2, 0, 0),
         ];
         assert!(ordered.is_sorted());
         for position in ordered {
+            assert_eq!(position.to_string().parse::<Position>().unwrap(), position);
+        }
+    }
+
+    #[test]
+    fn earliest_position_is_that_of_the_earliest_time_and_of_the_first_in_order() {
+        let ordered = [
+            place(-1, 9),
+            place(0, 1),
+            variant(0, 1, 7),
+            variant(0, 1, 8),
+            place(0, 2),
+            place(1, 1),
+        ];
+        let positions = ordered.map(Position::earliest);
+        assert!(positions.iter().rev().is_sorted());
+        for position in positions {
             assert_eq!(position.to_string().parse::<Position>().unwrap(), position);
         }
     }

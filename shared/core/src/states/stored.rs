@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::de::Error as _;
+use serde::{Deserialize, Serialize};
 
+use super::consent::Consent;
 use super::register::{Position, Register, Value};
 use crate::json::Object;
 
@@ -12,7 +14,8 @@ use crate::json::Object;
 pub struct Stored {
     /// One flat JSON object: what users read.
     pub state: String,
-    /// JSON: each position with the names of the registers that it set.
+    /// JSON: each position with the names of the registers that it set; of what is derived, what it is
+    /// derived from by its name.
     pub positions: String,
 }
 
@@ -46,23 +49,77 @@ pub trait State: Default {
     fn store(&self) -> Result<Stored, StateError>;
 }
 
+/// A field of a state.
+pub(super) trait Field: Default {
+    /// Reads the field of this name.
+    fn load(reader: &Reader<'_>, name: &'static str) -> Result<Self, StateError>;
+
+    /// Writes the field under this name.
+    fn store(&self, writer: &mut Writer, name: &'static str) -> Result<(), StateError>;
+}
+
+impl<T: Value> Field for Register<T> {
+    fn load(reader: &Reader<'_>, name: &'static str) -> Result<Self, StateError> {
+        reader.register(name)
+    }
+
+    fn store(&self, writer: &mut Writer, name: &'static str) -> Result<(), StateError> {
+        writer.register(name, self)
+    }
+}
+
+/// Users read whether the person is to be left alone, or null; the words rest where positions do.
+impl Field for Consent {
+    fn load(reader: &Reader<'_>, name: &'static str) -> Result<Self, StateError> {
+        Ok(reader.consents.get(name).copied().unwrap_or_default())
+    }
+
+    fn store(&self, writer: &mut Writer, name: &'static str) -> Result<(), StateError> {
+        writer.value(name, &self.opted_out())?;
+        if *self != Self::default() {
+            writer.consents.push((name, *self));
+        }
+        Ok(())
+    }
+}
+
+/// What rests beside a state under one name.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Resting {
+    /// The registers that a position set.
+    Registers(Vec<String>),
+    /// The words of a consent.
+    Consent(Consent),
+}
+
 /// Reads registers out of a stored state.
 pub(super) struct Reader<'a> {
     values: Object<'a>,
     positions: BTreeMap<String, Position>,
+    consents: BTreeMap<String, Consent>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(stored: &'a Stored) -> Result<Self, StateError> {
-        let written: BTreeMap<String, Vec<String>> = serde_json::from_str(&stored.positions)?;
-        let mut positions = BTreeMap::new();
-        for (position, names) in written {
-            let position = position.parse().map_err(serde_json::Error::custom)?;
-            positions.extend(names.into_iter().map(|name| (name, position)));
+        let resting: BTreeMap<String, Resting> = serde_json::from_str(&stored.positions)?;
+        let (mut positions, mut consents) = (BTreeMap::new(), BTreeMap::new());
+        for (name, resting) in resting {
+            match resting {
+                Resting::Registers(registers) => {
+                    let position = name.parse().map_err(serde_json::Error::custom)?;
+                    positions.extend(registers.into_iter().map(|name| (name, position)));
+                }
+                Resting::Consent(consent) => drop(consents.insert(name, consent)),
+            }
         }
         let raw = serde_json::from_str(&stored.state)?;
         let values = Object::from_raw(raw).map_err(serde_json::Error::custom)?;
-        Ok(Self { values, positions })
+        Ok(Self {
+            values,
+            positions,
+            consents,
+        })
     }
 
     pub(super) fn register<T: Value>(&self, name: &'static str) -> Result<Register<T>, StateError> {
@@ -79,6 +136,7 @@ impl<'a> Reader<'a> {
 pub(super) struct Writer {
     state: String,
     positions: BTreeMap<Position, Vec<&'static str>>,
+    consents: Vec<(&'static str, Consent)>,
 }
 
 impl Writer {
@@ -87,35 +145,50 @@ impl Writer {
         name: &'static str,
         register: &Register<T>,
     ) -> Result<(), StateError> {
-        self.state
-            .push(if self.state.is_empty() { '{' } else { ',' });
-        self.state.push('"');
-        self.state.push_str(name);
-        self.state.push_str("\":");
-        self.state
-            .push_str(&serde_json::to_string(&register.get())?);
+        self.value(name, &register.get())?;
         if let Some(position) = register.position() {
             self.positions.entry(position).or_default().push(name);
         }
         Ok(())
     }
 
+    fn value(&mut self, name: &'static str, value: &impl Serialize) -> Result<(), StateError> {
+        self.state
+            .push(if self.state.is_empty() { '{' } else { ',' });
+        self.state.push('"');
+        self.state.push_str(name);
+        self.state.push_str("\":");
+        self.state.push_str(&serde_json::to_string(value)?);
+        Ok(())
+    }
+
     pub(super) fn finish(mut self) -> Result<Stored, StateError> {
         self.state.push('}');
+        let positions = self.positions()?;
         Ok(Stored {
             state: self.state,
-            positions: serde_json::to_string(&self.positions)?,
+            positions,
         })
+    }
+
+    fn positions(&self) -> Result<String, StateError> {
+        let mut text = serde_json::to_string(&self.positions)?;
+        for (name, consent) in &self.consents {
+            let comma = if text.len() > "{}".len() { "," } else { "" };
+            text.pop(); // the closing brace
+            text.push_str(&format!("{comma}\"{name}\":{}}}", serde_json::to_string(consent)?));
+        }
+        Ok(text)
     }
 }
 
-/// Declares states by their registers. Every state has `updated_at` and `updated_by` besides.
+/// Declares states by their fields. Every state has `updated_at` and `updated_by` besides.
 macro_rules! states {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => { $(
         $(#[$doc])*
         #[derive(Clone, Debug, Default)]
         pub struct $name {
-            $($(#[$field_doc])* pub $field: Register<$type>,)*
+            $($(#[$field_doc])* pub $field: $type,)*
             /// When it last changed.
             pub updated_at: Register<Timestamp>,
             /// The event that last changed it.
@@ -126,17 +199,17 @@ macro_rules! states {
             fn load(stored: &Stored) -> Result<Self, StateError> {
                 let reader = stored::Reader::new(stored)?;
                 Ok(Self {
-                    $($field: reader.register(stored::name(stringify!($field)))?,)*
-                    updated_at: reader.register("updated_at")?,
-                    updated_by: reader.register("updated_by")?,
+                    $($field: Field::load(&reader, stored::name(stringify!($field)))?,)*
+                    updated_at: Field::load(&reader, "updated_at")?,
+                    updated_by: Field::load(&reader, "updated_by")?,
                 })
             }
 
             fn store(&self) -> Result<Stored, StateError> {
                 let mut writer = stored::Writer::default();
-                $(writer.register(stored::name(stringify!($field)), &self.$field)?;)*
-                writer.register("updated_at", &self.updated_at)?;
-                writer.register("updated_by", &self.updated_by)?;
+                $(self.$field.store(&mut writer, stored::name(stringify!($field)))?;)*
+                self.updated_at.store(&mut writer, "updated_at")?;
+                self.updated_by.store(&mut writer, "updated_by")?;
                 writer.finish()
             }
         }
@@ -151,22 +224,27 @@ pub(super) fn name(field: &'static str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Message, Register};
+    use super::super::{Conversation, Message, Register, Said, Word};
     use super::*;
     use crate::data::DeliveryStatus;
-    use crate::occurrence::Sequence;
+    use crate::occurrence::{Place, Sequence, Times};
+
+    fn by_sequence(sequence: u128) -> Position {
+        let place = Place::new(None, crate::time::Timestamp::UNIX_EPOCH, Sequence(sequence));
+        Position::by_sequence(place)
+    }
 
     #[test]
     fn a_state_survives_its_storage() {
         let mut message = Message::default();
         message.status.set(
             Some(DeliveryStatus::Sent),
-            Position::by_sequence(Sequence(7)),
+            by_sequence(7),
         );
         message
             .r#final
-            .set(Some(false), Position::by_sequence(Sequence(7)));
-        message.reason.set(None, Position::by_sequence(Sequence(8)));
+            .set(Some(false), by_sequence(7));
+        message.reason.set(None, by_sequence(8));
         let stored = message.store().unwrap();
         assert!(
             stored
@@ -181,8 +259,27 @@ mod tests {
         assert_eq!(read.store().unwrap(), stored);
         assert_eq!(
             read.reason.position(),
-            Some(Position::by_sequence(Sequence(8)))
+            Some(by_sequence(8))
         );
+    }
+
+    #[test]
+    fn consent_rests_beside_the_positions_and_is_read_as_a_boolean() {
+        let mut conversation = Conversation::default();
+        assert!(conversation.store().unwrap().state.contains("\"opted_out\":null"));
+        let said = Said::new(
+            Times::new(None, "2026-01-15T13:00:00Z".parse().unwrap()),
+            "019aad2b-7c00-7000-8000-000000000001.0".parse().unwrap(),
+        );
+        conversation.opted_out.add(Word::Stop, said);
+        for _ in 0..2 {
+            let stored = conversation.store().unwrap();
+            assert!(stored.state.contains("\"opted_out\":true"), "{}", stored.state);
+            let read = Conversation::load(&stored).unwrap();
+            assert_eq!(read.opted_out, conversation.opted_out);
+            assert_eq!(read.store().unwrap(), stored);
+            conversation.text.set(Some("STOP".to_owned()), by_sequence(1));
+        }
     }
 
     #[test]

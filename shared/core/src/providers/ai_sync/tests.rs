@@ -14,6 +14,7 @@ fn identify(slug: Option<&str>, json: &str) -> Result<(Kind, String), String> {
         slug,
         headers: &Headers::default(),
         reading: &reading,
+        received_at: crate::time::parse_rfc3339("2026-03-01T00:00:00Z").unwrap(),
     };
     AiSync
         .identify(&element)
@@ -30,6 +31,7 @@ fn dedup(slug: Option<&str>, json: &str) -> DedupKey {
         slug,
         headers: &Headers::default(),
         reading: &reading,
+        received_at: crate::time::parse_rfc3339("2026-03-01T00:00:00Z").unwrap(),
     };
     AiSync.identify(&element).unwrap().dedup
 }

@@ -16,6 +16,7 @@ fn with_element<T>(slug: Option<&str>, json: &str, look: impl FnOnce(&Element<'_
         slug,
         headers: &Headers::default(),
         reading: &reading,
+        received_at: crate::time::parse_rfc3339("2026-03-01T00:00:00Z").unwrap(),
     })
 }
 

@@ -16,6 +16,7 @@ fn with<T>(json: &str, country: Option<&str>, use_it: impl Fn(&Element<'_>) -> T
         slug: None,
         headers: &Headers::default(),
         reading: &reading,
+        received_at: time::parse_rfc3339("2026-03-01T00:00:00Z").unwrap(),
     })
 }
 

@@ -11,6 +11,7 @@ fn with<T>(slug: Option<&str>, json: &str, ask: impl Fn(&Element<'_>) -> T) -> T
         slug,
         headers: &Headers::default(),
         reading: &Reading::default(),
+        received_at: crate::time::parse_rfc3339("2026-03-01T00:00:00Z").unwrap(),
     })
 }
 
