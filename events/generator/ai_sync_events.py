@@ -461,8 +461,23 @@ def opt_outs():
     in_a_sentence = {CONVERSATION: {"opted_out": None}, SUPPRESSED: None}
     add_text("sms-stop-in-a-sentence", "Only a whole message is a word.", "Please stop by on Friday", in_a_sentence)
     words = sources(f'secrets = ["{SECRET}"]\nopt_out_words = ["Arrêt"]')
-    add_text("sms-stop-own-words", "A source's own words go instead of the defaults.", "ARRÊT", suppression(True), sources=words)
-    add_text("sms-stop-not-among-own-words", "They replace the defaults.", "STOP", in_a_sentence, sources=words)
+    add_text("sms-stop-own-words", "A source's own words opt out in any case.", "ARRÊT", suppression(True), sources=words)
+    add_text("sms-stop-beside-own-words", "They are added to the defaults.", "STOP", suppression(True), sources=words)
+    own_start = sources(f'secrets = ["{SECRET}"]\nopt_in_words = ["Stop", "Oui"]')
+    add_text("sms-stop-among-opt-in-words", "A word of both lists opts out.", "STOP", suppression(True), sources=own_start)
+    add_text("sms-start-own-words", "A source's own words opt in.", "oui.", suppression(False), sources=own_start)
+    for name, about, text in [
+        ("dotted", "Words are compared by letters and digits alone.", "S.T.O.P"),
+        ("quoted", "Quotes around a word are no part of it.", "“stop”"),
+        ("full-width", "A full-width word is the same word.", "ＳＴＯＰ"),
+        ("invisible", "Invisible characters within a word are no part of it.", "\u200eST\u200bO\ufeffP"),
+        ("emoji", "An emoji behind a word is no part of it.", "STOP 🛑"),
+        ("replaced", "A character that could not be read is no part of a word.", "STOP \ufffd"),
+        ("dotted-capital-i", "A Turkish keyboard's capital i is an i.", "UNSUBSCRİBE"),
+    ]:
+        add_text(f"sms-stop-{name}", about, text, suppression(True))
+    add_text("sms-stop-with-diaeresis", "A letter with a mark is another letter.", "STÖP", in_a_sentence)
+    add_text("sms-stop-numbered", "Digits count.", "STOP 1", in_a_sentence)
 
 
 FLAT = (

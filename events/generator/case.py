@@ -221,7 +221,7 @@ call = _shape(
     "direction from to agent status started_at answered_at ended_at duration_secs talk_secs wait_secs"
     " recordings disposition sentiment transcript tags"
 )
-message_received = _shape("from to text in_reply_to_text channel")
+message_received = _shape("from to text in_reply_to_text channel keyword")
 message_status = _shape("status status_raw final from to text segments price error_code reason")
 email_status = _shape("status to from subject reason")
 call_disposition = _shape("disposition note")

@@ -250,7 +250,7 @@ def opt_outs():
     add_text("stop-in-our-text", "A text of ours that says STOP is nobody's wish.", "Yes", "STOP", nothing)
     add_text("stop-in-a-sentence", "Only a whole text is a word.", "Please stop by", ours, nothing)
     add_text("start-reply", "START takes the number off the list.", "Start", "STOP", suppression(False))
-    add_text("stop-own-words", "A source's own words go instead.", "HALT", ours, suppression(True), sources=settings('opt_out_words = ["halt"]'))
+    add_text("stop-own-words", "A source's own words opt out beside the defaults.", "HALT", ours, suppression(True), sources=settings('opt_out_words = ["halt"]'))
     add_receive("stop-documented", "STOP as the documents have it, in `message`.", '"type":"receive","message":"Stop"', words="Stop", states=suppression(True))
     body = f'{{"type":"receive","_id":"{ID}","sender":"0400000123","receiver":"{OURS}","reply":"STOP"}}'
     found = receive(KEY, reply_record(ID, "0400000123", "STOP"), **PARTIES, text="STOP", extra={"_id": ID})

@@ -30,10 +30,13 @@ pub struct Reading {
     /// How to read national numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub country: Option<Country>,
-    /// Words that take a number off the list of those that may be texted, instead of the defaults.
+    /// Words that take a number off the list of those that may be texted, beside the defaults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opt_out_words: Option<Vec<String>>,
-    /// Words that put it back, instead of the defaults.
+    /// Whether `opt_out_words` replace the defaults.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub opt_out_words_only: bool,
+    /// Words that put it back, beside the defaults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opt_in_words: Option<Vec<String>>,
 }

@@ -101,6 +101,18 @@ impl MailStatus {
     }
 }
 
+/// What an inbound text asks for, where the provider read that itself.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keyword {
+    /// No further texts.
+    Stop,
+    /// Texts again, after a [`Keyword::Stop`].
+    Start,
+    /// Information about the sender; it changes no consent.
+    Help,
+}
+
 macro_rules! shapes {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
         $(
@@ -172,6 +184,8 @@ shapes! {
         in_reply_to_text: String,
         /// `sms` and the like.
         channel: String,
+        /// The provider's own reading of the text as an opt-out keyword.
+        keyword: Keyword,
     }
     /// Data of `message.status`.
     MessageStatus {
@@ -341,5 +355,22 @@ mod tests {
         let is_final = all.map(DeliveryStatus::is_final);
         assert_eq!(is_final.iter().position(|is_final| *is_final), Some(2));
         assert!(is_final.is_sorted());
+    }
+
+    #[test]
+    fn keyword_of_a_text_is_always_written() {
+        for (keyword, written) in [
+            (Some(Keyword::Stop), r#""keyword":"stop""#),
+            (Some(Keyword::Start), r#""keyword":"start""#),
+            (Some(Keyword::Help), r#""keyword":"help""#),
+            (None, r#""keyword":null"#),
+        ] {
+            let data = MessageReceived {
+                keyword,
+                ..MessageReceived::default()
+            };
+            let text = serde_json::to_string(&Data::from(data)).unwrap();
+            assert!(text.contains(written), "{text}");
+        }
     }
 }

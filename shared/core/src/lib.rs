@@ -21,6 +21,7 @@ pub mod envelope;
 pub mod ids;
 pub mod intake;
 pub mod json;
+pub mod keywords;
 pub mod kind;
 pub mod ledger;
 pub mod occurrence;

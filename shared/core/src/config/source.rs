@@ -216,6 +216,7 @@ fn read_reading(fields: &mut Fields, provider: &dyn Provider) -> Result<Reading,
     Ok(Reading {
         country,
         opt_out_words: words("opt_out_words")?,
+        opt_out_words_only: false,
         opt_in_words: words("opt_in_words")?,
     })
 }

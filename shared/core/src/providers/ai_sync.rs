@@ -352,6 +352,7 @@ fn received(mut fields: Fields<'_>) -> Data {
         text: fields.text(&["text", "message", "body", "content"]),
         in_reply_to_text: fields.text(&["in_reply_to_text", "in_reply_to", "original_message"]),
         channel: fields.text(&["channel"]).or_else(|| Some("sms".to_owned())),
+        keyword: None,
         extra: fields.rest(),
     }
     .into()

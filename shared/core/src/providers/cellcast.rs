@@ -260,6 +260,7 @@ fn received(mut fields: Fields<'_>, object: &Object<'_>) -> Data {
             &["original_body"]
         }),
         channel: Some(channel.map_or("sms".to_owned(), |word| word.to_ascii_lowercase())),
+        keyword: None,
         extra: fields.rest(),
     }
     .into()

@@ -253,6 +253,7 @@ fn received(mut fields: Fields<'_>) -> Data {
         text: fields.text(MESSAGE),
         in_reply_to_text: None,
         channel: Some("sms".to_owned()),
+        keyword: None,
         extra: fields.rest(),
     }
     .into()

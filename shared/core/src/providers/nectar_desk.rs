@@ -385,6 +385,7 @@ fn received(mut fields: Fields<'_>, element: &Element<'_>) -> Data {
         text: fields.text(&["text"]),
         in_reply_to_text: None,
         channel: fields.text(&["type"]),
+        keyword: None,
         extra: fields.rest(),
     }
     .into()
