@@ -11,7 +11,6 @@ pub mod contact_lists;
 pub mod contacts;
 pub mod conversations;
 pub mod emails;
-pub mod keywords;
 pub mod leads;
 pub mod messages;
 pub mod opt_outs;

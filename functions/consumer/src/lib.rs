@@ -8,6 +8,7 @@
 
 pub mod batch;
 pub mod commit;
+pub mod error;
 pub mod handlers;
 pub mod message;
 pub mod router;

@@ -8,10 +8,12 @@
 //! [`schemes`]) → [`intake`] (with [`content`], [`providers`]) → [`envelope`] → the queue →
 //! [`occurrence`] → [`states`] and [`ledger`].
 
+pub mod address;
 pub mod admission;
 pub mod attempts;
 pub mod body;
 pub mod canonical;
+pub mod channel;
 pub mod config;
 pub mod content;
 pub mod data;

@@ -4,6 +4,7 @@
 use switchhook_core::data;
 use switchhook_core::states::Contact;
 
+use super::opt_outs;
 use crate::router::Event;
 
 /// A contact was made or changed.
@@ -33,10 +34,15 @@ pub fn deleted(contact: &mut Contact, event: &Event<'_, data::Contact>) {
     event.mark(&mut contact.updated_at, &mut contact.updated_by, at);
 }
 
-/// A person asked the provider to be left alone. The provider has no event that takes it back.
-pub fn opted_out(contact: &mut Contact, event: &Event<'_, data::OptedOut>) {
+/// A person asked the provider to be left alone, or took that back.
+pub fn consented(contact: &mut Contact, event: &Event<'_, data::OptedOut>) {
+    if let Some((word, said)) = opt_outs::said(event.occurrence()) {
+        contact.opted_out.add(word, said);
+    }
+    if event.is_repeated_stop() {
+        return;
+    }
     let (data, at) = (event.data, event.by_time());
-    contact.opted_out.set(Some(true), at);
     contact.channel.set(data.channel.clone(), at);
     contact.method.set(data.method.clone(), at);
     contact.opted_out_at.set(Some(event.time()), at);

@@ -1,165 +1,144 @@
-//! The suppression list: one state for each number or address and its channel, of the whole stack.
+//! The suppression list: one item for each number or address and its channel, of the whole stack.
 //!
 //! Texts of several conversations and the providers' own unsubscribe events change it, so its version
-//! guards the write, and its order is time alone, an opt-out winning a tie.
+//! guards the write. No opt-out vanishes: where neither a number nor an address can be read, the item
+//! stands under the text as it came.
 
-use switchhook_core::data::{self, Data};
+use switchhook_core::address;
+use switchhook_core::channel;
+use switchhook_core::data::{self, Data, Keyword};
+use switchhook_core::dedup;
 use switchhook_core::entity::Entity;
-use switchhook_core::occurrence::{Occurrence, Sequence};
+use switchhook_core::keywords;
+use switchhook_core::kind::Kind;
+use switchhook_core::occurrence::Occurrence;
 use switchhook_core::phone;
-use switchhook_core::states::{OptOut, Position};
+use switchhook_core::states::{OptOut, Owner, Said, Word};
 
-use super::keywords::{Wish, wish};
 use crate::router::Event;
 
-/// The longest name of a channel.
-const MAX_CHANNEL_CHARS: usize = 32;
-/// The longest e-mail address (RFC 5321, erratum 1690).
-const MAX_ADDRESS_BYTES: usize = 254;
-/// The channel of texts.
-const SMS: &str = "sms";
-/// The channel of e-mail addresses.
-const EMAIL: &str = "email";
+/// The longest text that an item stands under as it came, in bytes; of a longer one it is the digest.
+const MAX_UNPLACED_BYTES: usize = 128;
 
-/// Returns the channel's name as the list has it: one spelling for each, and SMS where the sender's
-/// word is none. MMS goes to the same number by the same sender: who stops one stops both.
-fn channel(word: Option<&str>) -> String {
-    let word = word.unwrap_or_default().trim().to_ascii_lowercase();
-    if word == "mms" {
-        return SMS.to_owned();
-    }
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if (1..=MAX_CHANNEL_CHARS).contains(&word.len()) && word.chars().all(plain) {
-        word
-    } else {
-        SMS.to_owned()
+/// Returns the word that an event says, if it says one.
+fn word(event: &Occurrence) -> Option<Word> {
+    match &event.data {
+        Data::MessageReceived(data) => word_of_text(event, data),
+        Data::OptedOut(_) if event.envelope.kind == Kind::ContactOptedIn => Some(Word::Start),
+        Data::OptedOut(_) => Some(Word::Stop),
+        _ => None,
     }
 }
 
-/// Returns the position of a wish: by time, and an opt-out is the later one of a tie.
-pub(super) fn position<D>(wish: Wish, event: &Event<'_, D>) -> Position {
-    Position::by_time(event.time(), place(wish, event.sequence()))
+/// The provider's own reading of a text counts where there is one; our words are not asked then.
+fn word_of_text(event: &Occurrence, data: &data::MessageReceived) -> Option<Word> {
+    let own = || keywords::meaning(data.text.as_deref()?, &event.envelope.reading);
+    match data.keyword.or_else(own)? {
+        Keyword::Stop => Some(Word::Stop),
+        Keyword::Start => Some(Word::Start),
+        Keyword::Help => None,
+    }
 }
 
-/// Returns the place of a wish among those of one time.
-fn place(wish: Wish, sequence: Sequence) -> Sequence {
-    const LAST_OPT_IN: u128 = u128::MAX >> 1;
-    let place = sequence.0.min(LAST_OPT_IN);
-    Sequence(match wish {
-        Wish::OptIn => place,
-        Wish::OptOut => place.saturating_add(LAST_OPT_IN).saturating_add(1),
+/// Returns the word that an event says as it is to be added to what was said before.
+pub(super) fn said(event: &Occurrence) -> Option<(Word, Said)> {
+    let word = word(event)?;
+    let times = match word {
+        Word::Stop => event.times_of_stop(),
+        Word::Start => event.times_of_start(),
+    };
+    Some((word, Said::new(times, event.envelope.id)))
+}
+
+/// Returns whether an event says STOP.
+#[must_use]
+pub fn says_stop(event: &Occurrence) -> bool {
+    word(event) == Some(Word::Stop)
+}
+
+/// Returns whether an event says STOP of somebody who cannot be read.
+#[must_use]
+pub fn is_unplaced_stop(event: &Occurrence) -> bool {
+    says_stop(event) && owner(event).is_some_and(|owner| owner.is_unplaced)
+}
+
+/// Returns the owner of the item that an event is about.
+fn owner(event: &Occurrence) -> Option<Owner> {
+    let (word, phone, email) = match &event.data {
+        Data::MessageReceived(data) => (&data.channel, &data.from, &data.from),
+        Data::OptedOut(data) => (&data.channel, &data.phone, &data.email),
+        _ => return None,
+    };
+    let channel = channel::named(word.as_deref());
+    let phone = phone.as_deref().map(str::trim).filter(|s| !s.is_empty());
+    let email = email.as_deref();
+    let address = email.and_then(address::email_address);
+    let is_number = |phone: &&str| phone::is_e164(phone) || channel == channel::MESSENGER;
+    let owner = |phone: Option<String>, email: Option<String>, channel: &str| Owner {
+        phone,
+        email,
+        channel: channel.to_owned(),
+        is_unplaced: false,
+    };
+    let is_of_address = channel == channel::EMAIL || phone.is_none();
+    Some(match (address, phone.filter(is_number)) {
+        (Some(address), _) if is_of_address => owner(None, Some(address), channel::EMAIL),
+        (_, Some(phone)) if channel != channel::EMAIL => {
+            owner(Some(phone.to_owned()), None, channel)
+        }
+        _ if channel == channel::EMAIL => unplaced(event, email.or(phone), channel),
+        _ => unplaced(event, phone.or(email), channel),
     })
 }
 
-/// Returns the number's place in the list, if the text asks for anything and the number is known.
-#[must_use]
-pub fn entity(occurrence: &Occurrence) -> Option<Entity> {
-    let Data::MessageReceived(data) = &occurrence.data else {
-        return None;
+/// Returns the owner of an item that nobody will ask for: the text as it came or, where there is none,
+/// the entity that the event is about.
+fn unplaced(event: &Occurrence, written: Option<&str>, channel: &str) -> Owner {
+    let written = written.map(str::trim).filter(|text| !text.is_empty());
+    let text = written.unwrap_or(event.envelope.entity.as_str());
+    let text = if text.len() > MAX_UNPLACED_BYTES {
+        dedup::content_digest(text.as_bytes())
+    } else {
+        text.to_owned()
     };
-    wish(data.text.as_deref()?, &occurrence.envelope.reading)?;
-    let number = data
-        .from
-        .as_deref()
-        .filter(|number| phone::is_e164(number))?;
-    Some(Entity::opt_out(number, &channel(data.channel.as_deref())))
+    let (phone, email) = if channel == channel::EMAIL {
+        (None, Some(text))
+    } else {
+        (Some(text), None)
+    };
+    Owner {
+        phone,
+        email,
+        channel: channel.to_owned(),
+        is_unplaced: true,
+    }
+}
+
+/// Returns the item that an event changes, if it says a word.
+#[must_use]
+pub fn entity(event: &Occurrence) -> Option<Entity> {
+    word(event)?;
+    let owner = owner(event)?;
+    let key = owner.phone.or(owner.email)?;
+    Some(Entity::opt_out(&key, &owner.channel))
 }
 
 /// A text that asks to be left alone, or to be texted again.
 pub fn received(item: &mut OptOut, event: &Event<'_, data::MessageReceived>) {
-    let data = event.data;
-    let Some(wish) = wish(data.text.as_deref().unwrap_or_default(), event.reading()) else {
-        return;
-    };
-    let at = position(wish, event);
-    item.phone.set(data.from.clone(), at);
-    item.channel.set(Some(channel(data.channel.as_deref())), at);
-    wished(item, wish, event, at);
+    add(item, event.occurrence());
 }
 
-/// Whom an unsubscribe event is about: a number where it tells one, else an address.
-enum Whom {
-    Number { phone: String, channel: String },
-    Address(String),
+/// A person asked the provider to be left alone, or took that back.
+pub fn consented(item: &mut OptOut, event: &Event<'_, data::OptedOut>) {
+    add(item, event.occurrence());
 }
 
-fn whom(data: &data::OptedOut) -> Option<Whom> {
-    let channel = channel(data.channel.as_deref());
-    let number = data.phone.clone().filter(|number| phone::is_e164(number));
-    if channel != EMAIL
-        && let Some(phone) = number
+fn add(item: &mut OptOut, event: &Occurrence) {
+    if let Some((word, said)) = said(event)
+        && let Some(owner) = owner(event)
     {
-        return Some(Whom::Number { phone, channel });
-    }
-    let address = data.email.as_deref()?.trim().to_lowercase();
-    let fits = address.contains('@') && address.len() <= MAX_ADDRESS_BYTES;
-    fits.then_some(Whom::Address(address))
-}
-
-/// Returns the place in the list of whom an unsubscribe event is about, where it tells.
-#[must_use]
-pub fn unsubscribed_entity(occurrence: &Occurrence) -> Option<Entity> {
-    let Data::OptedOut(data) = &occurrence.data else {
-        return None;
-    };
-    Some(match whom(data)? {
-        Whom::Number { phone, channel } => Entity::opt_out(&phone, &channel),
-        Whom::Address(address) => Entity::opt_out(&address, EMAIL),
-    })
-}
-
-/// A person asked the provider to be left alone.
-pub fn unsubscribed(item: &mut OptOut, event: &Event<'_, data::OptedOut>) {
-    let at = position(Wish::OptOut, event);
-    match whom(event.data) {
-        Some(Whom::Number { phone, channel }) => {
-            item.phone.set(Some(phone), at);
-            item.channel.set(Some(channel), at);
-        }
-        Some(Whom::Address(address)) => {
-            item.email.set(Some(address), at);
-            item.channel.set(Some(EMAIL.to_owned()), at);
-        }
-        None => return,
-    }
-    wished(item, Wish::OptOut, event, at);
-}
-
-fn wished<D>(item: &mut OptOut, wish: Wish, event: &Event<'_, D>, at: Position) {
-    item.opted_out.set(Some(wish == Wish::OptOut), at);
-    item.since.set(Some(event.time()), at);
-    item.source.set(Some(event.source().to_owned()), at);
-    event.mark(&mut item.updated_at, &mut item.updated_by, at);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_channel_is_a_plain_word_or_else_sms() {
-        for (word, name) in [
-            ("Whats-App_2", "whats-app_2"),
-            (" rcs ", "rcs"),
-            ("MMS", "sms"),
-            ("two words", "sms"),
-            ("e/mail", "sms"),
-            ("", "sms"),
-        ] {
-            assert_eq!(channel(Some(word)), name, "{word}");
-        }
-        let longest = "x".repeat(MAX_CHANNEL_CHARS);
-        assert_eq!(channel(Some(&longest)), longest);
-        assert_eq!(channel(Some(&format!("{longest}x"))), SMS);
-        assert_eq!(channel(None), SMS);
-    }
-
-    #[test]
-    fn of_wishes_of_one_time_an_opt_out_is_the_later_and_then_the_accepted_order_counts() {
-        for wish in [Wish::OptIn, Wish::OptOut] {
-            assert!(place(wish, Sequence(2)) < place(wish, Sequence(3)));
-        }
-        let latest = place(Wish::OptIn, Sequence(u128::MAX));
-        assert!(latest < place(Wish::OptOut, Sequence(0)));
+        let envelope = &event.envelope;
+        let (source, scope) = (envelope.entity.source(), envelope.opt_in_scope);
+        item.add(owner, source, word, said, scope);
     }
 }
