@@ -4,6 +4,7 @@
 mod answers;
 mod attempts;
 mod authenticity;
+mod consent;
 mod crashes;
 mod dead_letters;
 mod groups;
@@ -14,6 +15,7 @@ mod requests;
 pub(crate) mod rig;
 mod sending;
 mod shapes;
+mod variants;
 mod windows;
 
 use proptest::test_runner::Config;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
+use serde_json::Value;
 use switchhook_core::entity::Entity;
 use switchhook_core::ledger::Record;
 use switchhook_core::ports::Ledger;
@@ -19,7 +20,8 @@ use crate::doubles::{Call, Fault};
 /// that was in all of them has had five attempts of its own, and is a dead letter by right.
 const MOST_FAULTS: usize = 6;
 
-/// Ten deliveries of four entities, two of them copies: `(path, body)`.
+/// Ten deliveries of four entities, of which one is a copy, one a variant, and one a STOP that comes
+/// again without id and time: `(path, body)`.
 fn deliveries(n: usize) -> Vec<(&'static str, String)> {
     let (a, b, c) = (
         format!("call_a{n}"),
@@ -27,19 +29,22 @@ fn deliveries(n: usize) -> Vec<(&'static str, String)> {
         format!("conv_{n}"),
     );
     let number = number(n);
+    let stop = format!(
+        r#"{{"event":"sms.received","data":{{"conversation_id":"{c}","from":"{number}","to":"+15550100004","text":"STOP"}}}}"#
+    );
     let voice = |body| ("/webhooks/voice", body);
     let contact = format!(r#"{{"phone_number":"{number}","first_name":"Ann"}}"#);
     vec![
         voice(call("started", &a, 1)),
         voice(call("ended", &b, 9)),
         voice(call("answered", &a, 2)),
-        voice(text(&c, &format!("in_1_{n}"), &number, "STOP", 3)),
+        voice(stop.clone()),
         voice(call("started", &a, 1)), // a copy
         ("/webhooks/voice/contact", contact),
-        voice(call("ended", &b, 9)), // a copy
+        voice(call("ended", &b, 9).replace("ended\",\"caller", "variant\",\"caller")),
         voice(text(&c, &format!("in_2_{n}"), &number, "start", 4)),
-        voice(call("started", &b, 5)), // older, told late
-        voice(call("ended", &a, 8)),
+        voice(stop),
+        voice(call("ended", &a, 0)), // older, and late
     ]
 }
 
@@ -65,23 +70,33 @@ async fn outcome(rig: &Rig, n: usize, ids: &[String]) -> BTreeMap<String, String
     for (place, entity) in entities(n).iter().enumerate() {
         let records = rig.records(entity).await;
         sequences.extend(records.iter().map(|record| record.sequence.0));
-        let lines: Vec<_> = records.iter().map(|record| line(record, ids)).collect();
+        let entity = Entity::from_name(entity.clone());
+        let variants = rig.test.stack.ledger().variants_of(&entity).await.unwrap();
+        let lines = records.iter().map(|record| line(record, ids));
+        sequences.extend(variants.iter().map(|variant| variant.sequence.0));
+        let variants = variants.iter().map(|variant| {
+            let id = variant.id.delivery.to_string();
+            format!("variant {:?} {}", place_of(&id, ids), variant.digest.len())
+        });
+        let lines: Vec<_> = lines.chain(variants).collect();
         told.insert(format!("{place} records"), lines.join("\n"));
     }
     sequences.sort_unstable();
     for (place, entity) in entities(n).iter().enumerate() {
         let state = neutral(rig.state(entity).await.to_string(), n, ids);
         told.insert(format!("{place} state"), state);
-        told.insert(
-            format!("{place} positions"),
-            positions(rig, entity, &sequences).await,
-        );
+        let positions = positions(rig, entity, &sequences).await;
+        told.insert(format!("{place} positions"), neutral(positions, n, ids));
     }
     told
 }
 
+fn place_of(id: &str, ids: &[String]) -> Option<usize> {
+    ids.iter().position(|other| other == id)
+}
+
 fn line(record: &Record, ids: &[String]) -> String {
-    let place = |id: String| ids.iter().position(|other| *other == id);
+    let place = |id: String| place_of(&id, ids);
     let mut deliveries: Vec<_> = record
         .deliveries
         .iter()
@@ -89,9 +104,10 @@ fn line(record: &Record, ids: &[String]) -> String {
         .collect();
     deliveries.sort_unstable();
     format!(
-        "{} {:?} {deliveries:?}",
+        "{} {:?} {deliveries:?} {}",
         record.kind,
-        place(record.id.delivery.to_string())
+        place(record.id.delivery.to_string()),
+        record.variants.len()
     )
 }
 
@@ -107,15 +123,15 @@ async fn positions(rig: &Rig, entity: &str, sequences: &[u128]) -> String {
     let entity = Entity::from_name(entity.to_owned());
     let stored = rig.test.stack.ledger().state(&entity).await.unwrap();
     let positions = stored.map_or_else(|| "{}".to_owned(), |stored| stored.positions);
-    let positions: BTreeMap<String, Vec<String>> = serde_json::from_str(&positions).unwrap();
+    let positions: BTreeMap<String, Value> = serde_json::from_str(&positions).unwrap();
+    let place = |part: &str| {
+        let number: Option<u128> = part.parse().ok();
+        let place = number.and_then(|number| sequences.iter().position(|other| *other == number));
+        place.map_or_else(|| part.to_owned(), |place| format!("place {place}"))
+    };
     let lines = positions.iter().map(|(position, names)| {
-        let (order, sequence) = position.rsplit_once(':').unwrap();
-        let sequence: u128 = sequence.parse().unwrap();
-        // Those of opt-outs have a bit above them.
-        let place = sequences
-            .iter()
-            .position(|other| *other == sequence & !(1 << 127));
-        format!("{order} {place:?} {} {names:?}", sequence >> 127)
+        let parts: Vec<_> = position.split(':').map(place).collect();
+        format!("{} {names}", parts.join(":"))
     });
     let mut lines: Vec<_> = lines.collect();
     lines.sort();

@@ -301,6 +301,15 @@ impl Rig {
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
 
+    /// Deletes an item of the table, as its time to live would.
+    pub(crate) async fn delete_item(&self, partition: &str, sort: &str) {
+        let key = json!({"pk": {"S": partition}, "sk": {"S": sort}});
+        let request = json!({"TableName": "switchhook", "Key": key}).to_string();
+        let dynamodb = self.test.stack.dynamodb();
+        let answer = dynamodb.call("DeleteItem", request.as_bytes()).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
     /// Takes the ledger's table away.
     pub(crate) async fn drop_table(&self) {
         let (dynamodb, table) = (self.test.stack.dynamodb(), br#"{"TableName":"switchhook"}"#);

@@ -328,9 +328,14 @@ fn bounce(fields: &Fields<'_>) -> Option<String> {
 fn opted_out(object: &Object<'_>, mut fields: Fields<'_>) -> Data {
     let country = fields.reading().country.as_ref();
     let normalised = |raw| Some(phone::normalise(&json::identifier(raw)?, country));
+    let own = contact_phone(object).and_then(normalised);
+    let texted = || TO.iter().find_map(|name| normalised(object.get(name)?));
+    let is_number = |phone: &String| phone::is_e164(phone);
     data::OptedOut {
-        phone: match contact_phone(object) {
-            Some(phone) => normalised(phone),
+        // The address book holds what somebody typed. The number that was texted is one.
+        phone: match own {
+            Some(phone) if is_number(&phone) => Some(phone),
+            Some(phone) => texted().filter(is_number).or(Some(phone)),
             None => fields.phone(TO),
         },
         email: None,
