@@ -132,11 +132,14 @@ fn record_of(occurrence: &Occurrence) -> Result<Record> {
         received_at: envelope.received_at,
         occurred_at: occurrence.occurred_at,
         sequence: occurrence.sequence,
+        digest: envelope.digest.clone(),
         deliveries: [envelope.id.delivery].into(),
+        variants: [].into(),
+        is_repeatable_stop: false,
         data: canonical::write(&occurrence.data)?,
         raw,
         headers: envelope.headers.clone(),
-        expires_at: ledger::kept_until(envelope.received_at, envelope.retention_days),
+        expires_at: envelope.expires_at(envelope.received_at),
     })
 }
 
@@ -206,7 +209,13 @@ impl Ready {
         let head = RecordHead {
             id: envelope.id,
             received_at: at,
+            occurred_at: None,
+            sequence: Sequence(1),
+            digest: envelope.digest.clone(),
             deliveries: [id].into(),
+            variants: [].into(),
+            is_repeatable_stop: false,
+            expires_at: envelope.expires_at(at),
         };
         let snapshot = Snapshot {
             records: [(key, head)].into(),
@@ -232,7 +241,8 @@ impl Ready {
         let Envelope {
             entity, dedup, id, ..
         } = &self.envelope;
-        self.snapshot.knows(entity, dedup, *id, self.at)
+        let digest = self.envelope.digest.as_deref();
+        self.snapshot.knows(entity, dedup, *id, digest, self.at)
     }
 
     /// From the bytes to the canonical data.

@@ -1,6 +1,7 @@
 //! What can be asked of the command line. Wrong usage exits with 2, as clap does by itself.
 
 mod dead;
+mod opt_outs;
 
 use std::path::PathBuf;
 
@@ -12,13 +13,14 @@ use switchhook_core::ids::EventId;
 use switchhook_core::kind::Kind;
 
 pub use self::dead::{Chosen, Dead, DeadAction, DropLetters, Redrive, Selection, ShowLetter};
+pub use self::opt_outs::{ByHand, OptOuts, OptOutsAction, Owner};
 use crate::outbound::Url;
 
 /// Receives the webhooks of telephony and SMS providers.
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Examples:\n  switchhook local\n  switchhook send ai-sync call.ended\n  switchhook events --source ai-sync --limit 10\n  switchhook show ai-sync/call/call_987\n  switchhook dead list --stack hooks\n\nWith --stack, AWS is asked as its own tools ask it: region and credentials come from the environment (AWS_REGION, AWS_PROFILE, AWS_ACCESS_KEY_ID, ...), the files of ~/.aws, single sign-on or the machine's role.\n\nExit codes: 0 done, 1 failed or refused, 2 wrong usage."
+    after_help = "Examples:\n  switchhook local\n  switchhook send ai-sync call.ended\n  switchhook events --source ai-sync --limit 10\n  switchhook show ai-sync/call/call_987\n  switchhook dead list --stack hooks\n\nWith --stack, AWS is asked as its own tools ask it: region and credentials come from the environment (AWS_REGION, AWS_PROFILE, AWS_ACCESS_KEY_ID, ...), the files of ~/.aws, single sign-on or the machine's role.\n\nExit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 the number of `opt-outs NUMBER` is on the list."
 )]
 pub struct Args {
     /// The folder that `switchhook local` keeps its data in
@@ -66,10 +68,8 @@ pub enum Command {
         after_help = "Examples:\n  switchhook show ai-sync/call/call_987\n  switchhook show ai-sync/conversation/+15550100003,+15550100004 --json\n  switchhook show 019aad2b-7c00-7000-8000-000000000001.0\n  switchhook show 019aad2b-7c00-7000-8000-000000000001.0 --raw\n  switchhook show voice/call/call_987 --stack hooks\n\nAn entity is shown with its state and its events; an event with its headers and data, or as it came."
     )]
     Show(Show),
-    /// List who must not be texted or mailed
-    #[command(
-        after_help = "Examples:\n  switchhook opt-outs\n  switchhook opt-outs +15550100003\n  switchhook opt-outs --channel sms --source ai-sync --json\n  switchhook opt-outs --stack hooks\n\nWith a number or address it tells whether that one is on the list."
-    )]
+    /// List who must not be texted or mailed, look one up, or change the list by hand
+    #[command(after_help = opt_outs::EXAMPLES)]
     OptOuts(OptOuts),
     /// Hand recorded events out again, changing nothing
     #[command(
@@ -251,20 +251,6 @@ pub struct Show {
     /// The headers and exact bytes of an event; with --json, the bytes as base64
     #[arg(long)]
     pub raw: bool,
-}
-
-/// Arguments of `opt-outs`.
-#[derive(Arguments, Debug)]
-pub struct OptOuts {
-    /// Only this number, such as +15550100003, or this e-mail address
-    #[arg(value_name = "PHONE")]
-    pub address: Option<String>,
-    /// Only this channel, such as sms
-    #[arg(long)]
-    pub channel: Option<String>,
-    /// Only those who said so through this source
-    #[arg(long)]
-    pub source: Option<String>,
 }
 
 /// Arguments of `replay`.

@@ -6,6 +6,7 @@
 mod bus;
 mod error;
 mod secret;
+mod time;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use switchhook_aws::dead_letters::DeadLetters;
 use switchhook_aws::dynamodb::DynamoDbLedger;
 use switchhook_aws::https;
 use switchhook_aws::s3::S3Bodies;
+use switchhook_aws::sqs::SqsQueue;
 use switchhook_core::config::Sources;
 use switchhook_core::ports::PortError;
 use switchhook_core::time::{Clock, Timestamp};
@@ -227,6 +229,12 @@ impl Deployed {
             WAIT_SECS,
             clock,
         ))
+    }
+
+    /// Returns the queue of events.
+    pub(crate) fn queue(&self) -> Result<SqsQueue, DeployedError> {
+        let url = self.output(QUEUE_URL)?.to_owned();
+        Ok(SqsQueue::new(self.sqs(), url))
     }
 
     /// Returns a client of Amazon SQS.

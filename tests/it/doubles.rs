@@ -12,12 +12,12 @@ use switchhook_aws::sqs::SqsQueue;
 use switchhook_core::attempts::Attempt;
 use switchhook_core::config::Sources;
 use switchhook_core::entity::Entity;
-use switchhook_core::ids::{DeliveryId, EventId};
+use switchhook_core::ids::EventId;
 use switchhook_core::intake::Ready;
-use switchhook_core::ledger::{Record, RecordHead, RecordKey, Snapshot, StateItem};
+use switchhook_core::ledger::{Entry, Record, RecordHead, RecordKey, Snapshot, StateItem, Variant};
 use switchhook_core::ports::{
-    BodyStore, DeadLetter, DeadLetterQueue, EventQueue, Ledger, PortError, PortFuture, Redelivery,
-    SourceStore, Written,
+    Added, BodyStore, DeadLetter, DeadLetterQueue, EventQueue, Ledger, PortError, PortFuture,
+    Redelivery, SourceStore, Written,
 };
 use switchhook_core::states::Stored;
 use switchhook_core::time::Timestamp;
@@ -160,7 +160,8 @@ pub(crate) enum Call {
     Read { states: usize, records: usize },
     PutState(Entity),
     PutRecord(EventId),
-    CountDelivery(DeliveryId),
+    PutVariant(EventId),
+    AddEntry(Entry),
     AddAttempt(u32),
     TakeBackAttempt(u32),
 }
@@ -319,13 +320,14 @@ impl Ledger for FaultyLedger {
         Box::pin(self.run(Call::PutRecord(record.id), self.inner.put_record(record)))
     }
 
-    fn count_delivery<'a>(
-        &'a self,
-        record: &'a RecordKey,
-        delivery: DeliveryId,
-    ) -> PortFuture<'a, ()> {
-        let work = self.inner.count_delivery(record, delivery);
-        Box::pin(self.run(Call::CountDelivery(delivery), work))
+    fn put_variant<'a>(&'a self, variant: &'a Variant) -> PortFuture<'a, ()> {
+        let work = self.inner.put_variant(variant);
+        Box::pin(self.run(Call::PutVariant(variant.id), work))
+    }
+
+    fn add_entry<'a>(&'a self, record: &'a RecordKey, entry: &'a Entry) -> PortFuture<'a, Added> {
+        let work = self.inner.add_entry(record, entry);
+        Box::pin(self.run(Call::AddEntry(entry.clone()), work))
     }
 
     fn add_attempt<'a>(

@@ -9,9 +9,10 @@ use jiff::SignedDuration;
 use switchhook_aws::clock::SystemClock;
 use switchhook_aws::dead_letters::DeadLetters;
 use switchhook_aws::dynamodb::DynamoDbLedger;
+use switchhook_aws::sqs::SqsQueue;
 use switchhook_core::config::{MIN_RETENTION_DAYS, Sources};
 use switchhook_core::ports::BodyStore;
-use switchhook_core::time::Clock;
+use switchhook_core::time::{Clock, Timestamp};
 
 use super::CommandError;
 use crate::deployed::Deployed;
@@ -63,6 +64,32 @@ impl Context {
         Ok(stack::open_dead_letters(&self.data, clock).await?)
     }
 
+    /// Returns the queue of events.
+    pub(super) async fn queue(&self) -> Result<SqsQueue, CommandError> {
+        if let Some(stack) = &self.stack {
+            return Ok(stack.queue()?);
+        }
+        self.data.existing()?;
+        Ok(stack::open_queue(&self.data, Arc::new(SystemClock)).await?)
+    }
+
+    /// Returns the time by the clock that accepts deliveries: this machine's, or AWS's.
+    pub(super) async fn accepting_time(&self) -> Result<Timestamp, CommandError> {
+        match &self.stack {
+            Some(stack) => Ok(stack.now().await?),
+            None => Ok(SystemClock.now()),
+        }
+    }
+
+    /// Returns how long records live, in days.
+    pub(super) async fn retention_days(&self) -> Result<u16, CommandError> {
+        if let Some(stack) = &self.stack {
+            return Ok(stack.retention_days()?);
+        }
+        let sources = self.sources().await;
+        Ok(sources.map_or(MIN_RETENTION_DAYS, |sources| sources.retention_days))
+    }
+
     /// Tells whether a consumer takes what is on the queue.
     pub(super) fn is_consumed(&self) -> bool {
         self.stack.is_some() || self.data.is_owned()
@@ -91,8 +118,7 @@ impl Context {
         if let Some(stack) = &self.stack {
             return Ok(stack.reach()?);
         }
-        let sources = self.sources().await;
-        let days = sources.map_or(MIN_RETENTION_DAYS, |sources| sources.retention_days);
+        let days = self.retention_days().await?;
         Ok(SignedDuration::from_hours(
             i64::from(days).saturating_mul(24),
         ))

@@ -59,6 +59,10 @@ fn print_raw(headers: &BTreeMap<String, String>, body: &[u8]) -> io::Result<()> 
 fn print_tables(record: &Record) -> Result<(), CommandError> {
     let time = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string();
     let happened = record.occurred_at.map(time);
+    let variants = match record.variants.len() {
+        0 => String::new(),
+        count => format!("{count}, listed by `switchhook show {}`", record.key.entity),
+    };
     let rows = [
         ("id", record.id.to_string()),
         ("source", record.key.entity.source().to_owned()),
@@ -69,6 +73,7 @@ fn print_tables(record: &Record) -> Result<(), CommandError> {
         ("accepted (UTC)", time(record.received_at)),
         ("happened (UTC)", happened.unwrap_or_default()),
         ("copies", record.deliveries.len().to_string()),
+        ("variants", variants),
     ];
     let known = rows.into_iter().filter(|(_, value)| !value.is_empty());
     output::table(

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use switchhook_core::body;
 use switchhook_core::content::MAX_INFLATED_BYTES;
-use switchhook_core::ledger::{RawBody, Record};
+use switchhook_core::ledger::{RawBody, Record, Variant};
 use switchhook_core::ports::{BodyStore, PortError};
 use switchhook_core::time::Timestamp;
 
@@ -27,6 +27,7 @@ pub(crate) struct EventJson {
     received_at: Timestamp,
     occurred_at: Option<Timestamp>,
     deliveries: usize,
+    variants: usize,
     data: Box<RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     raw: Option<String>,
@@ -68,9 +69,39 @@ impl EventJson {
             received_at: record.received_at,
             occurred_at: record.occurred_at,
             deliveries: record.deliveries.len(),
+            variants: record.variants.len(),
             data: RawValue::from_string(record.data)?,
             raw: None,
             headers: None,
+        })
+    }
+}
+
+/// A variant as `show --json` prints it.
+#[derive(Debug, Serialize)]
+pub(super) struct VariantJson {
+    id: String,
+    of: String,
+    received_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw: Option<String>,
+}
+
+impl VariantJson {
+    /// Makes the object of a variant; with a body store, its exact bytes too.
+    pub(super) async fn of(
+        variant: Variant,
+        bodies: Option<&dyn BodyStore>,
+    ) -> Result<Self, CommandError> {
+        let raw = match bodies {
+            Some(bodies) => Some(STANDARD.encode(raw_bytes(&variant.raw, bodies).await?)),
+            None => None,
+        };
+        Ok(Self {
+            id: variant.id.to_string(),
+            of: variant.of.to_string(),
+            received_at: variant.received_at,
+            raw,
         })
     }
 }

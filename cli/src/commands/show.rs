@@ -9,10 +9,10 @@ use serde_json::value::RawValue;
 use switchhook_core::entity::Entity;
 use switchhook_core::ids::DeliveryId;
 use switchhook_core::json;
-use switchhook_core::ledger::Record;
+use switchhook_core::ledger::{Record, Variant};
 use switchhook_core::states::Stored;
 
-use super::event_json::EventJson;
+use super::event_json::{EventJson, VariantJson};
 use super::{CommandError, Context, event, output};
 use crate::args::Show;
 
@@ -21,6 +21,7 @@ struct Shown {
     entity: String,
     state: Option<Box<RawValue>>,
     events: Vec<EventJson>,
+    variants: Vec<VariantJson>,
 }
 
 pub(super) async fn run(context: &Context, args: &Show) -> Result<ExitCode, CommandError> {
@@ -34,15 +35,16 @@ pub(super) async fn run(context: &Context, args: &Show) -> Result<ExitCode, Comm
     }
     let ledger = context.ledger()?;
     let entity = Entity::from_name(args.what.clone());
-    let (state, records) = (
+    let (state, records, variants) = (
         ledger.state(&entity).await?,
         ledger.events_of(&entity).await?,
+        ledger.variants_of(&entity).await?,
     );
     if context.json {
-        print_json(context, args, state, records).await?;
+        print_json(context, args, state, records, variants).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    if state.is_none() && records.is_empty() {
+    if state.is_none() && records.is_empty() && variants.is_empty() {
         if args.what.parse::<DeliveryId>().is_ok() {
             return Err(CommandError::NotFound(format!(
                 "`{0}` is the id of a delivery: its first event is `{0}.0`",
@@ -55,6 +57,7 @@ pub(super) async fn run(context: &Context, args: &Show) -> Result<ExitCode, Comm
         )));
     }
     print_tables(state.as_ref(), &records)?;
+    print_variants(&variants)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -63,11 +66,16 @@ async fn print_json(
     args: &Show,
     state: Option<Stored>,
     records: Vec<Record>,
+    variants: Vec<Variant>,
 ) -> Result<(), CommandError> {
     let bodies = args.raw.then(|| context.bodies()).transpose()?;
     let mut events = Vec::with_capacity(records.len());
     for record in records {
         events.push(EventJson::of(record, bodies.as_deref()).await?);
+    }
+    let mut shown_variants = Vec::with_capacity(variants.len());
+    for variant in variants {
+        shown_variants.push(VariantJson::of(variant, bodies.as_deref()).await?);
     }
     let state = state
         .map(|stored| RawValue::from_string(stored.state))
@@ -76,6 +84,7 @@ async fn print_json(
         entity: args.what.clone(),
         state,
         events,
+        variants: shown_variants,
     };
     Ok(output::line(&serde_json::to_string(&shown)?)?)
 }
@@ -98,13 +107,38 @@ fn print_tables(state: Option<&Stored>, records: &[Record]) -> Result<(), Comman
             record.kind.to_string(),
             record.provider_event.clone().unwrap_or_default(),
             record.deliveries.len().to_string(),
+            record.variants.len().to_string(),
             record.id.to_string(),
         ]
     });
     Ok(output::table(
-        &["HAPPENED (UTC)", "KIND", "CALLED", "COPIES", "ID"],
+        &[
+            "HAPPENED (UTC)",
+            "KIND",
+            "CALLED",
+            "COPIES",
+            "VARIANTS",
+            "ID",
+        ],
         rows,
     )?)
+}
+
+/// Lists the duplicates whose bytes differ from those recorded.
+fn print_variants(variants: &[Variant]) -> Result<(), CommandError> {
+    if variants.is_empty() {
+        return Ok(());
+    }
+    output::line("")?;
+    let rows = variants.iter().map(|variant| {
+        let at = variant.received_at.strftime("%Y-%m-%d %H:%M:%S");
+        vec![
+            at.to_string(),
+            variant.of.to_string(),
+            variant.id.to_string(),
+        ]
+    });
+    Ok(output::table(&["ACCEPTED (UTC)", "OF", "VARIANT"], rows)?)
 }
 
 /// Returns a value as people write it.

@@ -273,6 +273,18 @@ pub async fn open_dead_letters(
     Ok(DeadLetters::new(sqs, url, queue_url, 0, clock))
 }
 
+/// Opens the queue of events, whether `local` runs or not.
+///
+/// # Errors
+///
+/// When the file is damaged.
+pub async fn open_queue(data: &DataDir, clock: Arc<dyn Clock>) -> Result<SqsQueue, StackError> {
+    let queues = open_queues(data, clock)?;
+    let sqs = Connection::in_process(sqs::http_client(queues), Patience::CONSUMER).sqs();
+    let (queue_url, _) = create_queues(&sqs).await?;
+    Ok(SqsQueue::new(sqs, queue_url))
+}
+
 fn open_queues(data: &DataDir, clock: Arc<dyn Clock>) -> Result<Queues, StorageError> {
     let millis = move || u64::try_from(clock.now().as_millisecond()).unwrap_or_default();
     Queues::open(&data.queue(), Arc::new(millis))

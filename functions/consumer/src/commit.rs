@@ -139,10 +139,7 @@ impl Committer {
     /// Says how the run of an event begins. Its body is not touched.
     #[must_use]
     pub fn begin(&self, message: &Message, envelope: &Envelope, snapshot: &Snapshot) -> Beginning {
-        known(envelope, snapshot).begin(
-            self.refusal(message, envelope, snapshot),
-            message.receives,
-        )
+        known(envelope, snapshot).begin(self.refusal(message, envelope, snapshot), message.receives)
     }
 
     /// Returns why an event can never be recorded, if it cannot.
@@ -314,11 +311,13 @@ impl Committer {
         }
         let digest = variant.as_ref().map(|variant| variant.digest.as_str());
         let counted = self.count_duplicate(key, &event.envelope, digest, snapshot);
-        Ok((counted.await? == Added::Done).then_some(if variant.is_some() {
-            Outcome::Variant
-        } else {
-            Outcome::Duplicate
-        }))
+        Ok(
+            (counted.await? == Added::Done).then_some(if variant.is_some() {
+                Outcome::Variant
+            } else {
+                Outcome::Duplicate
+            }),
+        )
     }
 
     fn variant_of(&self, key: &RecordKey, event: &Occurrence, raw: &RawBody) -> Option<Variant> {
@@ -339,15 +338,8 @@ impl Committer {
         })
     }
 
-    /// Returns the expiry time of what is kept of an event.
     fn expires_at(&self, envelope: &Envelope) -> Timestamp {
-        let now = self.clock.now();
-        let kept_from = if envelope.is_too_old(now) {
-            now // else it would expire as soon as it is written
-        } else {
-            envelope.received_at
-        };
-        retention::kept_until(kept_from, envelope.retention_days)
+        envelope.expires_at(self.clock.now())
     }
 
     /// Returns the exact bytes, and how the record keeps them.
@@ -467,7 +459,13 @@ impl Committer {
 /// Returns what is recorded of an event.
 fn known(envelope: &Envelope, snapshot: &Snapshot) -> Known {
     let (entity, digest) = (&envelope.entity, envelope.digest.as_deref());
-    snapshot.knows(entity, &envelope.dedup, envelope.id, digest, envelope.received_at)
+    snapshot.knows(
+        entity,
+        &envelope.dedup,
+        envelope.id,
+        digest,
+        envelope.received_at,
+    )
 }
 
 /// A state as it is and as it will be.

@@ -99,9 +99,9 @@ impl Runner {
             match self.committer.begin(message, &envelope, snapshot) {
                 Beginning::Nothing => return Ok(Committed::unread(Outcome::Known)),
                 Beginning::CountCopy(record) => {
-                    let counted =
-                        self.committer
-                            .count_duplicate(&record, &envelope, None, snapshot);
+                    let counted = self
+                        .committer
+                        .count_duplicate(&record, &envelope, None, snapshot);
                     if counted.await? == Added::Done {
                         return Ok(Committed::unread(Outcome::Duplicate));
                     }
@@ -300,7 +300,12 @@ impl About {
             metrics::implausible_time(source, kind);
         }
         if committed.is_unplaced_opt_out {
-            tracing::warn!(event_id = id, source, kind, "opt-out without a readable number");
+            tracing::warn!(
+                event_id = id,
+                source,
+                kind,
+                "opt-out without a readable number"
+            );
             metrics::unplaced_opt_out(source, kind);
         }
     }

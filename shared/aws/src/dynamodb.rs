@@ -17,9 +17,7 @@ use aws_sdk_dynamodb::types::{
 };
 use switchhook_core::attempts::Attempt;
 use switchhook_core::entity::Entity;
-use switchhook_core::ledger::{
-    Entry, Record, RecordHead, RecordKey, Snapshot, StateItem, Variant,
-};
+use switchhook_core::ledger::{Entry, Record, RecordHead, RecordKey, Snapshot, StateItem, Variant};
 use switchhook_core::ports::{Added, Ledger, PortError, PortFuture, Written};
 use switchhook_core::states::Stored;
 use switchhook_core::time::Timestamp;

@@ -8,7 +8,7 @@ use aws_sdk_sqs::types::{
     BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, MessageAttributeValue,
     SendMessageBatchRequestEntry,
 };
-use switchhook_core::envelope::{deduplication_id, deduplication_id_of_moved};
+use switchhook_core::envelope::{Envelope, deduplication_id, deduplication_id_of_moved};
 use switchhook_core::intake::Ready;
 use switchhook_core::ports::{
     DeadLetter, DeadLetterQueue, EventQueue, PortError, PortFuture, Redelivery, message_body,
@@ -50,6 +50,15 @@ impl SqsQueue {
     pub fn new(client: impl Into<OnDemand<Client>>, url: String) -> Self {
         let client = client.into();
         Self { client, url }
+    }
+
+    /// Sends one event that no delivery brought: an operator's word.
+    ///
+    /// # Errors
+    ///
+    /// When the queue did not take it.
+    pub async fn send_envelope(&self, envelope: &Envelope) -> Result<(), PortError> {
+        self.send_one(Message::new(envelope)?).await
     }
 
     async fn send_one(&self, message: Message) -> Result<(), PortError> {
@@ -112,8 +121,7 @@ struct Message {
 }
 
 impl Message {
-    fn new(event: &Ready) -> Result<Self, PortError> {
-        let envelope = event.envelope();
+    fn new(envelope: &Envelope) -> Result<Self, PortError> {
         Ok(Self {
             group: envelope.entity.message_group(),
             dedup_id: deduplication_id(envelope.id),
@@ -181,7 +189,7 @@ impl EventQueue for SqsQueue {
         boxed(async move {
             let mut messages = events
                 .iter()
-                .map(Message::new)
+                .map(|event| Message::new(event.envelope()))
                 .collect::<Result<Vec<_>, _>>()?;
             if messages.len() == 1
                 && let Some(only) = messages.pop()

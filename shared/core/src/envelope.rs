@@ -85,6 +85,18 @@ impl Envelope {
     pub fn is_too_old(&self, now: Timestamp) -> bool {
         retention::is_too_old(self.received_at, self.retention_days, now)
     }
+
+    /// Returns the expiry time of what is kept of the event. Of one that is too old it counts from now:
+    /// else it would expire as soon as it is written.
+    #[must_use]
+    pub fn expires_at(&self, now: Timestamp) -> Timestamp {
+        let kept_from = if self.is_too_old(now) {
+            now
+        } else {
+            self.received_at
+        };
+        retention::kept_until(kept_from, self.retention_days)
+    }
 }
 
 /// Returns the deduplication id of an event's first message: unique, since it protects against the
@@ -144,9 +156,15 @@ mod tests {
     fn envelope_of_another_version_of_the_functions_is_read() {
         let envelope = r#"{"version":1,"id":"019aad2b-7c00-7000-8000-000000000001.0","provider":"ai-sync","received_at":"2026-01-15T13:00:00Z","retention_days":30,"kind":"call.ended","entity":"voice/call/c","dedup":{"key":"00","window":"record","new":1},"body":{"inline":""},"something_new":{"a":[1]}}"#;
         let read: Envelope = serde_json::from_str(envelope).unwrap();
-        assert_eq!((read.digest.as_ref(), read.opt_in_scope), (None, OptInScope::Source));
+        assert_eq!(
+            (read.digest.as_ref(), read.opt_in_scope),
+            (None, OptInScope::Source)
+        );
         let written = serde_json::to_string(&read).unwrap();
-        assert!(!written.contains("digest") && !written.contains("opt_in_scope"), "{written}");
+        assert!(
+            !written.contains("digest") && !written.contains("opt_in_scope"),
+            "{written}"
+        );
         let other = envelope.replace("\"version\":1", "\"version\":2");
         assert!(serde_json::from_str::<Envelope>(&other).is_err());
     }

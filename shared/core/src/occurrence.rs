@@ -10,8 +10,8 @@ use crate::content;
 use crate::data::{self, Data, Extra};
 use crate::envelope::Envelope;
 use crate::json::{self, Object};
-use crate::ledger::RecordHead;
 use crate::kind::Kind;
+use crate::ledger::RecordHead;
 use crate::providers::{self, Element, IMPLAUSIBLE_TIME, Meaning};
 use crate::request::Headers;
 use crate::retention;
@@ -58,11 +58,7 @@ pub struct Place {
 impl Place {
     /// Returns the place of an event that is recorded, or is to be.
     #[must_use]
-    pub fn new(
-        occurred_at: Option<Timestamp>,
-        received_at: Timestamp,
-        sequence: Sequence,
-    ) -> Self {
+    pub fn new(occurred_at: Option<Timestamp>, received_at: Timestamp, sequence: Sequence) -> Self {
         Self {
             time: Times::new(occurred_at, received_at).own,
             sequence,
@@ -228,7 +224,7 @@ impl Occurrence {
 }
 
 fn interpret(envelope: &Envelope, raw: &[u8]) -> Result<Meaning, UnknownProvider> {
-    let provider = providers::find(&envelope.provider).ok_or(UnknownProvider)?;
+    let provider = providers::of_event(&envelope.provider).ok_or(UnknownProvider)?;
     let headers: Headers = envelope.headers.clone().into_iter().collect();
     let bytes = content::decoded(&headers, raw).unwrap_or_default();
     let text = content::json_text(&headers, &bytes).unwrap_or_default();

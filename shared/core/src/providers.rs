@@ -19,6 +19,7 @@ pub mod cloudcontactai;
 mod fields;
 pub mod nectar_desk;
 pub mod standard_webhooks;
+pub mod switchhook;
 
 pub(crate) use fields::IMPLAUSIBLE_TIME;
 
@@ -35,6 +36,13 @@ pub const ALL: &[&dyn Provider] = &[
 #[must_use]
 pub fn find(name: &str) -> Option<&'static dyn Provider> {
     ALL.iter().copied().find(|provider| provider.name() == name)
+}
+
+/// Returns the provider of an event on the queue: one of [`ALL`], or Switchhook itself.
+#[must_use]
+pub fn of_event(name: &str) -> Option<&'static dyn Provider> {
+    let own: &'static dyn Provider = &switchhook::Switchhook;
+    find(name).or_else(|| (name == own.name()).then_some(own))
 }
 
 /// One event as a provider wrote it.

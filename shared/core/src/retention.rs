@@ -26,9 +26,7 @@ pub fn is_too_old(received_at: Timestamp, retention_days: u16, now: Timestamp) -
 /// Returns whether a time is more than so many days before another one.
 #[must_use]
 pub fn is_before(time: Timestamp, other: Timestamp, days: u16) -> bool {
-    let apart = other
-        .as_millisecond()
-        .saturating_sub(time.as_millisecond());
+    let apart = other.as_millisecond().saturating_sub(time.as_millisecond());
     apart > millis(days)
 }
 

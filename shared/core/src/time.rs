@@ -1,7 +1,7 @@
 //! Points in time. The wall clock itself is a port: nothing in this crate reads it.
 
-use jiff::fmt::temporal::Pieces;
 pub use jiff::Timestamp;
+use jiff::fmt::temporal::Pieces;
 
 /// Tells the time. Implemented once for the wall clock, and by tests.
 pub trait Clock: Send + Sync {
@@ -142,7 +142,11 @@ mod tests {
             "9999-12-31T23:59:59Z",
             "9999-12-31T23:59:59.999999-12:00",
         ] {
-            assert_eq!(read(implausible), Some(OwnTime::Implausible), "{implausible}");
+            assert_eq!(
+                read(implausible),
+                Some(OwnTime::Implausible),
+                "{implausible}"
+            );
         }
         for no_time in [
             "",

@@ -4,7 +4,7 @@
 use switchhook_core::data::{self, Data, MailStatus};
 use switchhook_core::dedup::{DedupKey, Window};
 use switchhook_core::envelope::Envelope;
-use switchhook_core::occurrence::{Occurrence, Sequence};
+use switchhook_core::occurrence::{Occurrence, Role, Sequence};
 
 use super::*;
 
@@ -40,6 +40,7 @@ fn accepted(
         raw: bytes::Bytes::new(),
         occurred_at: told_at.map(|time| TIMES[time].parse().unwrap()),
         data: data.into(),
+        role: Role::New,
     }
 }
 

@@ -384,7 +384,7 @@ async fn only_what_comes_a_third_time_costs_a_request_more() {
     rig.run_once().await;
     let calls = rig.ledger.take_calls();
     assert!(
-        matches!(calls[..], [Call::Read { .. }, Call::CountDelivery(_)]),
+        matches!(calls[..], [Call::Read { .. }, Call::AddEntry(_)]),
         "{calls:?}"
     );
 }

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use switchhook_aws::clock::SystemClock;
 use switchhook_aws::dead_letters::Letter;
 use switchhook_core::envelope::Envelope;
 use switchhook_core::json::Misplaced;
-use switchhook_core::ledger::{Known, RecordKey, Snapshot};
-use switchhook_core::time::Timestamp;
+use switchhook_core::ledger::{Entry, Known, RecordKey, Snapshot};
+use switchhook_core::time::{Clock, Timestamp};
 
 use super::reasons;
 
@@ -19,6 +20,8 @@ pub(super) struct Seen {
     pub(super) event: Result<Envelope, Misplaced>,
     /// What the ledger has of it.
     pub(super) known: Known,
+    /// Its entry in the record that has its bytes but does not count it.
+    pub(super) entry: Option<(RecordKey, Entry)>,
 }
 
 impl Seen {
@@ -28,6 +31,7 @@ impl Seen {
             letter,
             event,
             known: Known::No,
+            entry: None,
         }
     }
 
@@ -46,8 +50,15 @@ impl Seen {
     }
 
     pub(super) fn look_up(&mut self, snapshot: &Snapshot) {
-        if let Ok(event) = &self.event {
-            self.known = snapshot.knows(&event.entity, &event.dedup, event.id, event.received_at);
+        let Ok(event) = &self.event else { return };
+        let digest = event.digest.as_deref();
+        let (id, received_at) = (event.id, event.received_at);
+        self.known = snapshot.knows(&event.entity, &event.dedup, id, digest, received_at);
+        if let Known::Copy(key) = &self.known {
+            let expires_at = event.expires_at(SystemClock.now());
+            let head = snapshot.records.get(key);
+            let entry = head.map(|head| head.entry(id.delivery, None, expires_at));
+            self.entry = entry.map(|entry| (key.clone(), entry));
         }
     }
 
@@ -56,9 +67,9 @@ impl Seen {
         self.letter.reason.as_deref().unwrap_or(reasons::MOVED)
     }
 
-    /// Tells whether the ledger has the event.
-    pub(super) fn is_recorded(&self) -> bool {
-        self.known != Known::No
+    /// Returns whether the ledger has the event with these bytes.
+    pub(super) const fn is_recorded(&self) -> bool {
+        matches!(self.known, Known::Counted | Known::Copy(_))
     }
 
     /// Returns the event's id, else the letter's own.

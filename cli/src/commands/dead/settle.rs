@@ -9,10 +9,9 @@ use std::process::ExitCode;
 
 use switchhook_aws::clock::SystemClock;
 use switchhook_aws::dead_letters::Redriven;
-use switchhook_core::ids::DeliveryId;
-use switchhook_core::ledger::{self, Known};
+use switchhook_core::ledger::{self, Entry, Known, RecordKey};
 use switchhook_core::occurrence::Sequence;
-use switchhook_core::ports::Ledger;
+use switchhook_core::ports::{Added, Ledger};
 use switchhook_core::time::Clock;
 
 use super::super::{CommandError, Context, output};
@@ -34,7 +33,7 @@ pub(super) struct Picked {
     pub(super) event: Option<String>,
     /// What lines say of it beside the id.
     pub(super) about: String,
-    delivery: Option<DeliveryId>,
+    entry: Option<(RecordKey, Entry)>,
     group: String,
     sequence: Sequence,
     place: Sequence,
@@ -54,7 +53,7 @@ impl Picked {
         Self {
             event: event.as_ref().map(|event| event.id.to_string()),
             about,
-            delivery: event.as_ref().map(|event| event.id.delivery),
+            entry: seen.entry,
             group: seen.letter.group(event.as_ref()),
             sequence: seen.letter.sequence.unwrap_or_default(),
             place: seen.letter.place,
@@ -167,8 +166,9 @@ async fn redrive_some(
         match one.plan(force) {
             Action::Redriven => to_send.push(redriven(one, spool, force)?),
             Action::AlreadyRecorded => {
-                count_copy(desk, one).await?;
-                to_delete.push(one.message_id.clone());
+                if is_counted(desk, one).await? {
+                    to_delete.push(one.message_id.clone());
+                }
             }
             Action::TooOld | Action::Dropped | Action::Failed => {}
         }
@@ -198,12 +198,13 @@ fn redriven(one: &Picked, spool: &mut Spool, force: bool) -> io::Result<Redriven
     })
 }
 
-/// The record counts this delivery too, as if the consumer had found it a duplicate.
-async fn count_copy(desk: &Desk, one: &Picked) -> Result<(), CommandError> {
-    if let (Known::Copy(record), Some(delivery)) = (&one.known, one.delivery) {
-        desk.ledger.count_delivery(record, delivery).await?;
-    }
-    Ok(())
+/// Counts a delivery in its record, as if the consumer had found it a duplicate; returns whether it is
+/// counted there. A record that expired meanwhile has its bytes no more, and the letter stays.
+async fn is_counted(desk: &Desk, one: &Picked) -> Result<bool, CommandError> {
+    let Some((record, entry)) = &one.entry else {
+        return Ok(true);
+    };
+    Ok(desk.ledger.add_entry(record, entry).await? == Added::Done)
 }
 
 pub(super) async fn drop_letters(

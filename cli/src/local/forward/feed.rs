@@ -8,9 +8,8 @@ use std::sync::Arc;
 use switchhook_aws::dynamodb::DynamoDbLedger;
 use switchhook_core::attempts::Attempt;
 use switchhook_core::entity::Entity;
-use switchhook_core::ids::DeliveryId;
-use switchhook_core::ledger::{Record, RecordHead, RecordKey, Snapshot, StateItem};
-use switchhook_core::ports::{Ledger, PortFuture, Written};
+use switchhook_core::ledger::{Entry, Record, RecordHead, RecordKey, Snapshot, StateItem, Variant};
+use switchhook_core::ports::{Added, Ledger, PortFuture, Written};
 use switchhook_core::states::Stored;
 use switchhook_core::time::Timestamp;
 use tokio::sync::{Notify, mpsc};
@@ -95,12 +94,13 @@ impl Ledger for ToldLedger {
         })
     }
 
-    fn count_delivery<'a>(
-        &'a self,
-        record: &'a RecordKey,
-        delivery: DeliveryId,
-    ) -> PortFuture<'a, ()> {
-        self.ledger.count_delivery(record, delivery)
+    /// A variant is no event and is not handed out.
+    fn put_variant<'a>(&'a self, variant: &'a Variant) -> PortFuture<'a, ()> {
+        self.ledger.put_variant(variant)
+    }
+
+    fn add_entry<'a>(&'a self, record: &'a RecordKey, entry: &'a Entry) -> PortFuture<'a, Added> {
+        self.ledger.add_entry(record, entry)
     }
 
     fn add_attempt<'a>(

@@ -7,7 +7,6 @@
 use switchhook_core::address;
 use switchhook_core::channel;
 use switchhook_core::data::{self, Data, Keyword};
-use switchhook_core::dedup;
 use switchhook_core::entity::Entity;
 use switchhook_core::keywords;
 use switchhook_core::kind::Kind;
@@ -16,9 +15,6 @@ use switchhook_core::phone;
 use switchhook_core::states::{OptOut, Owner, Said, Word};
 
 use crate::router::Event;
-
-/// The longest text that an item stands under as it came, in bytes; of a longer one it is the digest.
-const MAX_UNPLACED_BYTES: usize = 128;
 
 /// Returns the word that an event says, if it says one.
 fn word(event: &Occurrence) -> Option<Word> {
@@ -94,24 +90,8 @@ fn owner(event: &Occurrence) -> Option<Owner> {
 /// Returns the owner of an item that nobody will ask for: the text as it came or, where there is none,
 /// the entity that the event is about.
 fn unplaced(event: &Occurrence, written: Option<&str>, channel: &str) -> Owner {
-    let written = written.map(str::trim).filter(|text| !text.is_empty());
-    let text = written.unwrap_or(event.envelope.entity.as_str());
-    let text = if text.len() > MAX_UNPLACED_BYTES {
-        dedup::content_digest(text.as_bytes())
-    } else {
-        text.to_owned()
-    };
-    let (phone, email) = if channel == channel::EMAIL {
-        (None, Some(text))
-    } else {
-        (Some(text), None)
-    };
-    Owner {
-        phone,
-        email,
-        channel: channel.to_owned(),
-        is_unplaced: true,
-    }
+    let written = written.filter(|text| !text.trim().is_empty());
+    Owner::unplaced(written.unwrap_or(event.envelope.entity.as_str()), channel)
 }
 
 /// Returns the item that an event changes, if it says a word.

@@ -7,12 +7,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use switchhook_core::entity::Entity;
 use switchhook_core::ids::{DeliveryId, EventId};
 use switchhook_core::kind::Kind;
-use switchhook_core::ledger::{Record, RecordKey, Snapshot};
+use switchhook_core::ledger::{Record, RecordKey, Snapshot, Variant};
 use switchhook_core::ports::{Ledger, PortError};
 use switchhook_core::states::Stored;
 use switchhook_core::time::{self, Timestamp};
 
-use super::item::{self, Item, ItemError, RECORD_PREFIX};
+use super::item::{self, Item, ItemError, RECORD_PREFIX, VARIANT_PREFIX};
 use super::{DynamoDbLedger, TIME_INDEX};
 
 const READING: &str = "reading the ledger";
@@ -257,24 +257,45 @@ impl DynamoDbLedger {
     ///
     /// When the table cannot be read.
     pub async fn events_of(&self, entity: &Entity) -> Result<Vec<Record>, PortError> {
+        let items = self.items_of(entity, RECORD_PREFIX).await?;
+        let records: Result<Vec<_>, _> = items.iter().map(read_record).collect();
+        let mut records = records?;
+        records.sort_by_key(|record| (record.sequence, record.id));
+        Ok(records)
+    }
+
+    /// Reads the variants of an entity's records, in the accepted order.
+    ///
+    /// # Errors
+    ///
+    /// When the table cannot be read.
+    pub async fn variants_of(&self, entity: &Entity) -> Result<Vec<Variant>, PortError> {
+        let items = self.items_of(entity, VARIANT_PREFIX).await?;
+        let variants = items
+            .iter()
+            .map(|item| item::read_variant(item).map_err(|error| damaged(item, error)));
+        let mut variants = variants.collect::<Result<Vec<_>, _>>()?;
+        variants.sort_by_key(|variant| (variant.sequence, variant.id));
+        Ok(variants)
+    }
+
+    async fn items_of(&self, entity: &Entity, prefix: &str) -> Result<Vec<Item>, PortError> {
         let mut pages = self
             .client
             .query()
             .table_name(&self.table)
-            .key_condition_expression("pk = :entity AND begins_with(sk, :records)")
+            .key_condition_expression("pk = :entity AND begins_with(sk, :prefix)")
             .expression_attribute_values(":entity", AttributeValue::S(entity.to_string()))
-            .expression_attribute_values(":records", AttributeValue::S(RECORD_PREFIX.to_owned()))
+            .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
             .consistent_read(true)
             .into_paginator()
             .items()
             .send();
-        let mut records = Vec::new();
+        let mut items = Vec::new();
         while let Some(item) = pages.next().await {
-            let item = item.map_err(|error| PortError::new(READING, error))?;
-            records.push(read_record(&item)?);
+            items.push(item.map_err(|error| PortError::new(READING, error))?);
         }
-        records.sort_by_key(|record| (record.sequence, record.id));
-        Ok(records)
+        Ok(items)
     }
 }
 
@@ -288,11 +309,13 @@ struct Damaged {
 }
 
 fn read_record(item: &Item) -> Result<Record, PortError> {
+    item::read_record(item).map_err(|error| damaged(item, error))
+}
+
+fn damaged(item: &Item, error: ItemError) -> PortError {
     let name = |key| item::string(item, key).unwrap_or_default();
-    item::read_record(item).map_err(|error| {
-        let (pk, sk) = (name("pk"), name("sk"));
-        PortError::new(READING, Damaged { pk, sk, error })
-    })
+    let (pk, sk) = (name("pk"), name("sk"));
+    PortError::new(READING, Damaged { pk, sk, error })
 }
 
 fn read_listed(item: &Item) -> Result<Listed, ItemError> {

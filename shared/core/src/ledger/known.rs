@@ -226,14 +226,26 @@ pub(super) mod tests {
         let key = key(&dedup, 0);
         let variant = Known::Variant(key.clone());
         assert_eq!(known(&snapshot, &dedup, 1, "d1", 0), Known::Counted);
-        assert_eq!(known(&snapshot, &dedup, 1, "d2", 0), variant, "one delivery");
+        assert_eq!(
+            known(&snapshot, &dedup, 1, "d2", 0),
+            variant,
+            "one delivery"
+        );
         assert_eq!(known(&snapshot, &dedup, 2, "d2", 0), variant);
         let without = snapshot.knows(&entity(), &dedup, id(2), None, at(0));
-        assert_eq!(without, Known::Copy(key.clone()), "no digest counts as equal");
+        assert_eq!(
+            without,
+            Known::Copy(key.clone()),
+            "no digest counts as equal"
+        );
         let head = snapshot.records.get_mut(&key).unwrap();
         head.variants.insert("d2".to_owned());
         assert_eq!(known(&snapshot, &dedup, 1, "d2", 0), Known::Counted);
-        assert_eq!(known(&snapshot, &dedup, 2, "d2", 0), variant, "another delivery");
+        assert_eq!(
+            known(&snapshot, &dedup, 2, "d2", 0),
+            variant,
+            "another delivery"
+        );
         let head = snapshot.records.get_mut(&key).unwrap();
         head.digest = None;
         assert_eq!(known(&snapshot, &dedup, 2, "d2", 0), Known::Copy(key));
@@ -288,7 +300,10 @@ pub(super) mod tests {
                 assert_eq!(begin(&Known::Copy(key.clone())), copy);
                 let expected = refusal.map_or(try_it.clone(), Beginning::Refuse);
                 assert_eq!(begin(&Known::No), expected);
-                for known in [Known::Variant(key.clone()), Known::RepeatedStop(key.clone())] {
+                for known in [
+                    Known::Variant(key.clone()),
+                    Known::RepeatedStop(key.clone()),
+                ] {
                     let expected = if refusal == Some(damaged) {
                         Beginning::Refuse(damaged)
                     } else {

@@ -194,7 +194,10 @@ impl<'a> Fields<'a> {
         let mut rest: Extra = left
             .map(|(name, value)| (name.to_owned(), json::compact(value)))
             .collect();
-        rest.extend(self.implausible.map(|time| (IMPLAUSIBLE_TIME.to_owned(), time)));
+        rest.extend(
+            self.implausible
+                .map(|time| (IMPLAUSIBLE_TIME.to_owned(), time)),
+        );
         rest
     }
 }
@@ -344,8 +347,14 @@ mod tests {
         let text = r#"{"a":"1970-01-01T00:00:00Z","b":"2026-01-16T13:00:00Z","c":"2026-01-15T12:59:59Z","d":"2027-01-15T12:59:59Z"}"#;
         let mut fields = fields(text, &reading, &headers);
         assert_eq!(fields.time(&["a", "b"]), None);
-        assert_eq!(fields.time(&["a", "c"]), parse_rfc3339("2026-01-15T12:59:59Z"));
-        assert_eq!(fields.time_ahead(&["d"]), parse_rfc3339("2027-01-15T12:59:59Z"));
+        assert_eq!(
+            fields.time(&["a", "c"]),
+            parse_rfc3339("2026-01-15T12:59:59Z")
+        );
+        assert_eq!(
+            fields.time_ahead(&["d"]),
+            parse_rfc3339("2027-01-15T12:59:59Z")
+        );
         let rest = fields.rest();
         let left: Vec<_> = rest.keys().map(String::as_str).collect();
         assert_eq!(left, ["a", "b", "implausible_time"]);

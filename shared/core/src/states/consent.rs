@@ -160,6 +160,9 @@ mod tests {
         assert!(stop.standing_stop(None).is_some());
         assert!(stop.standing_stop(Some(said(1, 1))).is_some());
         assert!(stop.standing_stop(Some(said(2, 2))).is_none());
-        assert!(stop.standing_stop(Some(said(0, 2))).is_none(), "with its own");
+        assert!(
+            stop.standing_stop(Some(said(0, 2))).is_none(),
+            "with its own"
+        );
     }
 }

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::consent::{Consent, Said, Word};
 use super::stored::{State, StateError, Stored};
+use crate::channel;
 use crate::config::OptInScope;
+use crate::dedup;
 use crate::ids::EventId;
 use crate::time::Timestamp;
 
@@ -27,6 +29,33 @@ pub struct Owner {
     /// Whether neither a number nor an address could be read, so that nobody will ask for this item.
     #[serde(default)]
     pub is_unplaced: bool,
+}
+
+/// The longest text that an item stands under as it came, in bytes; of a longer one it is the digest.
+const MAX_UNPLACED_BYTES: usize = 128;
+
+impl Owner {
+    /// An owner whose number or address could not be read: the text as it came stands for it.
+    #[must_use]
+    pub fn unplaced(text: &str, channel: &str) -> Self {
+        let text = text.trim();
+        let text = if text.len() > MAX_UNPLACED_BYTES {
+            dedup::content_digest(text.as_bytes())
+        } else {
+            text.to_owned()
+        };
+        let (phone, email) = if channel == channel::EMAIL {
+            (None, Some(text))
+        } else {
+            (Some(text), None)
+        };
+        Self {
+            phone,
+            email,
+            channel: channel.to_owned(),
+            is_unplaced: true,
+        }
+    }
 }
 
 /// One item of the suppression list.
@@ -115,8 +144,7 @@ impl OptOut {
     /// Returns the latest of a word over all sources, and its source.
     fn latest(&self, word: impl Fn(&Consent) -> Option<Said>) -> Option<(Said, &str)> {
         let consents = self.consents.iter();
-        let said =
-            consents.filter_map(|(source, consent)| Some((word(consent)?, source.as_str())));
+        let said = consents.filter_map(|(source, consent)| Some((word(consent)?, source.as_str())));
         said.max_by_key(|(said, source)| (said.own, said.event, *source))
     }
 
@@ -161,7 +189,9 @@ mod tests {
         Said {
             own: at(minute),
             accepted: at(minute),
-            event: format!("019aad2b-7c00-7000-8000-{minute:012x}.0").parse().unwrap(),
+            event: format!("019aad2b-7c00-7000-8000-{minute:012x}.0")
+                .parse()
+                .unwrap(),
         }
     }
 
@@ -186,7 +216,10 @@ mod tests {
         let item = after(&[STOP_A, STOP_B, ("a", Word::Start, 3, OptInScope::Source)]);
         let view = item.view();
         assert!(view.opted_out);
-        assert_eq!((view.since, view.source.as_deref()), (Some(at(2)), Some("b")));
+        assert_eq!(
+            (view.since, view.source.as_deref()),
+            (Some(at(2)), Some("b"))
+        );
         let sources: Vec<_> = view
             .sources
             .iter()
@@ -207,7 +240,10 @@ mod tests {
             let item = after(&words);
             let view = item.view();
             assert!(!view.opted_out);
-            assert_eq!((view.since, view.source.as_deref()), (Some(at(3)), Some("_")));
+            assert_eq!(
+                (view.since, view.source.as_deref()),
+                (Some(at(3)), Some("_"))
+            );
             assert!(after(&[&words[..], &[later]].concat()).view().opted_out);
         }
     }

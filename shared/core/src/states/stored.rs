@@ -176,7 +176,10 @@ impl Writer {
         for (name, consent) in &self.consents {
             let comma = if text.len() > "{}".len() { "," } else { "" };
             text.pop(); // the closing brace
-            text.push_str(&format!("{comma}\"{name}\":{}}}", serde_json::to_string(consent)?));
+            text.push_str(&format!(
+                "{comma}\"{name}\":{}}}",
+                serde_json::to_string(consent)?
+            ));
         }
         Ok(text)
     }
@@ -237,13 +240,10 @@ mod tests {
     #[test]
     fn a_state_survives_its_storage() {
         let mut message = Message::default();
-        message.status.set(
-            Some(DeliveryStatus::Sent),
-            by_sequence(7),
-        );
         message
-            .r#final
-            .set(Some(false), by_sequence(7));
+            .status
+            .set(Some(DeliveryStatus::Sent), by_sequence(7));
+        message.r#final.set(Some(false), by_sequence(7));
         message.reason.set(None, by_sequence(8));
         let stored = message.store().unwrap();
         assert!(
@@ -257,16 +257,19 @@ mod tests {
         );
         let read = Message::load(&stored).unwrap();
         assert_eq!(read.store().unwrap(), stored);
-        assert_eq!(
-            read.reason.position(),
-            Some(by_sequence(8))
-        );
+        assert_eq!(read.reason.position(), Some(by_sequence(8)));
     }
 
     #[test]
     fn consent_rests_beside_the_positions_and_is_read_as_a_boolean() {
         let mut conversation = Conversation::default();
-        assert!(conversation.store().unwrap().state.contains("\"opted_out\":null"));
+        assert!(
+            conversation
+                .store()
+                .unwrap()
+                .state
+                .contains("\"opted_out\":null")
+        );
         let said = Said::new(
             Times::new(None, "2026-01-15T13:00:00Z".parse().unwrap()),
             "019aad2b-7c00-7000-8000-000000000001.0".parse().unwrap(),
@@ -274,11 +277,17 @@ mod tests {
         conversation.opted_out.add(Word::Stop, said);
         for _ in 0..2 {
             let stored = conversation.store().unwrap();
-            assert!(stored.state.contains("\"opted_out\":true"), "{}", stored.state);
+            assert!(
+                stored.state.contains("\"opted_out\":true"),
+                "{}",
+                stored.state
+            );
             let read = Conversation::load(&stored).unwrap();
             assert_eq!(read.opted_out, conversation.opted_out);
             assert_eq!(read.store().unwrap(), stored);
-            conversation.text.set(Some("STOP".to_owned()), by_sequence(1));
+            conversation
+                .text
+                .set(Some("STOP".to_owned()), by_sequence(1));
         }
     }
 
