@@ -3,11 +3,10 @@
 //! the functions it knows what the letter tells and what the ledger counted.
 
 use switchhook_aws::sqs::ATTEMPTS_ATTRIBUTE;
-use switchhook_core::body::{self, Carried};
-use switchhook_core::content::MAX_INFLATED_BYTES;
+use switchhook_core::body::Carried;
 use switchhook_core::envelope::Envelope;
 
-use crate::checker::{envelope_id, reason, stored};
+use crate::evidence::{carried, envelope_id, reason};
 use crate::poison::{KILLS, PANICS};
 use crate::queue::Message;
 use crate::world::{World, at, locked};
@@ -92,17 +91,7 @@ impl Judge<'_> {
     }
 
     fn text(&self, envelope: &Envelope) -> String {
-        let bytes = match &envelope.body {
-            Carried::Inline(base64) => base64.decode().unwrap_or_default(),
-            Carried::Deflated(base64) => {
-                let deflated = base64.decode().unwrap_or_default();
-                body::inflate(&deflated, MAX_INFLATED_BYTES).unwrap_or_default()
-            }
-            Carried::Stored(pointer) => {
-                let bytes = stored(self.world, &pointer.key).unwrap_or_default();
-                bytes.to_vec()
-            }
-        };
+        let bytes = carried(self.world, &envelope.body);
         String::from_utf8_lossy(&bytes).into_owned()
     }
 }

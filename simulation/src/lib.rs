@@ -15,10 +15,14 @@
     reason = "a simulation that goes wrong should end on the spot"
 )]
 
+mod bodies;
 mod broken;
 mod burials;
 mod checker;
+mod clocks;
+mod consent;
 mod damage;
+mod evidence;
 mod node;
 mod operator;
 mod poison;
@@ -28,6 +32,7 @@ mod queue;
 mod reference;
 mod scenario;
 mod senders;
+mod states;
 mod table;
 mod traffic;
 mod world;

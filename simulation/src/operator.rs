@@ -7,9 +7,11 @@ use switchhook_aws::sqs::{
     ATTEMPTS_ATTRIBUTE, FORCED_ATTRIBUTE, GROUP_ATTRIBUTE, REASON_ATTRIBUTE, SEQUENCE_ATTRIBUTE,
 };
 use switchhook_core::envelope::{Envelope, deduplication_id, deduplication_id_of_moved};
-use switchhook_core::ledger::{Known, RecordKey, Redrive};
+use switchhook_core::ledger::{Known, Redrive};
+use switchhook_core::ports::Added;
+use switchhook_core::retention::kept_until;
 
-use crate::broken::Broken;
+use crate::broken::{Broken, record_keys};
 use crate::queue::{Message, Outgoing};
 use crate::senders::Door;
 use crate::traffic::{NEW_KEYS, OLD_KEYS, document};
@@ -113,19 +115,18 @@ fn plan(world: &World, envelope: Option<&Envelope>, is_forced: bool) -> Redrive 
     let Some(envelope) = envelope else {
         return Known::No.redrive(false, is_forced);
     };
-    let candidates = envelope.dedup.candidates(envelope.received_at).into_iter();
-    let keys: Vec<_> = candidates
-        .map(|name| RecordKey {
-            entity: envelope.entity.clone(),
-            name,
-        })
-        .collect();
+    let keys = record_keys(envelope);
     let mut table = locked(&world.table);
     let snapshot = table.read(world, &[], &keys);
     let (id, at) = (envelope.id, envelope.received_at);
-    let known = snapshot.knows(&envelope.entity, &envelope.dedup, id, at);
+    let digest = envelope.digest.as_deref();
+    let known = snapshot.knows(&envelope.entity, &envelope.dedup, id, digest, at);
     if let Known::Copy(key) = &known {
-        table.count_delivery(world, key, id.delivery);
+        let expires_at = kept_until(at, envelope.retention_days);
+        let entry = snapshot.records[key].entry(id.delivery, None, expires_at);
+        if table.add_entry(world, key, &entry) == Added::NoRecord {
+            return Redrive::Send;
+        }
     }
     known.redrive(envelope.is_too_old(world.now()), is_forced)
 }

@@ -10,19 +10,20 @@ use switchhook_core::attempts::Attempt;
 use switchhook_core::config::Sources;
 use switchhook_core::entity::Entity;
 use switchhook_core::envelope::{deduplication_id, deduplication_id_of_moved};
-use switchhook_core::ids::DeliveryId;
 use switchhook_core::intake::Ready;
-use switchhook_core::ledger::{Record, RecordHead, RecordKey, Snapshot, StateItem};
+use switchhook_core::ledger::{Entry, Record, RecordHead, RecordKey, Snapshot, StateItem, Variant};
 use switchhook_core::ports::{
-    BodyStore, DeadLetter, DeadLetterQueue, EventQueue, Ledger, PortError, PortFuture, Redelivery,
-    SourceStore, Written, message_body,
+    Added, BodyStore, DeadLetter, DeadLetterQueue, EventQueue, Ledger, PortError, PortFuture,
+    Redelivery, SourceStore, Written, message_body,
 };
+use switchhook_core::retention::kept_until;
 use switchhook_core::states::Stored;
 use switchhook_core::time::Timestamp;
 
-use crate::broken::Broken;
+use crate::broken::{self, Broken};
 use crate::node::{Node, failed};
 use crate::queue::{Message, Outgoing};
+use crate::traffic::RETENTION_DAYS;
 use crate::world::{
     BODIES, BODY_READS, DEAD_LETTERS, LEDGER, QUEUE, REDELIVERY, SOURCES, STATES, WRITES, locked,
 };
@@ -31,8 +32,10 @@ use crate::world::{
 #[derive(Debug)]
 pub(crate) struct Ports {
     node: Arc<Node>,
-    /// State writes that wait for their record: a mistake.
-    waiting: Mutex<Vec<(Entity, Stored)>>,
+    /// State writes that wait for their record or entry: a mistake.
+    waiting: Mutex<Vec<(Entity, Stored, u64)>>,
+    /// Variants that wait for their entry: a mistake.
+    waiting_variants: Mutex<Vec<Variant>>,
 }
 
 impl Ports {
@@ -40,6 +43,7 @@ impl Ports {
         Arc::new(Self {
             node: Arc::clone(node),
             waiting: Mutex::default(),
+            waiting_variants: Mutex::default(),
         })
     }
 
@@ -94,13 +98,47 @@ impl Ports {
         }
     }
 
-    /// Writes states after their record: a mistake.
+    /// Writes what waited for its record or entry: a mistake.
     async fn write_waiting(&self) -> Result<(), PortError> {
         let waiting = std::mem::take(&mut *locked(&self.waiting));
-        for (entity, stored) in waiting {
-            self.write_state(&entity, &stored, 0).await?;
+        for (entity, stored, read_version) in waiting {
+            self.write_state(&entity, &stored, read_version).await?;
+        }
+        let waiting = std::mem::take(&mut *locked(&self.waiting_variants));
+        for variant in waiting {
+            self.write_variant(variant).await?;
         }
         Ok(())
+    }
+
+    async fn write_variant(&self, variant: Variant) -> Result<(), PortError> {
+        let world = Arc::clone(&self.node.world);
+        let what = format!("put variant {}", world.name(variant.id));
+        let effect = move || locked(&world.table).put_variant(&world, variant);
+        self.node.call(WRITES, what, effect).await
+    }
+
+    async fn write_entry(&self, key: &RecordKey, entry: Entry) -> Result<Added, PortError> {
+        let (world, key) = (Arc::clone(&self.node.world), key.clone());
+        let copy = entry
+            .delivery
+            .map(|delivery| world.name_of_delivery(delivery));
+        let what = format!("count {}", copy.unwrap_or_default());
+        let effect = move || locked(&world.table).add_entry(&world, &key, &entry);
+        self.node.call(WRITES, what, effect).await
+    }
+
+    /// Tells whether a state waits for what should come after it: a mistake.
+    fn waits(&self, entity: &Entity, stored: &Stored) -> bool {
+        let world = &self.node.world;
+        match world.broken {
+            Some(Broken::RecordBeforeState) => true,
+            Some(Broken::EntryBeforeState) => broken::is_of_variant(world, entity, stored),
+            Some(Broken::StopEntryBeforeList) => {
+                entity.source() == "_" && broken::is_of_duplicate(world, entity, stored)
+            }
+            _ => false,
+        }
     }
 
     async fn write_state(
@@ -245,8 +283,8 @@ impl Ledger for Ports {
         stored: &'a Stored,
         read_version: u64,
     ) -> PortFuture<'a, Written<StateItem>> {
-        if self.is_broken(Broken::RecordBeforeState) {
-            locked(&self.waiting).push((entity.clone(), stored.clone()));
+        if self.waits(entity, stored) {
+            locked(&self.waiting).push((entity.clone(), stored.clone(), read_version));
             return Box::pin(async { Ok(Written::Done) });
         }
         Box::pin(self.write_state(entity, stored, read_version))
@@ -256,23 +294,50 @@ impl Ledger for Ports {
         Box::pin(async move {
             let world = Arc::clone(&self.node.world);
             let what = format!("put record {}", world.name(record.id));
-            let record = record.clone();
-            let effect = move || locked(&world.table).put_record(&world, record);
+            let mut own = record.clone();
+            if self.is_broken(Broken::ImplausibleTimeBelieved) {
+                own.occurred_at = broken::implausible_time(record).or(own.occurred_at);
+            }
+            let effect = move || locked(&world.table).put_record(&world, own);
             let written = self.node.call(WRITES, what, effect).await?;
             self.write_waiting().await?;
-            Ok(written)
+            match &written {
+                Written::Refused(head)
+                    if head.id != record.id && self.is_broken(Broken::RefusedPutOnlyCounts) =>
+                {
+                    let delivery = record.id.delivery;
+                    let entry = head.entry(delivery, None, record.expires_at);
+                    self.write_entry(&record.key, entry).await?;
+                    Ok(Written::Done)
+                }
+                _ => Ok(written),
+            }
         })
     }
 
-    fn count_delivery<'a>(
-        &'a self,
-        record: &'a RecordKey,
-        delivery: DeliveryId,
-    ) -> PortFuture<'a, ()> {
-        let (world, key) = (Arc::clone(&self.node.world), record.clone());
-        let what = format!("count {}", world.name_of_delivery(delivery));
-        let effect = move || locked(&world.table).count_delivery(&world, &key, delivery);
-        Box::pin(self.node.call(WRITES, what, effect))
+    fn put_variant<'a>(&'a self, variant: &'a Variant) -> PortFuture<'a, ()> {
+        let mut own = variant.clone();
+        if self.is_broken(Broken::VariantExpiresWithRecord) {
+            let of = variant.of.delivery.time().unwrap_or_default();
+            own.expires_at = kept_until(of, RETENTION_DAYS);
+        }
+        if self.is_broken(Broken::EntryBeforeVariant) {
+            locked(&self.waiting_variants).push(own);
+            return Box::pin(async { Ok(()) });
+        }
+        Box::pin(self.write_variant(own))
+    }
+
+    fn add_entry<'a>(&'a self, record: &'a RecordKey, entry: &'a Entry) -> PortFuture<'a, Added> {
+        Box::pin(async move {
+            let added = self.write_entry(record, entry.clone()).await?;
+            self.write_waiting().await?;
+            Ok(if self.is_broken(Broken::EntryOfNothing) {
+                Added::Done
+            } else {
+                added
+            })
+        })
     }
 
     fn add_attempt<'a>(

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt, join_all};
+use switchhook_core::ledger::Record;
+use switchhook_core::states::Stored;
 
 use crate::broken::Broken;
-use crate::checker::{Checker, reason};
+use crate::checker::Checker;
+use crate::evidence::{Evidence, reason};
 use crate::operator;
 use crate::poison;
 use crate::poller;
@@ -47,6 +50,14 @@ pub struct Counts {
     pub messages: usize,
     /// Records in the ledger.
     pub records: usize,
+    /// Variants in the ledger.
+    pub variants: usize,
+    /// Events whose own time is not believed.
+    pub implausible: usize,
+    /// Numbers and addresses on the suppression list, and those of several sources.
+    pub listed: [usize; 2],
+    /// Entities that were erased.
+    pub erased: usize,
     /// Dead letters, by their reasons.
     pub letters: BTreeMap<String, usize>,
     /// Dead letters that were there before: their messages were not deleted in time.
@@ -73,6 +84,10 @@ impl std::ops::Add for Counts {
             lists: self.lists + other.lists,
             messages: self.messages + other.messages,
             records: self.records + other.records,
+            variants: self.variants + other.variants,
+            implausible: self.implausible + other.implausible,
+            listed: [0, 1].map(|place| self.listed[place] + other.listed[place]),
+            erased: self.erased + other.erased,
             letters: self.letters,
             letters_twice: self.letters_twice + other.letters_twice,
             faults: self.faults + other.faults,
@@ -110,18 +125,14 @@ async fn simulate(seed: u64, broken: Option<Broken>) -> Outcome {
     parts.extend(trouble(&world, &door));
     join_all(parts).await;
     let mut wrong = settle(&world).await;
-    let checker = |attempts| Checker {
-        world: &world,
-        happenings: &happenings,
-        attempts,
-    };
     let attempts = door.attempts();
+    let checker = || Checker(Evidence::gather(&world, &happenings, &attempts));
     if wrong.is_empty() {
-        wrong.extend(checker(&attempts).while_letters_wait());
+        wrong.extend(checker().while_letters_wait());
     }
     wrong.extend(redrive(&world).await);
     if wrong.is_empty() {
-        wrong = checker(&attempts).at_the_end().await;
+        wrong = checker().at_the_end().await;
     }
     let counts = counts(&world, &attempts);
     Outcome {
@@ -140,6 +151,14 @@ fn counts(world: &World, attempts: &[Attempt]) -> Counts {
     for letter in &buried {
         *letters.entry(reason(letter).to_owned()).or_default() += 1;
     }
+    let table = locked(&world.table);
+    let is_implausible = |record: &&Record| record.data.contains(r#""implausible_time":"#);
+    let lists = table
+        .states
+        .iter()
+        .filter(|(entity, _)| entity.source() == "_");
+    let items: Vec<_> = lists.filter_map(|(_, item)| item.stored.as_ref()).collect();
+    let is_of_several = |item: &&&Stored| item.state.matches(r#""event":"#).count() > 1;
     let different: BTreeSet<_> = buried.iter().map(|letter| &letter.sent.dedup_id).collect();
     Counts {
         requests: attempts.len(),
@@ -147,7 +166,11 @@ fn counts(world: &World, attempts: &[Attempt]) -> Counts {
         received: attempts.iter().filter(is_received).count(),
         lists: attempts.iter().filter(is_list).count(),
         messages: world.queue.archive().len(),
-        records: locked(&world.table).inserted.len(),
+        records: table.inserted.len(),
+        variants: table.kept.len(),
+        implausible: table.inserted.iter().filter(is_implausible).count(),
+        listed: [items.len(), items.iter().filter(is_of_several).count()],
+        erased: table.erased.len(),
         letters,
         letters_twice: buried.len() - different.len(),
         faults: world.faults(),
@@ -158,10 +181,9 @@ fn counts(world: &World, attempts: &[Attempt]) -> Counts {
 
 /// What the senders do: most tell once, some again later, some have no keys.
 fn told<'a>(world: &World, door: &'a Door, happenings: &'a [Happening]) -> Vec<BoxFuture<'a, ()>> {
-    let span = [3_000, 60_000, 1_200_000][world.draw(|chance| chance.usize(0..3))];
     let mut parts: Vec<BoxFuture<'a, ()>> = Vec::new();
     for (place, happening) in happenings.iter().enumerate() {
-        let first = world.pause(span);
+        let first = happening.first;
         if world.happens(0.08) {
             parts.push(door.forge(place, happening, first).boxed());
             continue;
@@ -189,6 +211,9 @@ fn trouble<'a>(world: &'a Arc<World>, door: &'a Arc<Door>) -> Vec<BoxFuture<'a, 
     if world.happens(0.3) {
         let most = [3_000, 60_000, 600_000][world.draw(|chance| chance.usize(0..3))];
         parts.push(damage(world, world.pause(most)).boxed());
+    }
+    if world.happens(0.15) {
+        parts.push(erasure(world, world.pause(120_000)).boxed());
     }
     if world.happens(0.3) {
         parts.push(early_redrive(world, world.pause(3_600_000)).boxed());
@@ -229,6 +254,12 @@ async fn damage(world: &Arc<World>, after: Duration) {
         locked(&world.damage).repair(world);
         operator::redrive(world, false).await;
     }
+}
+
+/// Somebody asks to be erased; that is done while a duplicate of what is erased is on its way.
+async fn erasure(world: &World, after: Duration) {
+    tokio::time::sleep(after).await;
+    locked(&world.table).is_erasing = true;
 }
 
 async fn early_redrive(world: &Arc<World>, after: Duration) {

@@ -2,6 +2,7 @@
 //!
 //! What they are told is all that the checker knows of the functions' answers.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use switchhook_core::ids::DeliveryId;
 
 use crate::node::Node;
 use crate::ports::Ports;
-use crate::traffic::{Happening, Keys, retries};
+use crate::traffic::{Happening, Keys, Telling, retries};
 use crate::world::{World, locked};
 
 /// One attempt, and what the provider was told.
@@ -22,6 +23,8 @@ use crate::world::{World, locked};
 pub(crate) struct Attempt {
     /// The place of what it told in the list of happenings.
     pub(crate) happening: usize,
+    /// In which of its bodies it told that.
+    pub(crate) telling: usize,
     pub(crate) is_forged: bool,
     /// How long after its sender began, in seconds.
     pub(crate) after_secs: u64,
@@ -45,7 +48,12 @@ pub(crate) struct Door {
     instances: Mutex<Vec<Instance>>,
     attempts: Mutex<Vec<Attempt>>,
     keys: Mutex<Keys>,
+    /// When somebody posted last.
+    last_at: AtomicU64,
 }
+
+/// Path and headers.
+type Proven = (String, Vec<(&'static str, String)>);
 
 impl std::fmt::Debug for Door {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -83,6 +91,7 @@ impl Door {
             instances: Mutex::new((1..=2).map(instance).collect()),
             attempts: Mutex::default(),
             keys: Mutex::new(keys),
+            last_at: AtomicU64::new(u64::MAX),
         }
     }
 
@@ -104,11 +113,17 @@ impl Door {
         loop {
             let after_secs = (self.world.elapsed_millis() - begun) / 1_000;
             let keys = *locked(&self.keys);
-            let (path, headers) = happening.signed(keys, self.world.now());
-            let told = self.post(happening, &path, &headers).await;
+            let number = self
+                .world
+                .draw(|chance| chance.usize(0..happening.tellings.len()));
+            let telling = &happening.tellings[number];
+            self.take_turn().await;
+            let proof = happening.signed(telling, keys, self.world.now());
+            let told = self.post(happening, telling, &proof).await;
             let is_forged = false;
             locked(&self.attempts).push(Attempt {
                 happening: place,
+                telling: number,
                 is_forged,
                 after_secs,
                 told,
@@ -128,26 +143,35 @@ impl Door {
     /// Somebody without keys tells something.
     pub(crate) async fn forge(&self, place: usize, happening: &Happening, after: Duration) {
         tokio::time::sleep(after).await;
-        let (path, headers) = happening.forged(self.world.now());
-        let told = self.post(happening, &path, &headers).await;
+        let telling = &happening.tellings[0];
+        self.take_turn().await;
+        let proof = happening.forged(telling, self.world.now());
+        let told = self.post(happening, telling, &proof).await;
         let is_forged = true;
         locked(&self.attempts).push(Attempt {
             happening: place,
+            telling: 0,
             is_forged,
             after_secs: 0,
             told,
         });
     }
 
-    async fn post(
-        &self,
-        happening: &Happening,
-        path: &str,
-        headers: &[(&'static str, String)],
-    ) -> Told {
+    /// Waits for a millisecond of its own: of ids of one millisecond it is chance which is the later.
+    async fn take_turn(&self) {
+        while self
+            .last_at
+            .swap(self.world.elapsed_millis(), Ordering::Relaxed)
+            == self.world.elapsed_millis()
+        {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    async fn post(&self, happening: &Happening, telling: &Telling, proof: &Proven) -> Told {
         let name = &happening.name;
         self.world.note("sender", format!("POST {name}"));
-        let told = self.answer(happening, path, headers).await;
+        let told = self.answer(telling, proof).await;
         let line = match told {
             Told::Received(id, _) => format!("{name}: 200 {}", self.world.name_of_delivery(id)),
             Told::Status(status) => format!("{name}: {status}"),
@@ -157,19 +181,14 @@ impl Door {
         told
     }
 
-    async fn answer(
-        &self,
-        happening: &Happening,
-        path: &str,
-        headers: &[(&'static str, String)],
-    ) -> Told {
+    async fn answer(&self, telling: &Telling, (path, headers): &Proven) -> Told {
         let mut request = http::Request::builder().method("POST").uri(path);
         for (name, value) in headers {
             request = request.header(*name, value);
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
         let peer = ([203, 0, 113, 7], 4711).into();
-        let body = bytes::Bytes::from(happening.body.clone());
+        let body = bytes::Bytes::from(telling.body.clone());
         let event = endpoint::gateway_event(&head, &body, peer, "request");
         let event = serde_json::value::to_raw_value(&event).unwrap();
         let instance = self.instance();

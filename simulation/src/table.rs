@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use switchhook_core::entity::Entity;
-use switchhook_core::ids::DeliveryId;
+use switchhook_core::ids::EventId;
 use switchhook_core::ledger::{
-    MAX_COUNTED_DELIVERIES, Record, RecordHead, RecordKey, Snapshot, StateItem,
+    Entry, MAX_COUNTED, Record, RecordHead, RecordKey, Snapshot, StateItem, Variant,
 };
-use switchhook_core::ports::Written;
+use switchhook_core::occurrence::Sequence;
+use switchhook_core::ports::{Added, Written};
 use switchhook_core::states::Stored;
 
 use crate::broken::Broken;
@@ -38,6 +39,14 @@ pub(crate) struct Table {
     tried: BTreeMap<String, BTreeSet<u32>>,
     /// Records in the order they were inserted, each as it was last.
     pub(crate) inserted: Vec<Record>,
+    /// The bytes of variants, and when the time to live takes them.
+    variants: BTreeMap<(Entity, String), (Variant, i64)>,
+    /// Variants in the order they were kept, each as it was last.
+    pub(crate) kept: Vec<Variant>,
+    /// Whether somebody erases an entity while a duplicate of it is on its way.
+    pub(crate) is_erasing: bool,
+    /// What was erased.
+    pub(crate) erased: BTreeSet<Entity>,
 }
 
 impl Table {
@@ -60,7 +69,7 @@ impl Table {
             if let Some(row) = self.rows.get(&name(key)) {
                 snapshot
                     .records
-                    .insert(key.clone(), RecordHead::from(&row.record));
+                    .insert(key.clone(), head(world, &row.record));
             }
         }
         snapshot
@@ -103,7 +112,7 @@ impl Table {
             && !is_unconditional
         {
             world.note("ledger", "refuses a record that is there");
-            return Written::Refused(RecordHead::from(&row.record));
+            return Written::Refused(head(world, &row.record));
         }
         world.note(
             "ledger",
@@ -116,22 +125,84 @@ impl Table {
         Written::Done
     }
 
-    pub(crate) fn count_delivery(&mut self, world: &World, key: &RecordKey, delivery: DeliveryId) {
+    pub(crate) fn put_variant(&mut self, world: &World, variant: Variant) {
         self.forget(world);
-        if world.broken == Some(Broken::CopiesUncounted) {
+        let late = world.draw(|chance| chance.i64(0..MOST_LATE_MILLIS));
+        let name = (
+            variant.record.entity.clone(),
+            format!("{}#{}", variant.record.name, variant.digest),
+        );
+        let (id, of) = (world.name(variant.id), world.name(variant.of));
+        if let Some((there, goes_at)) = self.variants.get_mut(&name) {
+            there.expires_at = there.expires_at.max(variant.expires_at);
+            *goes_at = (*goes_at).max(variant.expires_at.as_millisecond() + late);
+            let mut kept = self.kept.iter_mut().rev();
+            let is_it = |kept: &&mut Variant| {
+                kept.record == variant.record && kept.digest == variant.digest
+            };
+            kept.find(is_it).unwrap().expires_at = there.expires_at;
+            world.note("ledger", format!("has the bytes of {id} already"));
             return;
         }
-        let Some(row) = self.rows.get_mut(&name(key)) else {
-            return;
+        world.note("ledger", format!("VARIANT {id} of {of}"));
+        let goes_at = variant.expires_at.as_millisecond() + late;
+        self.kept.push(variant.clone());
+        self.variants.insert(name, (variant, goes_at));
+    }
+
+    pub(crate) fn add_entry(&mut self, world: &World, key: &RecordKey, entry: &Entry) -> Added {
+        self.forget(world);
+        let name = name(key);
+        if self.is_erasing && self.rows.contains_key(&name) {
+            self.erase(world, &key.entity);
+        }
+        if entry.is_empty() {
+            return Added::Done;
+        }
+        let Some(row) = self.rows.get_mut(&name) else {
+            world.note("ledger", "has no such record any more");
+            return Added::NoRecord;
         };
-        if row.record.deliveries.len() < MAX_COUNTED_DELIVERIES {
-            row.record.deliveries.insert(delivery);
-            let id = row.record.id;
-            let seen = self.inserted.iter_mut().find(|record| record.id == id);
-            seen.unwrap().deliveries.insert(delivery);
-            let (copy, id) = (world.name_of_delivery(delivery), world.name(id));
-            world.note("ledger", format!("{copy} is a copy of {id}"));
+        if world.broken == Some(Broken::CopiesUncounted) {
+            return Added::Done;
         }
+        let late = world.draw(|chance| chance.i64(0..MOST_LATE_MILLIS));
+        let record = &mut row.record;
+        record.deliveries.extend(entry.delivery);
+        record.variants.extend(entry.variant.clone());
+        assert!(record.deliveries.len() <= MAX_COUNTED && record.variants.len() <= MAX_COUNTED);
+        if let Some(expires_at) = entry.expires_at {
+            record.expires_at = record.expires_at.max(expires_at);
+            row.goes_at = row.goes_at.max(expires_at.as_millisecond() + late);
+        }
+        let seen = self.inserted.iter_mut().rev();
+        let seen = seen.into_iter().find(|seen| seen.id == record.id);
+        *seen.unwrap() = record.clone();
+        let copy = entry
+            .delivery
+            .map(|delivery| world.name_of_delivery(delivery));
+        let id = world.name(record.id);
+        world.note(
+            "ledger",
+            format!("{} is a copy of {id}", copy.unwrap_or_default()),
+        );
+        Added::Done
+    }
+
+    /// Somebody erases an entity.
+    fn erase(&mut self, world: &World, entity: &Entity) {
+        world.note("operator", format!("erases {entity}"));
+        self.is_erasing = false;
+        self.rows.retain(|(of, _), _| of != entity);
+        self.variants.retain(|(of, _), _| of != entity);
+        self.states.remove(entity);
+        self.erased.insert(entity.clone());
+    }
+
+    /// Returns whether there is a record that would make this event a duplicate, and is not its own.
+    pub(crate) fn has_record_of(&self, keys: &[RecordKey], id: EventId) -> bool {
+        let rows = keys.iter().filter_map(|key| self.rows.get(&name(key)));
+        rows.into_iter().any(|row| row.record.id != id)
     }
 
     pub(crate) fn add_attempt(
@@ -166,11 +237,26 @@ impl Table {
         self.tried.get(message_id).map_or(0, BTreeSet::len)
     }
 
-    /// Drops the records whose time to live took them.
+    /// Drops the records and variants whose time to live took them.
     fn forget(&mut self, world: &World) {
         let now = world.now().as_millisecond();
         self.rows.retain(|_, row| now < row.goes_at);
+        self.variants.retain(|_, (_, goes_at)| now < *goes_at);
     }
+}
+
+/// What is read of a record.
+fn head(world: &World, record: &Record) -> RecordHead {
+    let mut head = RecordHead::from(record);
+    match world.broken {
+        Some(Broken::DeliveryDecides) => head.digest = None,
+        Some(Broken::VariantAtItsOwnPlace) => {
+            let newest = world.queue.archive().last().map(|message| message.sequence);
+            head.sequence = Sequence(newest.unwrap_or_default());
+        }
+        _ => {}
+    }
+    head
 }
 
 fn name(key: &RecordKey) -> (Entity, String) {

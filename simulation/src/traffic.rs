@@ -1,42 +1,50 @@
-//! What happens at the providers: real samples of every provider, varied, and how they are signed.
+//! What happens at the providers: real samples of every provider, varied, and how they are signed. Of
+//! some happenings later attempts have other bytes.
 //!
 //! The windows within which the same bytes are one happening are written down here once more, from
 //! the providers' documents, so that the checker does not believe the code that it checks.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
-use switchhook::samples::{self, Sample, Variation};
+use switchhook::samples::{self, Variation};
 use switchhook_core::admission::admit;
-use switchhook_core::config::Sources;
+use switchhook_core::config::{OptInScope, Sources};
 use switchhook_core::ids::DeliveryId;
 use switchhook_core::intake;
-use switchhook_core::ledger::Record;
 use switchhook_core::request::Request;
 use switchhook_core::time::Timestamp;
 
-use crate::poison::{KILLS, PANICS};
+use crate::bodies::{self, Content};
+use crate::clocks::Clocks;
 use crate::world::{World, locked};
 
-/// What the senders prove themselves by: those of two sources are exchanged while they send.
+/// What the senders prove themselves by: those of two sources are exchanged while they send. With them
+/// comes another scope of START.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Keys {
     /// The signing secret of `voice`.
     pub(crate) voice: &'static str,
     /// The token of `desk`.
     pub(crate) desk: &'static str,
+    scope: OptInScope,
 }
 
 pub(crate) const OLD_KEYS: Keys = Keys {
     voice: "old secret of voice",
     desk: "the-old-token-of-desk-1",
+    scope: OptInScope::Source,
 };
 pub(crate) const NEW_KEYS: Keys = Keys {
     voice: "new secret of voice",
     desk: "the-new-token-of-desk-2",
+    scope: OptInScope::Stack,
 };
+/// How long records live.
+pub(crate) const RETENTION_DAYS: u16 = 30;
 /// Keys of nobody.
 const FORGED: &str = "a-forged-key-of-22-characters";
 const LOGIN: &str = "hooks:s3cret:with colons";
@@ -79,10 +87,12 @@ pub(crate) fn document(keys: &[Keys]) -> Sources {
         secrets = ["whsec_{standard}"]
         "#
     );
-    Sources::from_toml(&text).unwrap()
+    let mut sources = Sources::from_toml(&text).unwrap();
+    sources.opt_in_scope = keys[0].scope;
+    sources
 }
 
-/// Something that happened at a provider, which it tells once or more often with the same bytes.
+/// Something that happened at a provider, which it tells once or more often.
 #[derive(Clone, Debug)]
 pub(crate) struct Happening {
     /// What the history calls it.
@@ -92,19 +102,45 @@ pub(crate) struct Happening {
     content_type: String,
     /// The slug of the URL with its slash, where there is one.
     slug: String,
-    pub(crate) body: Vec<u8>,
-    /// The exact bytes of its events.
-    pub(crate) elements: Vec<Vec<u8>>,
-    /// How long the same bytes are the same happening; as long as its record lives where none.
+    /// What its attempts say: most have one body, some have others later.
+    pub(crate) tellings: Vec<Telling>,
+    /// How long its key is the same happening; as long as its record lives where none.
     pub(crate) window_secs: Option<u32>,
+    /// When it is told first.
+    pub(crate) first: Duration,
     /// The sender's id of the message, for Standard Webhooks.
     id: String,
+}
+
+/// One body in which a happening is told.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Telling {
+    pub(crate) body: Vec<u8>,
+    pub(crate) elements: Vec<Element>,
+}
+
+/// One event in a body.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Element {
+    /// Which of the happening's events it is.
+    pub(crate) event: usize,
+    /// Its exact bytes.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Where bytes came from, as records and messages say it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin<'a> {
+    pub(crate) source: &'a str,
+    pub(crate) slug: Option<&'a str>,
+    pub(crate) headers: &'a BTreeMap<String, String>,
 }
 
 impl Happening {
     /// Returns path and headers of a genuine delivery at this time.
     pub(crate) fn signed(
         &self,
+        telling: &Telling,
         keys: Keys,
         now: Timestamp,
     ) -> (String, Vec<(&'static str, String)>) {
@@ -118,23 +154,42 @@ impl Happening {
             "desk-two" => SECOND_TOKEN,
             _ => CCAI_TOKEN,
         };
-        self.request(secret.as_bytes(), STANDARD_KEY, token, LOGIN, now)
+        let proof = Proof {
+            secret: secret.as_bytes(),
+            standard: STANDARD_KEY,
+            token,
+            login: LOGIN,
+        };
+        self.request(&telling.body, &proof, now)
     }
 
     /// Returns path and headers of a delivery by somebody who has no keys.
-    pub(crate) fn forged(&self, now: Timestamp) -> (String, Vec<(&'static str, String)>) {
-        let key = FORGED.as_bytes();
-        self.request(key, key, FORGED, "hooks:forged", now)
+    pub(crate) fn forged(
+        &self,
+        telling: &Telling,
+        now: Timestamp,
+    ) -> (String, Vec<(&'static str, String)>) {
+        let proof = Proof {
+            secret: FORGED.as_bytes(),
+            standard: FORGED.as_bytes(),
+            token: FORGED,
+            login: "hooks:forged",
+        };
+        self.request(&telling.body, &proof, now)
     }
 
     fn request(
         &self,
-        secret: &[u8],
-        standard: &[u8],
-        token: &str,
-        login: &str,
+        body: &[u8],
+        proof: &Proof<'_>,
         now: Timestamp,
     ) -> (String, Vec<(&'static str, String)>) {
+        let Proof {
+            secret,
+            standard,
+            token,
+            login,
+        } = proof;
         let mut headers = vec![("content-type", self.content_type.clone())];
         let token = match self.provider {
             "cloudcontactai" | "nectar-desk" => format!("/{token}"),
@@ -142,21 +197,21 @@ impl Happening {
         };
         match self.provider {
             "ai-sync" => {
-                let signature = hex::encode(mac(secret, &self.body));
+                let signature = hex::encode(mac(secret, body));
                 headers.push(("x-webhook-signature", format!("sha256={signature}")));
             }
             "cellcast" => {
                 headers.push(("authorization", format!("Basic {}", STANDARD.encode(login))))
             }
             "cloudcontactai" => {
-                let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
-                let message = format!("1231:{}", body["eventHash"].as_str().unwrap());
+                let json: serde_json::Value = serde_json::from_slice(body).unwrap();
+                let message = format!("1231:{}", json["eventHash"].as_str().unwrap());
                 let signature = STANDARD.encode(mac(secret, message.as_bytes()));
                 headers.push(("x-ccai-signature", signature));
             }
             "standard-webhooks" => {
                 let at = now.as_second();
-                let signed = [format!("{}.{at}.", self.id).as_bytes(), &self.body].concat();
+                let signed = [format!("{}.{at}.", self.id).as_bytes(), body].concat();
                 let signature = STANDARD.encode(mac(standard, &signed));
                 headers.push(("webhook-id", self.id.clone()));
                 headers.push(("webhook-timestamp", at.to_string()));
@@ -170,14 +225,24 @@ impl Happening {
         )
     }
 
-    /// Tells whether a record of these bytes is of one of this happening's events.
-    pub(crate) fn has(&self, record: &Record, bytes: &[u8]) -> bool {
-        let id = record.headers.get("webhook-id");
-        self.source == record.key.entity.source()
-            && self.slug.strip_prefix('/') == record.slug.as_deref()
-            && (self.provider != "standard-webhooks" || id == Some(&self.id))
-            && self.elements.iter().any(|own| own == bytes)
+    /// Returns which of this happening's events these bytes are of, if they are.
+    pub(crate) fn event_of(&self, origin: Origin<'_>, bytes: &[u8]) -> Option<usize> {
+        let id = origin.headers.get("webhook-id");
+        let is_own = self.source == origin.source
+            && self.slug.strip_prefix('/') == origin.slug
+            && (self.provider != "standard-webhooks" || id == Some(&self.id));
+        let mut elements = self.tellings.iter().flat_map(|telling| &telling.elements);
+        let found = elements.find(|element| is_own && element.bytes == bytes);
+        found.map(|element| element.event)
     }
+}
+
+/// What a delivery proves itself by.
+struct Proof<'a> {
+    secret: &'a [u8],
+    standard: &'a [u8],
+    token: &'a str,
+    login: &'a str,
 }
 
 fn mac(secret: &[u8], message: &[u8]) -> hmac::Tag {
@@ -198,15 +263,49 @@ const SENDERS: [&str; 10] = [
     "hooks",
 ];
 
+/// What all happenings of a simulation have in common.
+pub(crate) struct Scene {
+    sources: Sources,
+    clocks: Clocks,
+    /// How many calls, contacts and so on they are about.
+    entities: usize,
+    /// The share of texts that say something about being texted.
+    words: f64,
+    /// Within how many milliseconds they are told first.
+    span: u64,
+}
+
+/// Where people say that they want to be left alone, or not: sources and samples.
+const WORDS: [(&str, &str); 12] = [
+    ("voice", "sms.received"),
+    ("voice", "sms.replied"),
+    ("voice-two", "sms.received"),
+    ("texts", "receive"),
+    ("texts", "receive"),
+    ("texts", "receive-legacy"),
+    ("sms", "message.incoming"),
+    ("sms", "inbound-untyped"),
+    ("sms", "contact.unsubscribed"),
+    ("sms", "email.unsubscribed"),
+    ("desk", "message-received"),
+    ("desk-two", "message-received"),
+];
+
 /// Draws what happens: no two happenings are one in the ledger's eyes.
 pub(crate) fn happenings(world: &World, count: usize) -> Vec<Happening> {
-    let sources = locked(&world.sources).clone();
-    let entities = world.draw(|chance| chance.usize(1..=4));
+    let is_chatty = world.happens(0.3);
+    let scene = Scene {
+        sources: locked(&world.sources).clone(),
+        clocks: Clocks::draw(world),
+        entities: world.draw(|chance| chance.usize(1..=if is_chatty { 2 } else { 4 })),
+        words: if is_chatty { 0.7 } else { 0.15 },
+        span: [3_000, 60_000, 1_200_000][world.draw(|chance| chance.usize(0..3))],
+    };
     let mut known: BTreeMap<(String, String), usize> = BTreeMap::new();
     let mut happenings: Vec<Happening> = Vec::new();
     for number in 0..count {
-        let happening = happening(world, &sources, number, entities);
-        let identities = identities(&sources, &happening);
+        let happening = happening(world, &scene, number);
+        let identities = identities(&scene.sources, &happening);
         if identities
             .iter()
             .any(|identity| known.contains_key(identity))
@@ -219,13 +318,24 @@ pub(crate) fn happenings(world: &World, count: usize) -> Vec<Happening> {
     happenings
 }
 
-fn happening(world: &World, sources: &Sources, number: usize, entities: usize) -> Happening {
-    let name = world.draw(|chance| SENDERS[chance.usize(0..SENDERS.len())]);
-    let source = sources.get(name).unwrap();
+fn happening(world: &World, scene: &Scene, number: usize) -> Happening {
+    let is_word = world.happens(scene.words);
+    let (name, sample) = if is_word {
+        let (name, sample) = world.draw(|chance| WORDS[chance.usize(0..WORDS.len())]);
+        let all = samples::of(scene.sources.get(name).unwrap().provider.name());
+        (name, all.iter().find(|one| one.name == sample).unwrap())
+    } else {
+        let name = world.draw(|chance| SENDERS[chance.usize(0..SENDERS.len())]);
+        let all = samples::of(scene.sources.get(name).unwrap().provider.name());
+        (name, &all[world.draw(|chance| chance.usize(0..all.len()))])
+    };
+    let source = scene.sources.get(name).unwrap();
     let provider = source.provider.name();
-    let all = samples::of(provider);
-    let sample = &all[world.draw(|chance| chance.usize(0..all.len()))];
-    let build = |world: &World| samples::build(sample, source, &variation(world, entities));
+    let first = world.pause(scene.span);
+    let build = |world: &World| {
+        let variation = variation(world, scene, name, first);
+        samples::build(sample, source, &variation)
+    };
     let built = build(world);
     let token = source
         .tokens
@@ -233,110 +343,43 @@ fn happening(world: &World, sources: &Sources, number: usize, entities: usize) -
         .map(|token| format!("/{}", token.as_str()));
     let path = format!("/webhooks/{name}{}", token.unwrap_or_default());
     let slug = built.path.strip_prefix(&path).unwrap().to_owned();
-    let (body, elements, window_secs) = content(world, sample, provider, built.body, build);
+    let kind = bodies::Kind {
+        provider,
+        sample: sample.name,
+        number,
+    };
+    let Content {
+        tellings,
+        window_secs,
+    } = if is_word {
+        bodies::word(world, kind, built.body)
+    } else {
+        bodies::content(world, kind, built.body, |world| build(world).body)
+    };
     Happening {
         name: format!("#{number} {name} {}", sample.name),
         source: name.to_owned(),
         provider,
         content_type: built.headers[0].1.clone(),
         slug,
-        body,
-        elements,
+        tellings,
         window_secs,
+        first,
         id: format!("msg_{number}"),
     }
 }
 
-fn variation(world: &World, entities: usize) -> Variation {
-    let which = world.draw(|chance| chance.u32(0..u32::try_from(entities).unwrap()));
-    let at = world.now().as_millisecond() + world.draw(|chance| chance.i64(-3..3)) * 1_000;
+fn variation(world: &World, scene: &Scene, source: &str, first: Duration) -> Variation {
+    let which = world.draw(|chance| chance.u32(0..u32::try_from(scene.entities).unwrap()));
     Variation {
         id: format!("e{which}"),
         number: 5_550_100 + which,
-        at: Timestamp::from_millisecond(at).unwrap(),
+        at: scene.clocks.time(world, source, first),
     }
 }
 
-type Content = (Vec<u8>, Vec<Vec<u8>>, Option<u32>);
-
-/// Varies a body: other words, marks that handlers stumble over, large, several events, broken.
-fn content(
-    world: &World,
-    sample: &Sample,
-    provider: &str,
-    body: Vec<u8>,
-    build: impl Fn(&World) -> samples::Delivery,
-) -> Content {
-    let window = window_secs(provider, sample.name);
-    let mut text = String::from_utf8(body).unwrap();
-    let is_json = text.starts_with(['{', '[']);
-    let hash_matters = provider == "cloudcontactai";
-    match world.draw(|chance| chance.u8(0..40)) {
-        0..=7 => text = other_words(world, &text),
-        8 if is_json => text = marked(&text, &format!(r#""mark":"{PANICS}","#)),
-        9 if is_json => text = marked(&text, &format!(r#""mark":"{KILLS}","#)),
-        10 | 15..=17 if is_json => text = marked(&text, &format!(r#""blob":"{}","#, blob(world))),
-        11 | 12 | 18.. if text.starts_with('[') => {
-            let others = (0..world.draw(|chance| chance.usize(1..6))).map(|_| {
-                let other = String::from_utf8(build(world).body).unwrap();
-                other_words(world, &other)
-            });
-            let all = std::iter::once(text).chain(others);
-            let mut elements: Vec<_> = all.map(|one| one[1..one.len() - 1].to_owned()).collect();
-            elements.sort();
-            elements.dedup();
-            let whole = match elements.as_slice() {
-                [only] => return whole(format!("[{only}]"), window),
-                several => format!("[{}]", several.join(", ")),
-            };
-            let elements = elements.into_iter().map(String::into_bytes).collect();
-            return (whole.into_bytes(), elements, window);
-        }
-        13 if !hash_matters => {
-            text.truncate(text.len() / 2);
-            return whole(text, horizon_secs(provider));
-        }
-        14 if !hash_matters => return whole(String::new(), horizon_secs(provider)),
-        _ => {}
-    }
-    whole(text, window)
-}
-
-fn whole(text: String, window_secs: Option<u32>) -> Content {
-    let body = text.into_bytes();
-    (body.clone(), vec![body], window_secs)
-}
-
-/// Texts of customers say something else, STOP above all.
-fn other_words(world: &World, text: &str) -> String {
-    let words = ["STOP", "stop", "START", "Unsubscribe", "hello"];
-    let said = words[world.draw(|chance| chance.usize(0..words.len()))];
-    let samples = [
-        "Can you come on Friday?",
-        "Yes please",
-        "Yes, tell me more!",
-        "Rockin",
-        "Can you call me back?",
-    ];
-    samples
-        .iter()
-        .fold(text.to_owned(), |text, sample| text.replace(sample, said))
-}
-
-/// Puts fields at the beginning of the object, or of the first of a list.
-fn marked(text: &str, fields: &str) -> String {
-    text.replacen('{', &format!("{{{fields}"), 1)
-}
-
-/// Text that no compression makes small enough for a message: six bits a character.
-fn blob(world: &World) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let digit = |chance: &mut fastrand::Rng| char::from(DIGITS[chance.usize(0..DIGITS.len())]);
-    world.draw(|chance| (0..46_000).map(|_| digit(chance)).collect())
-}
-
-/// How long the same bytes are one happening.
-fn window_secs(provider: &str, sample: &str) -> Option<u32> {
+/// How long the key of a sample's events is one happening.
+pub(crate) fn window_secs(provider: &str, sample: &str) -> Option<u32> {
     let may_happen_again = match provider {
         "ai-sync" => &[
             "call.transferred",
@@ -375,7 +418,7 @@ fn window_secs(provider: &str, sample: &str) -> Option<u32> {
 }
 
 /// How long a provider repeats what has no identity of its own.
-fn horizon_secs(provider: &str) -> Option<u32> {
+pub(crate) fn horizon_secs(provider: &str) -> Option<u32> {
     match provider {
         "ai-sync" => Some(7_200),
         "nectar-desk" => Some(120),
@@ -396,10 +439,29 @@ pub(crate) fn retries(world: &World, provider: &str) -> &'static [u64] {
     }
 }
 
-/// Returns entity and dedup key of a happening's events, only to tell happenings apart.
+/// Returns entity and dedup key of each of a happening's events, only to keep happenings apart.
+///
+/// Whatever the bytes, an event has one identity: else it would be none that is told again.
 fn identities(sources: &Sources, happening: &Happening) -> Vec<(String, String)> {
+    let mut identities: BTreeMap<usize, (String, String)> = BTreeMap::new();
+    for telling in &happening.tellings {
+        let told = identities_of(sources, happening, telling);
+        assert_eq!(told.len(), telling.elements.len(), "{}", happening.name);
+        for (element, identity) in telling.elements.iter().zip(told) {
+            let known = identities.entry(element.event).or_insert(identity.clone());
+            assert_eq!(*known, identity, "{} is told as two", happening.name);
+        }
+    }
+    identities.into_values().collect()
+}
+
+fn identities_of(
+    sources: &Sources,
+    happening: &Happening,
+    telling: &Telling,
+) -> Vec<(String, String)> {
     let now = Timestamp::UNIX_EPOCH;
-    let (path, headers) = happening.signed(OLD_KEYS, now);
+    let (path, headers) = happening.signed(telling, OLD_KEYS, now);
     let request = Request {
         method: "POST".to_owned(),
         path,
@@ -407,7 +469,7 @@ fn identities(sources: &Sources, happening: &Happening) -> Vec<(String, String)>
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value))
             .collect(),
-        body: happening.body.clone().into(),
+        body: telling.body.clone().into(),
         peer: None,
     };
     let admitted = admit(sources, &request, now).unwrap();
