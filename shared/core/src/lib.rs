@@ -8,6 +8,7 @@
 //! [`schemes`]) → [`intake`] (with [`content`], [`providers`]) → [`envelope`] → the queue →
 //! [`occurrence`] → [`states`] and [`ledger`].
 
+pub mod address;
 pub mod admission;
 pub mod attempts;
 pub mod body;
