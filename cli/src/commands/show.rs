@@ -70,7 +70,7 @@ async fn print_json(
         events.push(EventJson::of(record, bodies.as_deref()).await?);
     }
     let state = state
-        .map(|stored| RawValue::from_string(stored.state))
+        .map(|stored| RawValue::from_string(json::without_half_pairs(&stored.state).into_owned()))
         .transpose()?;
     let shown = Shown {
         entity: args.what.clone(),

@@ -10,6 +10,9 @@ use memchr::memchr;
 /// The first bytes of a body that [`detect`] looks for NULs in.
 const HEAD_BYTES: usize = 1024;
 
+/// The byte order mark in UTF-8.
+const MARK: &[u8] = &[0xef, 0xbb, 0xbf];
+
 /// U+FFFD in UTF-8: three bytes, as many as half a surrogate pair takes there.
 const REPLACEMENT: [u8; 3] = [0xef, 0xbf, 0xbd];
 
@@ -112,7 +115,7 @@ impl Charset {
 /// what says UTF-16 and is valid UTF-8 is UTF-8. `head` is the body or its beginning.
 pub(super) fn detect(label: Option<&str>, head: &[u8]) -> (Charset, usize) {
     match head {
-        [0xef, 0xbb, 0xbf, ..] => return (Charset::Utf8, 3),
+        [0xef, 0xbb, 0xbf, ..] => return (Charset::Utf8, marks(head)),
         [0xff, 0xfe, ..] => return (Charset::Utf16Le, 2),
         [0xfe, 0xff, ..] => return (Charset::Utf16Be, 2),
         [0, b'\t' | b'\n' | b'\r' | b' '..=b'~', 0, _, ..] => return (Charset::Utf16Be, 0),
@@ -131,6 +134,15 @@ pub(super) fn detect(label: Option<&str>, head: &[u8]) -> (Charset, usize) {
         None => declared,
     };
     (found, 0)
+}
+
+/// Returns the length of the marks that text begins with: some senders put one before another.
+fn marks(bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    while let Some(behind) = rest.strip_prefix(MARK) {
+        rest = behind;
+    }
+    bytes.len().saturating_sub(rest.len())
 }
 
 /// Decodes UTF-8, and surrogates that were encoded as if they were characters as U+FFFD.
@@ -230,6 +242,7 @@ mod tests {
         for (label, head, found) in [
             (None, &b"{}"[..], (Charset::Utf8, 0)),
             (Some("latin1"), b"\xef\xbb\xbf{}", (Charset::Utf8, 3)),
+            (None, b"\xef\xbb\xbf\xef\xbb\xbf{}", (Charset::Utf8, 6)),
             (None, b"\xff\xfe{\0}\0", (Charset::Utf16Le, 2)),
             (None, b"\xfe\xff\0{\0}", (Charset::Utf16Be, 2)),
             (Some("utf-16be"), b"\xff\xfe{\0", (Charset::Utf16Le, 2)),

@@ -174,10 +174,20 @@ fn is_number(text: &str) -> bool {
     let text = text.trim_matches(' ');
     let first = text.trim_start_matches('(').bytes().next();
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    let is_part = |c: char| c.is_ascii_digit() || " -.()/".contains(c);
+    let is_part = |c: char| c.is_ascii_digit() || "-.()/".contains(c) || is_mark_of_number(c);
     matches!(first, Some(b'1'..=b'9'))
         && text.chars().all(is_part)
         && NUMBER_DIGITS.contains(&digits)
+}
+
+/// Tells whether a character is a blank, a dash or an invisible mark, as they come with pasted numbers.
+fn is_mark_of_number(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(
+            c,
+            '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ad}' | '\u{feff}'
+        )
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -242,6 +252,10 @@ mod tests {
             ("+1+(212)+555-0144", "+1 (212) 555-0144"),
             ("+(1)2125550144", "+(1)2125550144"),
             ("+1%28212%295550144", "+1(212)5550144"),
+            (
+                "+1%C2%A0212%E2%80%91555%E2%80%910144",
+                "+1\u{a0}212\u{2011}555\u{2011}0144",
+            ),
             ("++12125550144", "+12125550144"),
             ("+61400000123+", "+61400000123 "),
             ("tel:+12125550144", "tel:+12125550144"),

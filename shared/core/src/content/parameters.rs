@@ -44,7 +44,11 @@ fn behind_semicolon(text: &str) -> Option<&str> {
 fn read(value: &str) -> String {
     let Some(quoted) = value.strip_prefix('"') else {
         let plain = value.split(';').next().unwrap_or_default();
-        return plain.trim().to_owned();
+        let plain = plain.trim();
+        let quoted = plain
+            .strip_prefix('\'')
+            .and_then(|plain| plain.strip_suffix('\''));
+        return quoted.unwrap_or(plain).to_owned();
     };
     let mut read = String::new();
     let mut chars = quoted.chars().peekable();
@@ -97,6 +101,8 @@ mod tests {
                 Some("C:\\dir\\a"),
             ),
             ("form-data; name=\"a;b\"; x=y", "name", Some("a;b")),
+            ("form-data; name='a'", "name", Some("a")),
+            ("form-data; name='", "name", Some("'")),
             ("", "charset", None),
         ] {
             assert_eq!(parameter(value, name).as_deref(), found, "{value}");
