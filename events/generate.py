@@ -28,6 +28,7 @@ from generator import (
     nectar_desk,
     nectar_desk_access,
     nectar_desk_people,
+    odd_bytes,
     standard_webhooks,
 )
 from generator.case import CASES
@@ -48,6 +49,7 @@ MODULES = (
     nectar_desk,
     nectar_desk_access,
     nectar_desk_people,
+    odd_bytes,
     standard_webhooks,
 )
 

@@ -112,13 +112,13 @@ def missing_keys():
     ]:
         body = json.dumps({"event": event_name, "data": data}, separators=(",", ":"))
         add_unknown(name, about, body, reason, {"event": event_name, "data": data}, provider_event=event_name)
-    add_unknown(
+    add_call(
         "key-lone-surrogate",
-        "A key that is no text.",
+        "Half a surrogate pair in a key is U+FFFD.",
         '{"event":"call.ended","data":{"call_id":"\\udfff"}}',
-        "no `call_id`",
-        {"event": "call.ended", "data": {"call_id": "\udfff"}},
-        provider_event="call.ended",
+        "\ufffd",
+        call(),
+        occurred_at=None,
     )
     add_unknown(
         "key-missing-contact",
@@ -155,7 +155,14 @@ def no_objects():
     add_unreadable("body-true", "JSON, but true.", "true", NO_OBJECT)
     add_unreadable("body-plain-text", "No JSON.", "call ended", NOT_JSON, content_type="text/plain")
     multipart = '--x\r\nContent-Disposition: form-data; name="email"\r\n\r\nada@example.com\r\n--x--\r\n'
-    add_unreadable("body-multipart", "Multipart forms are kept, not read.", multipart, NOT_JSON, content_type="multipart/form-data; boundary=x")
+    add_unknown(
+        "body-multipart",
+        "A multipart form that names no event.",
+        multipart,
+        "no `event`, and none in the URL",
+        {"email": "ada@example.com"},
+        content_type="multipart/form-data; boundary=x",
+    )
 
 
 def broken_bytes():
@@ -166,12 +173,26 @@ def broken_bytes():
     add_unreadable("json-twice", "Two objects, one a line.", whole + "\n" + whole, NOT_JSON)
     add_unreadable("json-not-a-number", "NaN is no JSON.", ended('{"call_id":"call_9","score":NaN}'), NOT_JSON)
     add_unreadable("bytes-invalid-utf8", "Latin-1 in JSON.", b'{"event":"call.ended","data":{"call_id":"caf\xe9"}}', NOT_UTF8)
-    add_unreadable("bytes-surrogate-utf8", "A surrogate encoded as if it were UTF-8.", b'{"event":"\xed\xa0\x80"}', NOT_UTF8)
+    add_unknown(
+        "bytes-surrogate-utf8",
+        "A surrogate encoded as if it were UTF-8 is U+FFFD.",
+        b'{"event":"\xed\xa0\x80"}',
+        "unknown event",
+        {"event": "\ufffd"},
+        provider_event="\ufffd",
+    )
     add_unreadable("bytes-nul", "A NUL behind the object.", whole.encode() + b"\0", NOT_JSON)
     add_unreadable("bytes-nul-only", "A NUL and nothing else.", b"\0", NOT_JSON)
     add_unreadable("bytes-control-in-text", "A raw control character in a text.", ended('{"call_id":"call_9","notes":"a\x01b"}'), NOT_JSON)
     add_unreadable("bytes-every-value", "Every value that a byte can have.", bytes(range(256)), NOT_UTF8, content_type="application/octet-stream")
-    add_unreadable("key-name-lone-surrogate", "A member's name that is no text.", '{"event":"call.ended","\\ud800":1}', NOT_JSON)
+    add_unknown(
+        "key-name-lone-surrogate",
+        "Half a surrogate pair in a member's name is U+FFFD.",
+        '{"event":"call.ended","\\ud800":1}',
+        "no `data` object",
+        {"event": "call.ended", "\ufffd": 1},
+        provider_event="call.ended",
+    )
 
 
 def nested(levels: int) -> tuple[str, str]:
@@ -242,7 +263,8 @@ def encodings():
         headers=gzip,
     )
     add_unreadable("gzip-truncated", "Gzip that was cut off.", GZIPPED[:-9], DAMAGED, headers=gzip)
-    add_unreadable("gzip-missing", "It says gzip and is plain JSON.", plain, DAMAGED, headers=gzip)
+    add_call("gzip-missing", "It says gzip and is plain JSON.", plain, "call_9", data, headers=gzip)
+    add_unreadable("gzip-missing-binary", "It says gzip and is neither that nor text.", b"\xff" + plain.encode(), DAMAGED, headers=gzip)
     add("gzip-of-nothing", "Gzip of an empty body.", stored_gzip(b""), unreadable(b"", EMPTY), headers=gzip)
     add_unreadable("encoding-unknown", "An encoding that is not known.", b"\x0b\x02\x80{}\x03", ENCODING, headers=[("Content-Encoding", "br")])
     add_call("content-type-text", "JSON is read whatever its content type.", plain, "call_9", data, content_type="text/plain; charset=utf-8")

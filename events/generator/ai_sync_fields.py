@@ -151,10 +151,10 @@ def odd_types():
     )
     add_call(
         "lone-surrogate",
-        "Half a surrogate pair is no text; what stands beside it is kept.",
+        "Half a surrogate pair is U+FFFD; what stands beside it is kept.",
         ended('{"call_id":"call_5","sentiment":"\\ud83d","disposition":"\\ud83d\\ude00","notes":"a\\udc00b"}'),
         "call_5",
-        call(ended_at=AT, disposition="\U0001f600", extra={"sentiment": "\ud83d", "notes": "a\udc00b"}),
+        call(ended_at=AT, sentiment="\ufffd", disposition="\U0001f600", extra={"notes": "a\ufffdb"}),
     )
     add_call(
         "every-script",

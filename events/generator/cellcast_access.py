@@ -39,6 +39,9 @@ def let_in_by_basic():
     let_in("basic-word-lower-case", "The scheme's word has no case.", authorization=login(word="basic "))
     let_in("basic-word-upper-case", "Nor any other.", authorization=login(word="BASIC "))
     let_in("basic-more-spaces", "Several spaces may stand behind the word.", authorization=login(word="Basic   "))
+    let_in("basic-tab", "And tabs.", authorization=login(word="Basic\t "))
+    padded = settings("", users='users = [{ username = "Aladdin", password = "open sesame" }]')
+    let_in("basic-no-padding", "Base64 may come without its padding.", sources=padded, authorization=login("Aladdin", "open sesame").rstrip("="))
     let_in("basic-header-lower-case", "Header names have no case.", authorization=None, headers=[("authorization", USUAL)])
     odd = ("schlüssel", "秘密 \U0001f511")
     users = f'users = [{{ username = "{odd[0]}", password = "{odd[1]}" }}]'
@@ -77,7 +80,7 @@ def turned_away_by_basic():
     wrong("basic-of-other-source", "Another source's user.", OTHER)
     wrong("basic-no-colon", "A name and nothing behind it.", "Basic " + base64.b64encode(b"hooks").decode())
     wrong("basic-no-base64", "Name and password as they are.", f"Basic {NAME}:{PASSWORD}")
-    wrong("basic-no-padding", "Base64 that was cut off.", login("Aladdin", "open sesame").rstrip("="))
+    wrong("basic-cut-off", "Base64 that was cut off.", USUAL[:-1])
     wrong("basic-url-alphabet", "The right pair in the other alphabet of base64.", "Basic aG9va3M_", sources=settings("", users='users = [{ username = "hooks", password = "x" }]'))
     wrong("basic-other-word", "The right pair under another scheme.", f"Bearer {token68}")
     wrong("basic-no-word", "The right pair under none.", token68)

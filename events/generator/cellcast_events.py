@@ -226,11 +226,12 @@ def unknown_events():
         ("key-blank-send", "A key of white space.", {"type": "send", "_id": " \t"}, no_key),
         ("key-object-send", "A key that is neither text nor number.", {"type": "send", "_id": {"$oid": ID}}, no_key),
         ("key-1025-bytes", "A key that is too long.", {"type": "send", "_id": "k" * 1025}, "the key is longer than 1024 bytes"),
-        ("key-lone-surrogate", "A key that is no text.", {"type": "send", "_id": "\ud800"}, no_key),
         ("key-missing-receive", "A text from nobody.", {"type": "receive", "_id": ID, "reply": "STOP"}, no_sender),
         ("key-empty-receive", "A sender of no letters.", {"type": "receive", "sender": "", "reply": "STOP"}, no_sender),
     ]:
         add_unrecognised(name, about, text(fields), reason, fields, provider_event=fields["type"])
+    found = send("\ufffd", status_record("\ufffd", "", ""), extra={"_id": "\ufffd"})
+    add("key-lone-surrogate", "Half a surrogate pair in a key is U+FFFD.", text({"type": "send", "_id": "\ud800"}), accepted(found))
 
 
 def opt_outs():

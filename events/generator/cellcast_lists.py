@@ -121,8 +121,8 @@ def unreadable_bodies():
     add_unreadable("json-trailing", "A second list behind the first.", f"[{whole}][{whole}]", NOT_JSON)
     add_unreadable("json-lines", "One event a line is no list.", f"{whole}\n{whole}", NOT_JSON)
     add_unreadable("bytes-invalid-utf8", "Latin-1 in JSON.", b'[{"from":"400000123","body":"caf\xe9"}]', "the body is not valid UTF-8")
-    add_unreadable("gzip-missing", "It says gzip and is a plain list.", f"[{whole},{whole}]", "the compressed body is damaged or inflates to more than 16 MiB", headers=GZIP)
-    add_unreadable("encoding-unknown", "An encoding that is not known.", "[]", "the content encoding is not known", headers=[("Content-Encoding", "br")])
+    add_list("gzip-missing", "It says gzip and is a plain list.", f"[{whole},{whole}]", elements((status_event("m1"), whole)), headers=GZIP, count=2)
+    add_unreadable("encoding-unknown", "An encoding that is not known.", b"\x0b\x02\x80[]\x03", "the content encoding is not known", headers=[("Content-Encoding", "br")])
     deep = "[" * 121 + "]" * 121
     add_unreadable("depth-121", "Lists in lists, one level too many.", deep, "the body is nested deeper than 120 levels")
     found = unreadable_event("[" * 120 + "]" * 120, NO_OBJECT)

@@ -13,6 +13,8 @@ EVENT = status_event(
     message_status(status="sent", final=False, extra={"SmsSid": 7, "eventHash": HASH}),
 )
 TAG = ccai_tag()
+TOO_DEEP = "the body is nested deeper than 120 levels"
+NOT_UTF8 = "the body is not valid UTF-8"
 DIGEST = base64.b64decode(TAG)
 
 
@@ -27,6 +29,10 @@ def add_cases():
 def let_in(name, about, body=BODY, extra=None, **more):
     found = EVENT if extra is None else EVENT | {"data": EVENT["data"] | {"extra": {"SmsSid": 7} | extra}}
     add_signed(name, about, body, accepted(found), **more)
+
+
+def let_in_unread(name, about, body, reason):
+    add_signed(name, about, body, ccai_unreadable(body, reason))
 
 
 def turned_away(name, about, expected, body=BODY, **more):
@@ -93,7 +99,9 @@ def hashes():
     wrong("hash-in-broken-json", "What cannot be read proves nothing.", BODY[:-1])
     wrong("hash-of-no-body", "Nor does an empty body.", "")
     wrong("hash-in-a-list", "Nor a list of events.", f"[{BODY}]")
-    wrong("hash-too-deep", "Nor what is nested too deeply.", BODY.replace("7", "[" * 121 + "]" * 121))
+    deep = BODY.replace("7", "[" * 121 + "]" * 121)
+    let_in_unread("hash-beside-depth", "What is nested too deeply to be read is proven all the same.", deep, TOO_DEEP)
+    let_in_unread("hash-beside-latin-1", "Nor does it matter that the rest is no UTF-8.", BODY.replace("7", '"caf\u00e9"').encode("latin-1"), NOT_UTF8)
     twice = BODY.replace('"eventHash"', '"eventHash":"hash-0000","eventHash"')
     let_in("hash-repeated", "The last of repeated keys counts.", twice)
     unicode = "häsh ✓ \U0001f4de"

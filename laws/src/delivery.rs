@@ -1,6 +1,7 @@
 //! Whatever an authentic delivery says: its events keep its exact bytes on their way, can be handled,
 //! stay small, and are no other source's.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use consumer::router::Router;
@@ -9,6 +10,7 @@ use switchhook_core::canonical::{self, MAX_DATA_BYTES};
 use switchhook_core::config::Sources;
 use switchhook_core::entity::Entity;
 use switchhook_core::envelope::Envelope;
+use switchhook_core::json::without_half_pairs;
 use switchhook_core::occurrence::{Occurrence, Sequence};
 use switchhook_core::providers;
 use switchhook_core::states::Stored;
@@ -81,6 +83,11 @@ fn can_be_handled(envelope: &Envelope, bytes: Vec<u8>) {
     assert!(data.len() <= MAX_DATA_BYTES, "{} bytes of data", data.len());
     serde_json::from_str::<BTreeMap<String, &serde_json::value::RawValue>>(&data)
         .expect("an object");
+    assert!(is_whole(&data), "half a surrogate pair in data");
+    assert!(
+        is_whole(&serde_json::to_string(envelope).expect("an envelope")),
+        "half a surrogate pair in an envelope"
+    );
     let mut states: BTreeMap<Entity, Stored> = BTreeMap::new();
     for _ in 0..2 {
         let before = states.clone();
@@ -88,6 +95,11 @@ fn can_be_handled(envelope: &Envelope, bytes: Vec<u8>) {
         let is_same = before.is_empty() || before == states;
         assert!(is_same, "the same event again changes something");
     }
+}
+
+/// Tells whether a JSON text holds no half of a surrogate pair: strict parsers refuse those.
+fn is_whole(text: &str) -> bool {
+    matches!(without_half_pairs(text), Cow::Borrowed(_))
 }
 
 /// Applies an event to every state that it changes.
@@ -103,6 +115,7 @@ pub(crate) fn apply(states: &mut BTreeMap<Entity, Stored>, event: &Occurrence) {
                 .apply(states.get(&entity), event)
                 .expect("it can be applied");
             assert!(next.state.len() + next.positions.len() <= MAX_STATE_BYTES);
+            assert!(is_whole(&next.state), "half a surrogate pair in a state");
             states.insert(entity, next);
         }
     });

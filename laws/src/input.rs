@@ -45,10 +45,13 @@ pub(crate) const CONTENT_TYPES: &[&str] = &[
     "text/plain; charset=utf-8",
     "multipart/form-data; boundary=x",
     "",
+    "application/json; charset=utf-16",
+    "application/json; charset=iso-8859-1",
+    "application/x-www-form-urlencoded; charset=us-ascii",
 ];
 
 /// The encodings that are told apart.
-pub(crate) const ENCODINGS: &[&str] = &["", "gzip", "identity", "br"];
+pub(crate) const ENCODINGS: &[&str] = &["", "gzip", "identity", "br", "deflate", "utf-8, gzip"];
 
 /// Makes more of a body than a message carries, or leaves it as it is, by a byte: its low half says
 /// what is added, its high half up to which length. An input of a few bytes so reaches every form in

@@ -4,6 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use switchhook_core::admission::admit;
 use switchhook_core::config::Sources;
@@ -104,6 +105,33 @@ fn ccai(secret: &str, message: &[u8], bit: usize) {
     assert_eq!(status(&flipped(&tag, bit).unwrap(), &hash), 401);
     let other = hex::encode(flipped(message, bit).unwrap());
     assert_eq!(status(&tag, &other), 401);
+    is_found_whatever_the_rest_says(&door, &tag, &hash, message);
+}
+
+/// The hash is found beside anything that is JSON, and however it is sent.
+fn is_found_whatever_the_rest_says(door: &Door, tag: &[u8], hash: &str, rest: &[u8]) {
+    let status = |encoding: &str, body: &[u8]| {
+        let headers = [
+            ("x-ccai-signature", STANDARD.encode(tag)),
+            ("content-encoding", encoding.to_owned()),
+        ];
+        door.status(&format!("/webhooks/a/{TOKEN}"), &headers, body)
+    };
+    let text = String::from_utf8_lossy(rest);
+    let rest = match serde_json::from_str::<&RawValue>(&text) {
+        Ok(value) => value.get().to_owned(),
+        Err(_) => Value::from(text.as_ref()).to_string(),
+    };
+    let before = format!(r#"{{"rest":{rest},"half":"\ud83d","eventHash":"{hash}"}}"#);
+    let behind = format!(r#"{{"eventHash":"{hash}","rest":{rest}}}"#);
+    for body in [before, behind] {
+        let marked = format!("\u{feff}{body}");
+        let utf16: Vec<u8> = marked.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for body in [body.as_bytes(), marked.as_bytes(), &utf16] {
+            assert_eq!(status("", body), 200);
+            assert_eq!(status("utf-8, gzip", body), 200, "no gzip");
+        }
+    }
 }
 
 fn basic(password: &str, name: &[u8], bit: usize) {

@@ -217,6 +217,36 @@ fn no_terminal_sees_a_secret_a_token_or_what_senders_say() {
 }
 
 #[test]
+fn a_404_says_to_the_terminal_alone_which_part_of_the_url_does_not_fit() {
+    let home = configured();
+    let local = home.local(&[]);
+    let parts = [
+        ("/webhooks/".to_owned(), "the source's name is missing"),
+        ("/webhooks/nobody".to_owned(), "no source of this name"),
+        (
+            "/webhooks/voice/".to_owned(),
+            "the source's token is missing",
+        ),
+        ("/webhooks/voice/contact".to_owned(), "is not its token"),
+        (format!("/webhooks/voice/{TOKEN}/a/b"), "too many segments"),
+        ("/webhooks/other/a/b".to_owned(), "the source has no token"),
+    ];
+    for (path, _) in &parts {
+        let answer = local.post(path, &[], b"{}");
+        assert_eq!(answer.status, 404, "{path}");
+        assert_eq!(answer.body, br#"{"error":"not_found"}"#, "{path}");
+    }
+    let said = local.stop("TERM");
+    let said = said.out + &said.err;
+    let refused = said.lines().filter(|line| line.contains("404"));
+    let refused: Vec<_> = refused.collect();
+    assert_eq!(refused.len(), parts.len(), "{said}");
+    for ((path, part), line) in parts.iter().zip(refused) {
+        assert!(line.contains(part), "{path}: {line}");
+    }
+}
+
+#[test]
 fn a_file_broken_while_it_runs_keeps_what_there_was() {
     let home = configured();
     let local = home.local(&[]);

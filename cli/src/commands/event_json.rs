@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use switchhook_core::body;
 use switchhook_core::content::MAX_INFLATED_BYTES;
+use switchhook_core::json::without_half_pairs;
 use switchhook_core::ledger::{RawBody, Record, Variant};
 use switchhook_core::ports::{BodyStore, PortError};
 use switchhook_core::time::Timestamp;
@@ -70,7 +71,7 @@ impl EventJson {
             occurred_at: record.occurred_at,
             deliveries: record.deliveries.len(),
             variants: record.variants.len(),
-            data: RawValue::from_string(record.data)?,
+            data: RawValue::from_string(without_half_pairs(&record.data).into_owned())?,
             raw: None,
             headers: None,
         })

@@ -78,7 +78,7 @@ async fn print_json(
         shown_variants.push(VariantJson::of(variant, bodies.as_deref()).await?);
     }
     let state = state
-        .map(|stored| RawValue::from_string(stored.state))
+        .map(|stored| RawValue::from_string(json::without_half_pairs(&stored.state).into_owned()))
         .transpose()?;
     let shown = Shown {
         entity: args.what.clone(),

@@ -1,8 +1,11 @@
 //! The event bus of a deployed stack, given events as the template's pipe gives them.
 
+use std::borrow::Cow;
+
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use serde::Serialize;
+use switchhook_core::json::without_half_pairs;
 use switchhook_core::ledger::Record;
 use switchhook_core::ports::PortError;
 
@@ -28,7 +31,7 @@ struct Detail<'a> {
     entity: &'a str,
     received_at: String,
     sequence: String,
-    data: &'a str,
+    data: Cow<'a, str>,
 }
 
 impl Bus {
@@ -64,7 +67,7 @@ fn detail(record: &Record) -> Result<String, PortError> {
         entity: entity.as_str(),
         received_at: record.received_at.as_millisecond().to_string(),
         sequence: record.sequence.to_string(),
-        data: &record.data,
+        data: without_half_pairs(&record.data),
     };
     serde_json::to_string(&detail).map_err(|error| PortError::new(PUTTING, error))
 }

@@ -47,7 +47,7 @@ impl Answer {
         let header = match refusal {
             Refusal::MethodNotAllowed { allow, .. } => Some(("allow", *allow)),
             Refusal::Unauthorized { challenge, .. } => challenge.map(|c| ("www-authenticate", c)),
-            Refusal::NotFound | Refusal::TooLarge { .. } => None,
+            Refusal::NotFound(_) | Refusal::TooLarge { .. } => None,
         };
         Self {
             status: refusal.status(),
@@ -64,12 +64,6 @@ impl Answer {
             header: Some(("allow", allow)),
             body: error("method_not_allowed"),
         }
-    }
-
-    /// There is nothing at this path.
-    #[must_use]
-    pub fn not_found() -> Self {
-        Self::refused(&Refusal::NotFound)
     }
 
     /// Something of ours failed: the sender should try again.

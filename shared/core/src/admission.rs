@@ -56,12 +56,43 @@ impl<'a> Admitted<'a> {
     }
 }
 
+/// The part of a path that does not fit. It holds nothing that was sent, and names no source: log
+/// lines may show it, answers do not.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Mismatch {
+    /// The path is none of a webhook.
+    #[error("its path does not begin with `{PREFIX}`")]
+    Prefix,
+    /// No name stands in the path.
+    #[error("the source's name is missing behind `{PREFIX}`")]
+    NoName,
+    /// There is no source of this name.
+    #[error("there is no source of this name")]
+    Name,
+    /// The source has tokens, and none stands in the path.
+    #[error("the source's token is missing behind its name")]
+    NoToken,
+    /// The source has tokens, and what stands in the path is none of them.
+    #[error("what stands behind the source's name is not its token")]
+    Token,
+    /// The source has tokens, and more than token and event stand in the path.
+    #[error(
+        "there are too many segments behind the source's token: one that names the event may be there"
+    )]
+    BehindToken,
+    /// The source has no tokens, and more than an event stands in the path.
+    #[error(
+        "there are too many segments: the source has no token, so only one that names the event may stand behind its name"
+    )]
+    BehindName,
+}
+
 /// Why a request is not let in. It names the source only where the sender may know it.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// There is no such source, or the token is wrong, or the path has another shape.
-    #[error("no source has this URL: check the source's name and token")]
-    NotFound,
+    #[error("no source has this URL: {0}")]
+    NotFound(Mismatch),
     /// The source takes other methods only.
     #[error("the method is not taken by source `{source_name}`")]
     MethodNotAllowed {
@@ -95,7 +126,7 @@ impl Refusal {
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {
-            Self::NotFound => 404,
+            Self::NotFound(_) => 404,
             Self::MethodNotAllowed { .. } => 405,
             Self::TooLarge { .. } => 413,
             Self::Unauthorized { .. } => 401,
@@ -106,7 +137,7 @@ impl Refusal {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::NotFound => "not_found",
+            Self::NotFound(_) => "not_found",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::TooLarge { .. } => "too_large",
             Self::Unauthorized { .. } => "unauthorized",
@@ -117,7 +148,7 @@ impl Refusal {
     #[must_use]
     pub fn source_name(&self) -> Option<&str> {
         match self {
-            Self::NotFound => None,
+            Self::NotFound(_) => None,
             Self::MethodNotAllowed { source_name, .. }
             | Self::TooLarge { source_name, .. }
             | Self::Unauthorized { source_name, .. } => Some(source_name),
@@ -128,7 +159,7 @@ impl Refusal {
     #[must_use]
     pub const fn depends_on_credentials(&self) -> bool {
         match self {
-            Self::NotFound | Self::Unauthorized { .. } => true,
+            Self::NotFound(_) | Self::Unauthorized { .. } => true,
             Self::MethodNotAllowed { .. } | Self::TooLarge { .. } => false,
         }
     }
@@ -144,7 +175,7 @@ pub fn admit<'a>(
     request: &'a Request,
     now: Timestamp,
 ) -> Result<Admitted<'a>, Refusal> {
-    let (source, slug) = route(sources, &request.path).ok_or(Refusal::NotFound)?;
+    let (source, slug) = route(sources, &request.path).map_err(Refusal::NotFound)?;
     let source_name = || source.name.clone();
     let methods = source.provider.methods();
     if !methods.split(", ").any(|method| method == request.method) {
@@ -189,22 +220,34 @@ fn verify(source: &Source, request: &Request, now: Timestamp) -> Result<(), Veri
     }
 }
 
-/// Finds the source of a path and the slug behind it.
+/// Finds the source of a path and the slug behind it. A slash at the end is no segment, and an empty
+/// slug is no slug.
 ///
 /// An unknown source takes the same comparison as a known one with a token, so that the time of a
 /// 404 does not tell which names exist.
-fn route<'a>(sources: &'a Sources, path: &'a str) -> Option<(&'a Source, Option<&'a str>)> {
-    let mut segments = path.strip_prefix(PREFIX)?.split('/');
-    let source = sources.get(segments.next()?);
-    let mut rest = segments.peekable();
+fn route<'a>(
+    sources: &'a Sources,
+    path: &'a str,
+) -> Result<(&'a Source, Option<&'a str>), Mismatch> {
+    let path = path.strip_prefix(PREFIX).ok_or(Mismatch::Prefix)?;
+    let mut segments = path.strip_suffix('/').unwrap_or(path).split('/');
+    let name = segments.next().unwrap_or_default();
+    let source = sources.get(name);
     let tokens = source.map_or(&[][..], |source| &source.tokens);
     let has_tokens = source.is_none() || !tokens.is_empty();
-    let opened = !has_tokens || token_opens(tokens, rest.next().unwrap_or_default());
-    let slug = rest.next();
-    if !opened || rest.next().is_some() {
-        return None;
+    let token = if has_tokens { segments.next() } else { None };
+    let opened = !has_tokens || token_opens(tokens, token.unwrap_or_default());
+    let slug = segments.next().filter(|slug| !slug.is_empty());
+    let is_longer = segments.next().is_some();
+    match source {
+        None if name.is_empty() => Err(Mismatch::NoName),
+        None => Err(Mismatch::Name),
+        Some(_) if !opened && token.is_none_or(str::is_empty) => Err(Mismatch::NoToken),
+        Some(_) if !opened => Err(Mismatch::Token),
+        Some(_) if is_longer && has_tokens => Err(Mismatch::BehindToken),
+        Some(_) if is_longer => Err(Mismatch::BehindName),
+        Some(source) => Ok((source, slug)),
     }
-    Some((source?, slug.filter(|slug| !slug.is_empty())))
 }
 
 fn token_opens(tokens: &[UrlToken], segment: &str) -> bool {
@@ -322,6 +365,73 @@ networks = ["203.0.113.0/24"]
             "/webhooks/plain%2f",
         ] {
             check("POST", path, "{}", None, Err(404));
+        }
+    }
+
+    #[test]
+    fn a_slash_at_the_end_is_no_segment() {
+        let peer = Some("203.0.113.9");
+        let open = format!("/webhooks/open/{TOKEN}");
+        for (path, expected) in [
+            (open.clone(), Ok(None)),
+            (format!("{open}/"), Ok(None)),
+            (format!("{open}//"), Ok(None)),
+            (format!("{open}///"), Err(404)),
+            (format!("{open}/contact/"), Ok(Some("contact"))),
+            (format!("{open}/contact//"), Err(404)),
+            (format!("{open}//contact"), Err(404)),
+            (format!("//{open}"), Err(404)),
+            ("/webhooks/open/".to_owned(), Err(404)),
+            (format!("/webhooks/open//{TOKEN}"), Err(404)),
+            ("/webhooks/plain/".to_owned(), Err(401)),
+            ("/webhooks/plain//".to_owned(), Err(401)),
+            ("/webhooks/plain///".to_owned(), Err(404)),
+            ("/webhooks/plain/contact/".to_owned(), Err(401)),
+            ("/webhooks/plain/contact//".to_owned(), Err(404)),
+            ("/webhooks/plain/contact/x/".to_owned(), Err(404)),
+        ] {
+            check("POST", &path, "{}", peer, expected);
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_which_part_of_the_path_does_not_fit() {
+        let sources = sources();
+        for (path, part) in [
+            ("/", Mismatch::Prefix),
+            ("/webhooks", Mismatch::Prefix),
+            ("/webhooks/", Mismatch::NoName),
+            ("/webhooks//plain", Mismatch::NoName),
+            ("/webhooks/nobody", Mismatch::Name),
+            (
+                &format!("/webhooks/nobody/{TOKEN}/contact/x"),
+                Mismatch::Name,
+            ),
+            ("/webhooks/open", Mismatch::NoToken),
+            ("/webhooks/open/", Mismatch::NoToken),
+            ("/webhooks/open//contact", Mismatch::NoToken),
+            ("/webhooks/open/contact", Mismatch::Token),
+            (&format!("/webhooks/open/{TOKEN}x"), Mismatch::Token),
+            (
+                &format!("/webhooks/open/{TOKEN}/contact/x"),
+                Mismatch::BehindToken,
+            ),
+            (
+                &format!("/webhooks/plain/{TOKEN}/contact"),
+                Mismatch::BehindName,
+            ),
+        ] {
+            let refusal = admit(
+                &sources,
+                &request("POST", path, "{}", None),
+                Timestamp::UNIX_EPOCH,
+            )
+            .unwrap_err();
+            assert_eq!(refusal, Refusal::NotFound(part), "{path}");
+            assert_eq!((refusal.status(), refusal.code()), (404, "not_found"));
+            for sent in [TOKEN, "nobody", "contact"] {
+                assert!(!refusal.to_string().contains(sent), "{refusal}");
+            }
         }
     }
 

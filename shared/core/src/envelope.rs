@@ -22,7 +22,9 @@ use crate::time::Timestamp;
 /// Never credentials.
 pub const KEPT_HEADERS: &[&str] = &[
     CONTENT_ENCODING,
-    "content-type",
+    CONTENT_TYPE,
+    "svix-id",
+    "svix-timestamp",
     "user-agent",
     "webhook-id",
     "webhook-timestamp",
@@ -30,6 +32,9 @@ pub const KEPT_HEADERS: &[&str] = &[
 
 /// The header that says how the body is compressed.
 pub const CONTENT_ENCODING: &str = "content-encoding";
+
+/// The header that says what the body is.
+pub const CONTENT_TYPE: &str = "content-type";
 
 /// One event on its way from the ingress to the consumer.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

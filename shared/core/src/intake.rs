@@ -10,7 +10,7 @@ use crate::config::Source;
 use crate::content::{self, Unreadable};
 use crate::dedup::{self, DedupKey, Window};
 use crate::entity::{Entity, MAX_KEY_BYTES};
-use crate::envelope::{self, CONTENT_ENCODING, Envelope, Version};
+use crate::envelope::{self, CONTENT_ENCODING, CONTENT_TYPE, Envelope, Version};
 use crate::ids::{DeliveryId, EventId};
 use crate::json::Object;
 use crate::kind::Kind;
@@ -80,27 +80,41 @@ pub fn events(admitted: &Admitted<'_>, id: DeliveryId, received_at: Timestamp) -
     match texts.as_deref() {
         Err(error) => vec![delivery.unreadable(&bytes, error)],
         Ok([only]) => vec![delivery.event(0, only, &Part::Whole(&bytes))],
-        Ok(several) => (0..)
-            .zip(several)
-            .map(|(index, text)| delivery.event(index, text, &Part::Element(text)))
-            .collect(),
+        Ok(several) => {
+            let content_type = text.as_ref().ok().and_then(content::Text::part_type);
+            let exact = text.as_ref().map(|text| text.bytes_of(&bytes, several));
+            (0..)
+                .zip(several.iter().zip(exact.unwrap_or_default()))
+                .map(|(index, (text, bytes))| {
+                    let part = Part::Element {
+                        bytes,
+                        content_type,
+                    };
+                    // As the consumer reads it, which sees an element only.
+                    delivery.event(index, content::event_of_json(provider, text), &part)
+                })
+                .collect()
+        }
     }
 }
 
-/// Which bytes of a delivery tell an event from others. Its content encoding is undone: a retry may be
+/// The bytes of a delivery that identify an event. Its content encoding is undone: a retry may be
 /// compressed anew.
 enum Part<'a> {
     /// All of them.
     Whole(&'a [u8]),
     /// Those of one of several elements.
-    Element(&'a str),
+    Element {
+        bytes: &'a [u8],
+        /// The content type by which it is read, where that is not the one of the delivery.
+        content_type: Option<&'static str>,
+    },
 }
 
 impl<'a> Part<'a> {
     const fn bytes(&self) -> &'a [u8] {
         match self {
-            Self::Whole(bytes) => bytes,
-            Self::Element(text) => text.as_bytes(),
+            Self::Whole(bytes) | Self::Element { bytes, .. } => bytes,
         }
     }
 }
@@ -188,9 +202,15 @@ impl Delivery<'_> {
         let mut headers = envelope::kept_headers(&request.headers);
         let (body, oversized) = match part {
             Part::Whole(_) => carry(source, id, Bytes::clone(&request.body)),
-            Part::Element(text) => {
+            Part::Element {
+                bytes,
+                content_type,
+            } => {
                 headers.remove(CONTENT_ENCODING);
-                carry(source, id, Bytes::copy_from_slice(text.as_bytes()))
+                if let Some(content_type) = content_type {
+                    headers.insert(CONTENT_TYPE.to_owned(), (*content_type).to_owned());
+                }
+                carry(source, id, Bytes::copy_from_slice(bytes))
             }
         };
         let Identity { kind, key, dedup } = found.identity;

@@ -10,8 +10,14 @@ use std::fmt;
 
 use memchr::memchr2;
 use serde::Deserialize;
-use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer as _, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+
+mod half_pairs;
+mod scan;
+
+pub use half_pairs::without_half_pairs;
+pub(crate) use scan::Scan;
 
 /// The deepest nesting that is read; deeper documents are refused as a whole.
 ///
@@ -157,42 +163,6 @@ pub fn first_elements(raw: &RawValue, limit: usize) -> Option<Vec<&RawValue>> {
     serde_json::Deserializer::from_str(raw.get())
         .deserialize_seq(First(limit))
         .ok()
-}
-
-/// Returns the value of `key` in an object, the last one where there are several, and keeps no other:
-/// for texts that nobody has vouched for.
-///
-/// # Errors
-///
-/// As [`Object::parse`].
-pub fn member<'a>(text: &'a str, key: &str) -> Result<Option<&'a RawValue>, JsonError> {
-    struct Member<'k>(&'k str);
-
-    impl<'de> Visitor<'de> for Member<'_> {
-        type Value = Option<&'de RawValue>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
-            let mut found = None;
-            while let Some((Key(key), value)) = object.next_entry()? {
-                if key == self.0 {
-                    found = Some(value);
-                }
-            }
-            Ok(found)
-        }
-    }
-
-    let raw = value(text)?;
-    if !raw.get().starts_with('{') {
-        return Err(JsonError::NotAnObject);
-    }
-    serde_json::Deserializer::from_str(raw.get())
-        .deserialize_map(Member(key))
-        .map_err(|_| JsonError::Invalid)
 }
 
 /// Returns a JSON string's text; `None` for any other value and for half a surrogate pair.

@@ -228,12 +228,8 @@ fn interpret(envelope: &Envelope, raw: &[u8]) -> Result<Meaning, UnknownProvider
     let headers: Headers = envelope.headers.clone().into_iter().collect();
     let bytes = content::decoded(&headers, raw).unwrap_or_default();
     let text = content::json_text(&headers, &bytes).unwrap_or_default();
-    let only = match content::events(provider, &text).as_deref() {
-        Ok([only]) => only, // the one event of a list of one
-        _ => text.as_ref(),
-    };
     let element = Element {
-        object: Object::parse(only).unwrap_or_default(),
+        object: Object::parse(content::event(provider, &text)).unwrap_or_default(),
         raw,
         slug: envelope.slug.as_deref(),
         headers: &headers,

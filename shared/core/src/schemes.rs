@@ -34,6 +34,9 @@ pub enum VerifyError {
         "the signature's time is more than {0} seconds away from ours: it was sent again later, or a clock is wrong"
     )]
     OutsideTolerance(u32),
+    /// The signature's own time is in milliseconds.
+    #[error("the signature's time is in milliseconds: the specification wants seconds")]
+    Milliseconds,
     /// No current user has this name and password.
     #[error("no current user has this name and password")]
     WrongPassword,
@@ -154,9 +157,28 @@ pub trait Scheme: Sync {
     ) -> Result<(), VerifyError>;
 }
 
+/// Returns a header's value without blanks and quotes around it, as some senders and proxies write it.
+fn bare(value: &str) -> &str {
+    let value = value.trim_matches([' ', '\t']);
+    let quoted = value
+        .strip_prefix('"')
+        .and_then(|value| value.strip_suffix('"'));
+    quoted.map_or(value, |value| value.trim_matches([' ', '\t']))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blanks_and_quotes_around_a_value_are_none_of_it() {
+        for value in ["a=b", " a=b\t", "\"a=b\"", " \" a=b \" "] {
+            assert_eq!(bare(value), "a=b", "{value}");
+        }
+        for value in ["", " ", "\"", "\"a", "a\"", "a b", "'a'"] {
+            assert_eq!(bare(value), value.trim(), "{value}");
+        }
+    }
 
     #[test]
     fn schemes_have_the_names_that_people_are_shown() {

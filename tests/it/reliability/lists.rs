@@ -19,7 +19,7 @@ use lambda_http::Body;
 use serde_json::{Value, json};
 use switchhook_aws::sqs::SqsQueue;
 use switchhook_core::kind::Kind;
-use switchhook_core::ledger::Record;
+use switchhook_core::ledger::{RawBody, Record};
 use switchhook_core::time::Clock;
 use tests::{FixedSources, TestClock, TestStack, event};
 
@@ -223,4 +223,49 @@ async fn a_list_of_one_more_is_kept_whole_as_unreadable() {
     let records = all_records(&test).await;
     assert_eq!((records.len(), records[0].kind), (1, Kind::Unreadable));
     assert!(records[0].data.contains("more than 1000 events"));
+}
+
+#[tokio::test]
+async fn events_of_a_list_in_another_charset_keep_their_bytes_and_are_read() {
+    let elements = [
+        "{\"message_id\":\"m0\",\"status\":\"Delivered\",\"recipient\":\"J\u{f6}rg\"}",
+        r#"{"message_id":"m1","status":"Sent","recipient":"\ud83d"}"#,
+    ];
+    let list = format!("[ {} ]", elements.join(" ,\n"));
+    let utf16 = |text: &str| {
+        let bytes = text.encode_utf16().flat_map(u16::to_le_bytes);
+        bytes.collect::<Vec<u8>>()
+    };
+    let latin1 = |text: &str| {
+        let bytes = text.chars().map(|c| u8::try_from(c).unwrap());
+        bytes.collect::<Vec<u8>>()
+    };
+    let cases: [(&str, &[u8], &dyn Fn(&str) -> Vec<u8>); 3] = [
+        ("application/json", b"\xff\xfe", &utf16),
+        ("application/json; charset=utf-16", b"", &utf16),
+        ("application/json; charset=iso-8859-1", b"", &latin1),
+    ];
+    for (content_type, mark, encode) in cases {
+        let rig = open().await;
+        let body = [mark, &encode(&list)].concat();
+        let headers = [LOGIN, ("content-type", content_type)];
+        let event = event("POST", PATH, &headers, &body);
+        let answer = rig.test.stack.ingress().serve(&event).await;
+        assert_eq!(answer.status_code, 200);
+        rig.test.stack.drain().await.unwrap();
+        let mut records = all_records(&rig.test).await;
+        records.sort_by_key(|record| record.id);
+        let raw = records.iter().map(|record| record.raw.clone());
+        let wanted = elements.map(|text| RawBody::Plain(encode(text)));
+        assert_eq!(raw.collect::<Vec<_>>(), wanted, "{content_type}");
+        let to = records.iter().map(|record| {
+            let data: Value = serde_json::from_str(&record.data).unwrap();
+            data["to"].as_str().unwrap().to_owned()
+        });
+        assert_eq!(
+            to.collect::<Vec<_>>(),
+            ["J\u{f6}rg", "\u{fffd}"],
+            "{content_type}"
+        );
+    }
 }

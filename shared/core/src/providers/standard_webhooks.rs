@@ -38,8 +38,7 @@ impl Provider for StandardWebhooks {
     }
 
     fn id_of_headers<'a>(&self, headers: &'a Headers) -> Option<&'a str> {
-        let id = headers.get(scheme::ID)?;
-        (!id.trim().is_empty()).then_some(id)
+        scheme::id_of_headers(headers)
     }
 
     fn event_name(&self, element: &Element<'_>) -> Option<String> {

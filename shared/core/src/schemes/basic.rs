@@ -4,10 +4,12 @@
 //! comes with its first request, or not at all.
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{Configured, Credentials, Scheme, User, VerifyError};
+use super::{Configured, Credentials, Scheme, User, VerifyError, bare};
 use crate::dedup;
 use crate::request::Request;
 use crate::time::Timestamp;
@@ -16,6 +18,12 @@ use crate::time::Timestamp;
 pub const HEADER: &str = "authorization";
 
 const WORD: &str = "basic";
+
+/// Base64 of either habit of padding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// The scheme of this module.
 #[derive(Debug)]
@@ -56,11 +64,11 @@ impl Scheme for Basic {
 /// Decodes a header to the digest of its name and password. A password may hold colons, a name
 /// cannot. Two headers come joined by a comma, which is no base64.
 fn decode(header: &str) -> Option<String> {
-    let (word, pair) = header.split_once(' ')?;
+    let (word, pair) = bare(header).split_once([' ', '\t'])?;
     if !word.eq_ignore_ascii_case(WORD) {
         return None;
     }
-    let pair = STANDARD.decode(pair.trim_start_matches(' ')).ok()?;
+    let pair = BASE64.decode(bare(pair)).ok()?;
     let mut parts = pair.splitn(2, |byte| *byte == b':');
     let (name, password) = (parts.next()?, parts.next()?);
     Some(dedup::digest(&[name, password]))
@@ -148,6 +156,17 @@ mod tests {
         for word in ["Basic ", "basic ", "BASIC ", "bAsIc   "] {
             assert_eq!(verify(Some(&format!("{word}{RIGHT}")), &[USER]), Ok(()));
         }
+        let unpadded = RIGHT.trim_end_matches('=');
+        for header in [
+            format!("Basic\t{RIGHT}"),
+            format!("Basic \t {RIGHT}"),
+            format!(" Basic {RIGHT} "),
+            format!("\"Basic {RIGHT}\""),
+            format!("Basic \"{RIGHT}\""),
+            format!("Basic {unpadded}"),
+        ] {
+            assert_eq!(verify(Some(&header), &[USER]), Ok(()), "{header}");
+        }
     }
 
     #[test]
@@ -188,11 +207,10 @@ mod tests {
             "Basic Aladdin:open sesame",
             &format!("Basic {RIGHT},Basic {RIGHT}"),
             &format!("Basic {RIGHT},"),
-            &format!("Basic {RIGHT} "),
-            &format!("Basic\t{RIGHT}"),
-            "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ", // without its padding
+            &format!("Basic {RIGHT}\n"),
+            &format!("Basic: {RIGHT}"),
             "Basic QWxhZGRpbjpvcGVuIHNlc2FtZR==", // other bits behind the last byte
-            "Basic QWxhZGRpbg==",               // printf 'Aladdin' | openssl base64
+            "Basic QWxhZGRpbg==",                 // printf 'Aladdin' | openssl base64
             "é\u{301}",
         ] {
             let malformed = Err(VerifyError::MalformedHeader(HEADER));

@@ -7,14 +7,14 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::{Credentials, Scheme, SigningSecret, VerifyError};
+use super::{Credentials, Scheme, SigningSecret, VerifyError, bare};
 use crate::request::Request;
 use crate::time::Timestamp;
 
 /// The header that holds the signature.
 pub const HEADER: &str = "x-webhook-signature";
 
-const PREFIX: &str = "sha256=";
+const ALGORITHM: &str = "sha256";
 
 /// The scheme of this module.
 #[derive(Debug)]
@@ -48,14 +48,16 @@ impl Scheme for HmacSha256 {
     }
 }
 
-/// Decodes exactly 64 hex digits of either case, after the optional prefix in any case.
+/// Decodes exactly 64 hex digits of either case, after an optional `sha256=` in any case. Blanks and
+/// quotes around them are passed over.
 fn decode(signature: &str) -> Option<[u8; 32]> {
-    let digits = match signature.split_at_checked(PREFIX.len()) {
-        Some((prefix, rest)) if prefix.eq_ignore_ascii_case(PREFIX) => rest,
-        _ => signature,
+    let digits = match bare(signature).split_once('=') {
+        Some((name, digits)) if bare(name).eq_ignore_ascii_case(ALGORITHM) => digits,
+        Some(_) => return None,
+        None => signature,
     };
     let mut tag = [0; 32];
-    hex::decode_to_slice(digits, &mut tag).ok()?;
+    hex::decode_to_slice(bare(digits), &mut tag).ok()?;
     Some(tag)
 }
 
@@ -100,6 +102,13 @@ mod tests {
             TAG.to_uppercase(),
             format!("sha256={TAG}"),
             format!("SHA256={}", TAG.to_uppercase()),
+            format!(" {TAG}\t"),
+            format!("sha256= {TAG}"),
+            format!(" sha256 = {TAG} "),
+            format!("Sha256=\t{TAG}"),
+            format!("\"{TAG}\""),
+            format!("\"sha256={TAG}\""),
+            format!("sha256=\"{TAG}\""),
         ] {
             assert_eq!(
                 verify(BODY, Some(&signature), &["example-secret"]),
@@ -152,8 +161,14 @@ mod tests {
             short,
             &format!("{TAG},{TAG}"),
             &format!("{TAG}00"),
-            &format!(" {TAG}"),
+            &format!("{TAG}\n"),
+            &TAG.replacen('5', "5 ", 1),
+            &format!("sha256 {TAG}"),
+            &format!("sha256=sha256={TAG}"),
             &format!("sha512={TAG}"),
+            &format!("={TAG}"),
+            &format!("{TAG}="),
+            &format!("'{TAG}'"),
             "é\u{301}",
         ] {
             assert_eq!(

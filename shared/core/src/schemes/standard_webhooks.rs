@@ -13,7 +13,7 @@ use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 
 use super::{Credentials, Scheme, SigningSecret, VerifyError};
-use crate::request::Request;
+use crate::request::{Headers, Request};
 use crate::time::Timestamp;
 
 /// The header that holds the event's id, the same for every attempt.
@@ -23,9 +23,53 @@ pub const TIMESTAMP: &str = "webhook-timestamp";
 /// The header that holds the signatures.
 pub const SIGNATURE: &str = "webhook-signature";
 
+/// The names of the three headers.
+#[derive(Clone, Copy, Debug)]
+struct Names {
+    id: &'static str,
+    timestamp: &'static str,
+    signature: &'static str,
+}
+
+const OWN: Names = Names {
+    id: ID,
+    timestamp: TIMESTAMP,
+    signature: SIGNATURE,
+};
+
+/// Those that Svix and its customers send: an alias by Svix's documents.
+const SVIX: Names = Names {
+    id: "svix-id",
+    timestamp: "svix-timestamp",
+    signature: "svix-signature",
+};
+
+/// Returns the names that a request uses: one prefix for all three headers, so that nobody's signature
+/// is taken with another one's id.
+fn names(headers: &Headers) -> Names {
+    let has = |name| headers.get(name).is_some();
+    // A record keeps no signatures: there, the id shows which names were used.
+    let is_svix = if has(OWN.signature) || has(SVIX.signature) {
+        !has(OWN.signature)
+    } else {
+        !has(OWN.id) && has(SVIX.id)
+    };
+    if is_svix { SVIX } else { OWN }
+}
+
+/// Returns the id of a delivery's headers, if it is there and not blank.
+pub(crate) fn id_of_headers(headers: &Headers) -> Option<&str> {
+    let id = headers.get(names(headers).id)?.trim_matches([' ', '\t']);
+    (!id.is_empty()).then_some(id)
+}
+
 /// How far the attempt's time may be from ours, in seconds, before or after: that of the reference
 /// libraries.
 const TOLERANCE_SECS: u32 = 5 * 60;
+
+/// Times that are taken for milliseconds: in those, the years 1973 to 5138; in seconds, years from 5138
+/// on.
+const MILLISECONDS: std::ops::Range<i64> = 100_000_000_000..100_000_000_000_000;
 
 /// The most signatures that are looked at: a sender has one for each of its current secrets.
 const MAX_SIGNATURES: usize = 16;
@@ -68,18 +112,23 @@ impl Scheme for StandardWebhooks {
         credentials: &Credentials,
         now: Timestamp,
     ) -> Result<(), VerifyError> {
-        let id = header(request, ID)?;
-        let timestamp = header(request, TIMESTAMP)?;
-        let tags = tags(header(request, SIGNATURE)?);
+        let names = names(&request.headers);
+        let id = header(request, names.id)?;
+        let timestamp = header(request, names.timestamp)?;
+        let tags = tags(header(request, names.signature)?);
         if id.is_empty() {
-            return Err(VerifyError::MalformedHeader(ID));
+            return Err(VerifyError::MalformedHeader(names.id));
         }
         if tags.is_empty() {
-            return Err(VerifyError::MalformedHeader(SIGNATURE));
+            return Err(VerifyError::MalformedHeader(names.signature));
         }
-        let signed_at = seconds(timestamp).ok_or(VerifyError::MalformedHeader(TIMESTAMP))?;
+        let signed_at = seconds(timestamp).ok_or(VerifyError::MalformedHeader(names.timestamp))?;
         if now.as_second().abs_diff(signed_at) > u64::from(TOLERANCE_SECS) {
-            return Err(VerifyError::OutsideTolerance(TOLERANCE_SECS));
+            return Err(if MILLISECONDS.contains(&signed_at) {
+                VerifyError::Milliseconds
+            } else {
+                VerifyError::OutsideTolerance(TOLERANCE_SECS)
+            });
         }
         let parts: [&[u8]; 5] = [
             id.as_bytes(),
@@ -105,6 +154,7 @@ impl Scheme for StandardWebhooks {
 
 fn header<'a>(request: &'a Request, name: &'static str) -> Result<&'a str, VerifyError> {
     let header = request.headers.get(name);
+    let header = header.map(|value| value.trim_matches([' ', '\t'])); // none of what is signed
     header.ok_or(VerifyError::MissingHeader(name))
 }
 
@@ -119,7 +169,7 @@ fn seconds(text: &str) -> Option<i64> {
 /// A header that came more than once is joined by commas, of which a signature has only one: there
 /// is none to check in it.
 fn tags(signatures: &str) -> Vec<[u8; 32]> {
-    let signatures = signatures.split(' ');
+    let signatures = signatures.split([' ', '\t']);
     let is_joined = |signature: &str| signature.matches(',').count() > 1;
     if signatures.clone().any(is_joined) {
         return Vec::new();

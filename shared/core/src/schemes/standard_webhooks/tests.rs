@@ -87,6 +87,8 @@ fn any_signature_of_any_current_secret_verifies() {
             "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg== {KNOWN}"
         ),
         format!("  nonsense v1,short {KNOWN}  "),
+        format!("{one}   {KNOWN}"),
+        format!("\t{one}\t{KNOWN}\t"),
     ] {
         assert_eq!(verify(&list, &[SECRET]), Ok(()), "{list}");
         assert_eq!(verify(&list, &["bmV3", SECRET]), Ok(()), "{list}");
@@ -147,6 +149,81 @@ fn the_time_may_be_five_minutes_off_on_either_side() {
 }
 
 #[test]
+fn a_time_in_milliseconds_is_named() {
+    let at = |timestamp| verify_at(AT, BODY, &signed(timestamp, KNOWN), &[SECRET]);
+    for timestamp in ["1614265330000", "100000000000", "99999999999999"] {
+        assert_eq!(at(timestamp), Err(VerifyError::Milliseconds), "{timestamp}");
+    }
+    for timestamp in ["99999999999", "100000000000000", "1614265330000000"] {
+        assert_eq!(at(timestamp), Err(VerifyError::OutsideTolerance(300)));
+    }
+    let reason = VerifyError::Milliseconds.to_string();
+    assert!(reason.contains("milliseconds") && reason.contains("seconds"));
+}
+
+#[test]
+fn blanks_around_headers_are_no_part_of_them() {
+    let padded = [
+        (ID, " msg_p5jXN8AQM9LWM0D4loKWxJek\t"),
+        (TIMESTAMP, " 1614265330 "),
+        (SIGNATURE, &format!(" {KNOWN} ")),
+    ];
+    assert_eq!(verify_at(AT, BODY, &padded, &[SECRET]), Ok(()));
+}
+
+#[test]
+fn svix_names_are_an_alias_and_never_mixed() {
+    let own = signed("1614265330", KNOWN);
+    let svix = [
+        (SVIX.id, ID_VALUE),
+        (SVIX.timestamp, "1614265330"),
+        (SVIX.signature, KNOWN),
+    ];
+    let at = |headers: &Headers<'_>| verify_at(AT, BODY, headers, &[SECRET]);
+    assert_eq!(at(&svix), Ok(()));
+    assert_eq!(at(&[own, svix].concat()), Ok(()));
+    let late = [svix[0], (SVIX.timestamp, "1614265330000"), svix[2]];
+    assert_eq!(at(&late), Err(VerifyError::Milliseconds));
+    for (headers, missing) in [
+        ([own[0], svix[1], svix[2]], SVIX.id),
+        ([svix[0], own[1], svix[2]], SVIX.timestamp),
+        ([svix[0], svix[1], own[2]], ID),
+        ([own[0], svix[1], own[2]], TIMESTAMP),
+        ([own[0], own[1], svix[2]], SVIX.id),
+    ] {
+        assert_eq!(at(&headers), Err(VerifyError::MissingHeader(missing)));
+    }
+    let wrong = [(SIGNATURE, STRANGE[0]), own[0], own[1]];
+    let both = [&svix[..], &wrong].concat();
+    assert_eq!(at(&both), Err(VerifyError::SignatureMismatch));
+}
+
+#[test]
+fn the_id_is_that_of_the_names_in_use() {
+    let id = |headers: &[(&str, &str)]| {
+        let headers = headers.iter();
+        let headers = headers.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        id_of_headers(&headers.collect()).map(str::to_owned)
+    };
+    let (own, svix) = ((ID, "a"), (SVIX.id, "b"));
+    for (headers, found) in [
+        (&[own][..], Some("a")),
+        (&[svix], Some("b")),
+        (&[own, svix], Some("a")),
+        (&[own, svix, (SVIX.signature, "")], Some("b")),
+        (
+            &[own, svix, (SVIX.signature, ""), (SIGNATURE, "")],
+            Some("a"),
+        ),
+        (&[(ID, " "), svix], None),
+        (&[(SVIX.id, " b ")], Some("b")),
+        (&[], None),
+    ] {
+        assert_eq!(id(headers).as_deref(), found, "{headers:?}");
+    }
+}
+
+#[test]
 fn what_is_missing_is_told() {
     for name in [ID, TIMESTAMP, SIGNATURE] {
         let mut headers = signed("1614265330", KNOWN).to_vec();
@@ -163,7 +240,7 @@ fn what_is_no_time_is_malformed() {
         "-1",
         "+1614265330",
         "1614265330.0",
-        "1614265330 ",
+        "1614265330 1",
         "1614265330,1614265330",
         "0x6037b8b2",
         "2021-02-25T15:02:10Z",

@@ -1,0 +1,208 @@
+//! One field of a body that nobody has vouched for yet: for schemes that sign one.
+
+use std::io::Read;
+
+use super::charset::{self, Charset};
+use super::parameters::parameter;
+use super::{coding, decoded, json_text};
+use crate::json::{self, Scan};
+use crate::request::Headers;
+
+/// The most bytes of an inflated body that are looked at. More than any sender sends, and no more
+/// than takes a fraction of a second.
+const MAX_SCANNED_BYTES: u64 = 64 << 20;
+
+/// How much is read at a time.
+const PIECE_BYTES: usize = 16 << 10;
+
+/// Returns the text of a member of the body's object, the last one where there are several.
+///
+/// It looks at nothing else: what the reader makes of the rest does not matter. The memory that it
+/// takes does not depend on the body, unless that is a form.
+pub(crate) fn field(headers: &Headers, body: &[u8], name: &str) -> Option<String> {
+    let content_type = headers.get("content-type").unwrap_or_default();
+    let label = parameter(content_type, "charset");
+    let mut reader = coding::reader(headers, body).take(MAX_SCANNED_BYTES);
+    let mut piece = Vec::with_capacity(PIECE_BYTES);
+    let mut stream: Option<Stream<'_>> = None;
+    loop {
+        piece.clear();
+        let limit = u64::try_from(PIECE_BYTES).ok()?;
+        reader.by_ref().take(limit).read_to_end(&mut piece).ok()?;
+        let bytes = match &stream {
+            Some(_) => piece.as_slice(),
+            None => {
+                let (charset, mark) = charset::detect(label.as_deref(), &piece);
+                stream = Some(Stream::new(charset, name));
+                piece.get(mark..).unwrap_or_default()
+            }
+        };
+        let stream = stream.as_mut()?;
+        stream.feed(bytes);
+        if piece.len() < PIECE_BYTES || stream.scan.is_broken() {
+            break;
+        }
+    }
+    match stream.and_then(Stream::finish) {
+        Some(text) => Some(text),
+        None => of_form(headers, body, name),
+    }
+}
+
+/// Returns a field of a form, whose size is bounded where it is read.
+fn of_form(headers: &Headers, body: &[u8], name: &str) -> Option<String> {
+    let bytes = decoded(headers, body).ok()?;
+    let text = json_text(headers, &bytes).ok()?;
+    let text = text.as_str_of_form()?;
+    json::text(json::Object::parse(text).ok()?.get(name)?)
+}
+
+/// A scan over bytes of any charset.
+struct Stream<'n> {
+    scan: Scan<'n>,
+    charset: Charset,
+    /// A byte of UTF-16 without its second.
+    odd: Option<u8>,
+    /// The first half of a surrogate pair.
+    high: Option<u16>,
+}
+
+impl<'n> Stream<'n> {
+    const fn new(charset: Charset, name: &'n str) -> Self {
+        Self {
+            scan: Scan::new(name),
+            charset,
+            odd: None,
+            high: None,
+        }
+    }
+
+    fn feed(&mut self, bytes: &[u8]) {
+        let unit = match self.charset {
+            Charset::Utf16Le => u16::from_le_bytes,
+            Charset::Utf16Be => u16::from_be_bytes,
+            _ => return self.scan.feed(bytes),
+        };
+        for byte in bytes {
+            match self.odd.take() {
+                None => self.odd = Some(*byte),
+                Some(first) => self.unit(unit([first, *byte])),
+            }
+        }
+    }
+
+    fn unit(&mut self, unit: u16) {
+        let high = self.high.take();
+        if (0xd800..=0xdbff).contains(&unit) && high.is_none() {
+            self.high = Some(unit);
+            return;
+        }
+        for decoded in char::decode_utf16(high.into_iter().chain([unit])) {
+            let c = decoded.unwrap_or(char::REPLACEMENT_CHARACTER);
+            self.scan.feed(c.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+    }
+
+    fn finish(self) -> Option<String> {
+        let charset = if self.charset.is_utf16() {
+            Charset::Utf8
+        } else {
+            self.charset
+        };
+        let written = self.scan.finish().filter(|_| self.odd.is_none())?;
+        let text = charset.decode(&written)?;
+        serde_json::from_str(&format!("\"{text}\"")).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::content::MAX_INFLATED_BYTES;
+
+    fn found(headers: &[(&str, &str)], body: &[u8]) -> Option<String> {
+        let headers = headers.iter();
+        let headers = headers.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        field(&headers.collect(), body, "hash")
+    }
+
+    fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        text.encode_utf16().flat_map(bytes).collect()
+    }
+
+    #[test]
+    fn it_is_found_in_every_charset() {
+        const JSON: &str = "{\"a\":\"\u{1f600}\u{e9}\",\"hash\":\"h\u{e9}\u{1f600}\"}";
+        let latin1 = b"{\"a\":\"\x80\",\"hash\":\"h\xe9\"}";
+        let (le, be) = (utf16(JSON, u16::to_le_bytes), utf16(JSON, u16::to_be_bytes));
+        let whole = Some("h\u{e9}\u{1f600}".to_owned());
+        for (content_type, body) in [
+            ("", JSON.as_bytes()),
+            ("", format!("\u{feff}{JSON}").as_bytes()),
+            ("application/json; charset=UTF-16", JSON.as_bytes()),
+            ("application/json; charset=us-ascii", JSON.as_bytes()),
+            ("application/json; charset=utf-16", &le),
+            ("application/json; charset=utf-16be", &be),
+            ("", &[b"\xff\xfe", &le[..]].concat()),
+            ("", &[b"\xfe\xff", &be[..]].concat()),
+        ] {
+            assert_eq!(
+                found(&[("content-type", content_type)], body),
+                whole,
+                "{content_type}"
+            );
+        }
+        for label in ["latin1", "windows-1252", "us-ascii"] {
+            let content_type = format!("application/json; charset={label}");
+            let hash = found(&[("content-type", &content_type)], latin1);
+            assert_eq!(hash.as_deref(), Some("h\u{e9}"), "{label}");
+        }
+        assert_eq!(found(&[], latin1), None, "the hash itself is no UTF-8");
+    }
+
+    #[test]
+    fn it_is_found_in_forms_and_behind_false_encodings() {
+        let form = "application/x-www-form-urlencoded";
+        let multipart = "--X\r\nContent-Disposition: form-data; name=hash\r\n\r\nx\r\n--X--\r\n";
+        for (headers, body) in [
+            (vec![("content-type", form)], "hash=x&a=1"),
+            (
+                vec![("content-type", "multipart/form-data; boundary=X")],
+                multipart,
+            ),
+            (vec![("content-type", form)], "{\"hash\":\"x\"}"),
+            (vec![("content-encoding", "utf-8")], "{\"hash\":\"x\"}"),
+            (vec![("content-encoding", "gzip")], "{\"hash\":\"x\"}"),
+            (vec![("content-encoding", "deflate")], "{\"hash\":\"x\"}"),
+            (
+                vec![("content-encoding", "br, identity")],
+                "{\"hash\":\"x\"}",
+            ),
+        ] {
+            assert_eq!(
+                found(&headers, body.as_bytes()).as_deref(),
+                Some("x"),
+                "{headers:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_inflates_beyond_the_readers_bounds_is_still_looked_through() {
+        let gzip = |bytes: &[u8]| {
+            let mut encoder =
+                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap()
+        };
+        let mut body = b"{\"hash\":\"x\"".to_vec();
+        body.resize(MAX_INFLATED_BYTES + 1, b' ');
+        body.push(b'}');
+        let headers = [("content-encoding", "gzip")];
+        assert_eq!(found(&headers, &gzip(&body)).as_deref(), Some("x"));
+        let whole = gzip(b"{\"hash\":\"x\"}");
+        assert_eq!(found(&headers, &whole[..whole.len() - 8]), None, "damaged");
+    }
+}
