@@ -23,6 +23,7 @@ pub mod intake;
 pub mod json;
 pub mod kind;
 pub mod ledger;
+pub mod nearest;
 pub mod occurrence;
 pub mod phone;
 pub mod ports;
