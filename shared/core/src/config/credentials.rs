@@ -114,7 +114,8 @@ fn unwise(text: &str, secret: &[u8]) -> Option<String> {
 }
 
 fn too_short(bytes: usize) -> String {
-    format!("one is {bytes} bytes long: fewer than {MIN_SECRET_BYTES} can be found by trying")
+    let unit = if bytes == 1 { "byte" } else { "bytes" };
+    format!("one is {bytes} {unit} long: fewer than {MIN_SECRET_BYTES} can be found by trying")
 }
 
 /// Reports whether a text looks like long secrets with a separator between them.
