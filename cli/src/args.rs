@@ -2,13 +2,14 @@
 
 mod dead;
 mod opt_outs;
+mod time;
 
 use std::path::PathBuf;
 
-use clap::builder::NonEmptyStringValueParser;
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args as Arguments, Parser, Subcommand};
 use clap_complete::Shell;
-use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use jiff::{SignedDuration, Timestamp};
 use switchhook_core::ids::EventId;
 use switchhook_core::kind::Kind;
 
@@ -60,12 +61,12 @@ pub enum Command {
     Sources(Sources),
     /// List the newest events
     #[command(
-        after_help = "Examples:\n  switchhook events\n  switchhook events --kind call.ended --since 2026-11-22T09:00:00Z\n  switchhook events --json --raw --limit 1000\n  switchhook events --stack hooks --source voice"
+        after_help = "Examples:\n  switchhook events\n  switchhook events --kind call.ended --since 2026-11-22T09:00:00Z\n  switchhook events --since 6h\n  switchhook events --since 2026-11-22 --until 2026-11-23\n  switchhook events --json --raw --limit 1000\n  switchhook events --stack hooks --source voice"
     )]
     Events(Events),
     /// Show an entity or an event
     #[command(
-        after_help = "Examples:\n  switchhook show ai-sync/call/call_987\n  switchhook show ai-sync/conversation/+15550100003,+15550100004 --json\n  switchhook show 019aad2b-7c00-7000-8000-000000000001.0\n  switchhook show 019aad2b-7c00-7000-8000-000000000001.0 --raw\n  switchhook show voice/call/call_987 --stack hooks\n\nAn entity is shown with its state and its events; an event with its headers and data, or as it came."
+        after_help = "Examples:\n  switchhook show ai-sync/call/call_987\n  switchhook show ai-sync/conversation/+15550100003,+15550100004 --json\n  switchhook show 019aad2b-7c00-7000-8000-000000000001.0\n  switchhook show 019aad2b-7c00-7000-8000-000000000001.0 --raw\n  switchhook show voice/call/call_987 --stack hooks\n\nAn entity is shown with its state and its events, in the order accepted; an event with its headers and data, or as it came."
     )]
     Show(Show),
     /// List who must not be texted or mailed, look one up, or change the list by hand
@@ -73,7 +74,7 @@ pub enum Command {
     OptOuts(OptOuts),
     /// Hand recorded events out again, changing nothing
     #[command(
-        after_help = "Examples:\n  switchhook replay 019aad2b-7c00-7000-8000-000000000001.0 --to http://127.0.0.1:3000/hooks\n  switchhook replay --kind call.ended --since 2026-11-22T09:00:00Z --to https://example.com/hooks\n  switchhook replay --source ai-sync --to http://127.0.0.1:3000 --dry-run\n  switchhook replay --kind call.ended --since 2026-11-22T09:00:00Z --stack hooks\n\nWithout --to, events of a stack are put on its bus, as its pipe puts them there. With --to, they are posted one after the other, in the order accepted, as `local --forward-to` posts them: signed by Standard Webhooks with the secret in the file forward-secret of the data folder. An event has the same webhook-id each time. It ends early when ten events in a row get no answer."
+        after_help = "Examples:\n  switchhook replay 019aad2b-7c00-7000-8000-000000000001.0 --to http://127.0.0.1:3000/hooks\n  switchhook replay --kind call.ended --since 2026-11-22T09:00:00Z --to https://example.com/hooks\n  switchhook replay --source ai-sync --to http://127.0.0.1:3000 --dry-run\n  switchhook replay --kind call.ended --since 2d --stack hooks\n\nWithout --to, events of a stack are put on its bus, as its pipe puts them there. With --to, they are posted one after the other, in the order accepted, as `local --forward-to` posts them: signed by Standard Webhooks with the secret in the file forward-secret of the data folder. An event has the same webhook-id each time. It ends early when ten events in a row get no answer."
     )]
     Replay(Replay),
     /// Print what lets a shell complete commands
@@ -168,21 +169,8 @@ pub struct Sources {
     #[command(subcommand)]
     pub action: Option<SourcesAction>,
     /// List only those that sent nothing for so long, such as 6h; exit code 1 if there are any
-    #[arg(long, value_name = "TIME", value_parser = span)]
+    #[arg(long, value_name = "AGE", value_parser = time::span, allow_hyphen_values = true)]
     pub silent_for: Option<SignedDuration>,
-}
-
-/// Reads a time such as `6h`, `90m` or `2d 12h`.
-fn span(text: &str) -> Result<SignedDuration, String> {
-    let span: Span = text.parse().map_err(|error| format!("{error}"))?;
-    let hours_of_days = SpanRelativeTo::days_are_24_hours();
-    let time = span.to_duration(hours_of_days);
-    let time = time.map_err(|_| "say it in days, hours, minutes or seconds")?;
-    if time.is_positive() {
-        Ok(time)
-    } else {
-        Err("a time is more than nothing".to_owned())
-    }
 }
 
 /// What can be done with sources besides listing them.
@@ -208,6 +196,12 @@ pub struct Push {
     pub dry_run: bool,
 }
 
+/// Reads a kind of event; the error lists them, and names the nearest one.
+fn kind() -> impl TypedValueParser<Value = Kind> {
+    PossibleValuesParser::new(Kind::ALL.iter().map(|kind| kind.as_str()))
+        .try_map(|kind| kind.parse::<Kind>())
+}
+
 /// Which events are meant.
 #[derive(Arguments, Clone, Debug)]
 pub struct Filters {
@@ -215,17 +209,32 @@ pub struct Filters {
     #[arg(long)]
     pub source: Option<String>,
     /// Only events of this kind, such as call.ended
-    #[arg(long)]
+    #[arg(long, value_parser = kind(), hide_possible_values = true)]
     pub kind: Option<Kind>,
     /// Only events of this entity
     #[arg(long)]
     pub entity: Option<String>,
-    /// Only events accepted at this time or later (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    /// Only events accepted at this time or later: RFC 3339, a date (midnight UTC) or an age (6h, 2d)
+    #[arg(long, value_name = "TIME", value_parser = time::time, allow_hyphen_values = true)]
     pub since: Option<Timestamp>,
-    /// Only events accepted before this time (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    /// Only events accepted before this time: RFC 3339, a date (midnight UTC) or an age (6h, 2d)
+    #[arg(long, value_name = "TIME", value_parser = time::time, allow_hyphen_values = true)]
     pub until: Option<Timestamp>,
+}
+
+impl Filters {
+    /// Reports whether every event is meant.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        let Self {
+            source,
+            kind,
+            entity,
+            since,
+            until,
+        } = self;
+        source.is_none() && kind.is_none() && entity.is_none() && since.is_none() && until.is_none()
+    }
 }
 
 /// Arguments of `events`.

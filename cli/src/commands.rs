@@ -8,6 +8,7 @@ mod event;
 pub(crate) mod event_json;
 mod events;
 mod hours;
+mod no_match;
 mod opt_outs;
 mod output;
 mod push;
@@ -16,12 +17,16 @@ mod send;
 mod show;
 mod sources;
 
+use std::error::Error;
+use std::iter;
 use std::process::ExitCode;
 
 use switchhook_core::config::ConfigError;
 use switchhook_core::ports::PortError;
+use switchhook_core::report::Report;
 use switchhook_core::states::StateError;
 
+pub use self::check::Invalid;
 use self::context::Context;
 use crate::args::{Args, Command, SourcesAction};
 use crate::deployed::{Deployed, DeployedError};
@@ -62,9 +67,9 @@ pub enum CommandError {
     /// A state that the ledger holds is damaged.
     #[error("a state of the ledger cannot be read")]
     State(#[source] StateError),
-    /// A document is refused.
+    /// A file is refused.
     #[error(transparent)]
-    Config(#[from] ConfigError),
+    Invalid(#[from] Invalid),
     /// What was named is not there; says what is.
     #[error("{0}")]
     NotFound(String),
@@ -91,6 +96,25 @@ pub enum CommandError {
 }
 
 impl CommandError {
+    /// Returns what to print: the error on one line, then each mistake of a document on its own.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mistakes: Vec<String> = match (self, config_error(self)) {
+            (Self::Invalid(invalid), _) => invalid.lines().collect(),
+            (_, Some(refused)) => refused.mistakes().iter().map(ToString::to_string).collect(),
+            (_, None) => return vec![Report(self).to_string()],
+        };
+        // All that is said before the document's own error.
+        let before = chain(self).take_while(|error| !error.is::<ConfigError>());
+        let mut said: Vec<_> = before.map(ToString::to_string).collect();
+        said.dedup();
+        let head = said.join(": ");
+        match mistakes.as_slice() {
+            [only] => vec![format!("{head}: {only}")],
+            _ => [format!("{head}:")].into_iter().chain(mistakes).collect(),
+        }
+    }
+
     /// Returns the exit code: 2 for wrong usage, 1 for everything else.
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
@@ -99,6 +123,17 @@ impl CommandError {
             _ => 1,
         }
     }
+}
+
+/// Finds a refused document among an error's reasons.
+fn config_error(error: &CommandError) -> Option<&ConfigError> {
+    chain(error).find_map(|error| error.downcast_ref())
+}
+
+/// Iterates over an error and its sources.
+fn chain(error: &CommandError) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    let first: &(dyn Error + 'static) = error;
+    iter::successors(Some(first), |error| (*error).source())
 }
 
 /// Does what was asked.

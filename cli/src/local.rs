@@ -118,6 +118,9 @@ pub async fn run(options: Options) -> Result<(), LocalError> {
         None => config::demo_file(&data)?,
     };
     let sources = file.read()?;
+    if config.is_some() {
+        welcome::warn(&file, &sources);
+    }
     let listener = listen(options.port, "--port").await?;
     let aws_listener = match options.aws_port {
         Some(port) => Some(listen(port, "--aws-port").await?),

@@ -8,7 +8,6 @@ use mimalloc::MiMalloc;
 use switchhook::args::Args;
 use switchhook::commands;
 use switchhook::deployed::advice;
-use switchhook_core::report::Report;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
@@ -17,7 +16,10 @@ fn main() -> ExitCode {
     match commands::run(Args::parse()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("switchhook: {}", Report(&error));
+            for (index, line) in error.lines().iter().enumerate() {
+                let before = if index == 0 { "switchhook:" } else { " " };
+                eprintln!("{before} {line}");
+            }
             if let Some(advice) = advice(&error) {
                 eprintln!("switchhook: {advice}");
             }

@@ -22,6 +22,7 @@ const SOURCES: &str = r#"
 title = "The front desk"
 provider = "ai-sync"
 secrets = ["a secret that no terminal may show"]
+country = "US"
 
 [sources.texts]
 provider = "cellcast"

@@ -2,8 +2,10 @@
 //! a folder of its own.
 
 mod application;
+mod check;
 mod curls;
 mod dead;
+mod filters;
 mod forward;
 mod listings;
 mod opt_outs;
@@ -258,66 +260,4 @@ fn a_file_broken_while_it_runs_keeps_what_there_was() {
         local.post("/webhooks/other", &headers, body).status
     };
     assert_eq!((signed("another secret"), signed(SECRET)), (401, 200));
-}
-
-#[test]
-fn check_tells_line_source_and_field() {
-    let home = Home::new();
-    home.write("good.toml", CONFIGURED);
-    let good = home.run(&["check", "--config", "good.toml"]);
-    assert_eq!((good.code, good.err.as_str()), (Some(0), ""));
-    assert!(
-        good.out.contains("voice") && good.out.contains("other"),
-        "{}",
-        good.out
-    );
-    let good = home
-        .run(&["check", "--config", "good.toml", "--json"])
-        .json();
-    assert_eq!(
-        good,
-        json!({"valid": true, "sources": ["other", "voice"], "warnings": []})
-    );
-
-    let broken = CONFIGURED.replace("title = \"The front desk\"", "max_body = \"1 parsec\"");
-    home.write("bad.toml", &broken);
-    let bad = home.run(&["check", "--config", "bad.toml"]);
-    assert_eq!((bad.code, bad.out.as_str()), (Some(1), ""));
-    for told in ["bad.toml", "line 3", "source `voice`", "`max_body`"] {
-        assert!(bad.err.contains(told), "{told} in {}", bad.err);
-    }
-    assert!(
-        !bad.err.contains(SECRET) && !bad.err.contains("parsec"),
-        "{}",
-        bad.err
-    );
-    let refused = home.run(&["local", "--port", "0", "--config", "bad.toml"]);
-    assert_eq!(refused.code, Some(1));
-    assert!(refused.err.contains("line 3"), "{}", refused.err);
-
-    assert_eq!(home.run(&["check", "--config", "none.toml"]).code, Some(1));
-    for wrong in [&["check", "--what"][..], &["events", "--kind", "none"], &[]] {
-        assert_eq!(home.run(wrong).code, Some(2), "{wrong:?}");
-    }
-    assert_eq!(home.run(&["events", "--data", "none"]).code, Some(1));
-}
-
-#[test]
-fn check_warns_of_a_signature_that_lets_in_any_body() {
-    let home = Home::new();
-    let source = |rest: &str| {
-        let text = "[sources.sms]\nprovider = \"cloudcontactai\"\nclient_id = \"1231\"\n";
-        home.write("sources.toml", &format!("{text}{rest}"));
-        let said = home.run(&["check", "--config", "sources.toml"]);
-        assert_eq!(said.code, Some(0), "{}", said.err);
-        said.out
-    };
-    let token = "tokens = [\"abcdefghijklmnopqrstuv\"]\n";
-    let warned = source("secrets = [\"hush-hush\"]\n");
-    assert!(warned.contains("warning: source `sms`"), "{warned}");
-    assert!(!warned.contains("hush"), "{warned}");
-    for safe in ["secrets = [\"hush-hush\"]\n", "unsigned = true\n"] {
-        let said = source(&format!("{safe}{token}"));
-        assert!(!said.contains("warning"), "{said}");
-    }
 }

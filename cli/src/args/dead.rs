@@ -17,7 +17,7 @@ A dead letter is an event that was acknowledged and could not be handled. It wai
 
 const LIST_EXAMPLES: &str = "Examples:
   switchhook dead list
-  switchhook dead list --reason body_missing --since 2026-11-22T09:00:00Z
+  switchhook dead list --reason body_missing --since 2d
   switchhook dead list --json
 
 With --json it is one object a line: id (null where it cannot be read), message_id, source,
@@ -82,7 +82,7 @@ pub struct Selection {
     #[arg(long)]
     pub source: Option<String>,
     /// Only events of this kind, such as call.ended
-    #[arg(long)]
+    #[arg(long, value_parser = super::kind(), hide_possible_values = true)]
     pub kind: Option<Kind>,
     /// Only events of this entity
     #[arg(long)]
@@ -90,12 +90,34 @@ pub struct Selection {
     /// Only letters with this reason, such as state
     #[arg(long)]
     pub reason: Option<String>,
-    /// Only events accepted at this time or later (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    /// Only events accepted at this time or later: RFC 3339, a date (midnight UTC) or an age (6h, 2d)
+    #[arg(long, value_name = "TIME", value_parser = super::time::time, allow_hyphen_values = true)]
     pub since: Option<Timestamp>,
-    /// Only events accepted before this time (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    /// Only events accepted before this time: RFC 3339, a date (midnight UTC) or an age (6h, 2d)
+    #[arg(long, value_name = "TIME", value_parser = super::time::time, allow_hyphen_values = true)]
     pub until: Option<Timestamp>,
+}
+
+impl Selection {
+    /// Reports whether every letter is meant, but for those that are named.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        let Self {
+            ids: _,
+            source,
+            kind,
+            entity,
+            reason,
+            since,
+            until,
+        } = self;
+        source.is_none()
+            && kind.is_none()
+            && entity.is_none()
+            && reason.is_none()
+            && since.is_none()
+            && until.is_none()
+    }
 }
 
 /// Which letters to change: nothing is changed that was not asked for.

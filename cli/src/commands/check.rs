@@ -2,14 +2,15 @@
 
 mod whole;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use switchhook_core::config::{Source, Sources};
+use switchhook_core::config::{Finding, Sources};
 
 use super::{CommandError, Context, output};
 use crate::args::Check;
-use crate::local::config::{SourcesFile, chosen_file};
+use crate::local::config::{SourcesError, SourcesFile, chosen_file};
 
 pub(super) async fn run(context: &Context, args: &Check) -> Result<ExitCode, CommandError> {
     match (&context.stack, &context.config) {
@@ -25,12 +26,22 @@ fn check_file(context: &Context) -> Result<ExitCode, CommandError> {
     let file =
         chosen_file(context.config.clone()).unwrap_or_else(|| PathBuf::from("switchhook.toml"));
     let file = SourcesFile::new(file);
-    let sources = file.read()?;
+    let sources = match read(&file) {
+        Err(CommandError::Invalid(invalid)) if context.json => {
+            output::line(&invalid.json().to_string())?;
+            return Err(CommandError::Invalid(invalid));
+        }
+        read => read?,
+    };
+    let warnings: Vec<_> = file
+        .warning()
+        .into_iter()
+        .chain(warnings(&sources))
+        .collect();
     if context.json {
         let names: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
-        let warnings: Vec<_> = warnings(&sources).collect();
-        let told = serde_json::json!({ "valid": true, "sources": names, "warnings": warnings });
-        output::line(&told.to_string())?;
+        let valid = serde_json::json!({ "valid": true, "sources": names, "warnings": warnings });
+        output::line(&valid.to_string())?;
         return Ok(ExitCode::SUCCESS);
     }
     output::line(&format!(
@@ -46,26 +57,72 @@ fn check_file(context: &Context) -> Result<ExitCode, CommandError> {
         ]
     });
     output::table(&["NAME", "PROVIDER", "SCHEME"], rows)?;
-    for warning in warnings(&sources) {
+    for warning in warnings {
         output::line(&warning)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says what of valid sources deserves a thought.
-pub(super) fn warnings(sources: &Sources) -> impl Iterator<Item = String> {
-    sources.iter().filter(|source| lacks_token(source)).map(|source| {
-        format!(
-            "warning: source `{}` has no `tokens`: scheme `{}` does not sign the body, so whoever \
-             sees one delivery can send others; `switchhook sources token` makes one",
-            source.name,
-            source.scheme(),
-        )
-    })
+/// Reads a file that senders are to be configured by: no placeholder of our own pages in it.
+pub(super) fn read(file: &SourcesFile) -> Result<Sources, CommandError> {
+    let (mistakes, warnings) = match file.read() {
+        Ok(sources) if sources.placeholders().is_empty() => return Ok(sources),
+        Ok(sources) => (sources.placeholders().to_vec(), all(sources.warnings())),
+        Err(SourcesError::Refused { source, .. }) => {
+            let mut mistakes = [source.mistakes(), source.placeholders()].concat();
+            mistakes.sort_by_key(|mistake| mistake.line.unwrap_or_default());
+            (mistakes, all(source.warnings()))
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Err(CommandError::Invalid(Invalid {
+        path: file.path().to_owned(),
+        mistakes,
+        warnings: file.warning().into_iter().chain(warnings).collect(),
+    }))
 }
 
-/// Tells whether a source's scheme asks for a URL token that it has not got.
-fn lacks_token(source: &Source) -> bool {
-    let scheme = source.verification();
-    source.tokens.is_empty() && scheme.is_some_and(|scheme| scheme.needs_token())
+/// Lists what is allowed and unwise in valid sources.
+pub(crate) fn warnings(sources: &Sources) -> Vec<String> {
+    all(sources.warnings())
 }
+
+fn all(warnings: &[Finding]) -> Vec<String> {
+    let warnings = warnings.iter();
+    warnings
+        .map(|finding| format!("warning: {finding}"))
+        .collect()
+}
+
+/// A file that cannot be what senders are configured by, with everything that is wrong with it.
+#[derive(Debug)]
+pub struct Invalid {
+    path: PathBuf,
+    mistakes: Vec<Finding>,
+    warnings: Vec<String>,
+}
+
+impl Invalid {
+    fn json(&self) -> serde_json::Value {
+        let Self {
+            path: _,
+            mistakes,
+            warnings,
+        } = self;
+        serde_json::json!({ "valid": false, "mistakes": mistakes, "warnings": warnings })
+    }
+
+    /// Returns a line for each mistake and warning.
+    pub(super) fn lines(&self) -> impl Iterator<Item = String> {
+        let mistakes = self.mistakes.iter().map(ToString::to_string);
+        mistakes.chain(self.warnings.iter().cloned())
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is refused", self.path.display())
+    }
+}
+
+impl std::error::Error for Invalid {}

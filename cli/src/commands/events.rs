@@ -14,7 +14,7 @@ use switchhook_core::time::{Clock, Timestamp};
 
 use super::event_json::EventJson;
 use super::hours::{earlier, later};
-use super::{CommandError, Context, hours, output};
+use super::{CommandError, Context, hours, no_match, output};
 use crate::args::{Events, Filters};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -27,6 +27,10 @@ pub(super) async fn run(context: &Context, args: &Events) -> Result<ExitCode, Co
     }
     let ledger = context.ledger()?;
     let records = newest(&ledger, args, context.reach().await?).await?;
+    if records.is_empty() && args.limit > 0 && !args.filters.is_empty() {
+        no_match::note(context, "events", args.filters.source.as_deref()).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if context.json {
         let bodies = args.raw.then(|| context.bodies()).transpose()?;
         for record in records {

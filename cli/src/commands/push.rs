@@ -53,7 +53,7 @@ pub(super) async fn run(context: &Context, args: &Push) -> Result<ExitCode, Comm
 fn document(context: &Context, stack: &Deployed) -> Result<serde_json::Value, CommandError> {
     let file = chosen_file(context.config.clone());
     let file = SourcesFile::new(file.unwrap_or_else(|| PathBuf::from("switchhook.toml")));
-    let (sources, document) = (file.read()?, file.json()?);
+    let (sources, document) = (check::read(&file)?, file.json()?);
     let kept = stack.retention_days()?;
     if sources.retention_days > kept {
         return Err(CommandError::Refused(format!(
@@ -68,7 +68,7 @@ fn document(context: &Context, stack: &Deployed) -> Result<serde_json::Value, Co
             file.path().display()
         )));
     }
-    for warning in check::warnings(&sources) {
+    for warning in file.warning().into_iter().chain(check::warnings(&sources)) {
         output::note(&warning)?;
     }
     Ok(document)

@@ -16,7 +16,7 @@ use switchhook_core::ledger::{Record, RecordKey};
 
 use super::events;
 use super::send::progress_bar;
-use super::{CommandError, Context, event, hours, output};
+use super::{CommandError, Context, event, hours, no_match, output};
 use crate::args::{Filters, Replay};
 use crate::deployed::Bus;
 use crate::outbound::{self, NoAnswer, Target, Url};
@@ -49,11 +49,16 @@ pub(super) async fn run(context: &Context, args: Replay) -> Result<ExitCode, Com
         false => way(context, args.to)?,
     };
     let ledger = context.ledger()?;
+    let source = args.filters.source.clone();
     let keys = if args.ids.is_empty() {
         matching(&ledger, &args.filters, context).await?
     } else {
         named(&ledger, args.ids).await?
     };
+    if keys.is_empty() {
+        no_match::note(context, "events", source.as_deref()).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut replay = Replaying {
         way,
         json: context.json,
@@ -203,7 +208,6 @@ impl Replaying {
         if !self.json {
             let untried = all.saturating_sub(*posted);
             output::line(&match (&self.way, untried) {
-                _ if all == 0 => "No such events.".to_owned(),
                 (None, _) => format!("{posted} would be handed out"),
                 (Some(Way::Bus(bus)), _) => {
                     format!("{accepted} of {posted} put on the bus {}", bus.name())

@@ -13,7 +13,7 @@ use switchhook_core::ledger::{Record, Variant};
 use switchhook_core::states::Stored;
 
 use super::event_json::{EventJson, VariantJson};
-use super::{CommandError, Context, event, output};
+use super::{CommandError, Context, event, no_match, output};
 use crate::args::Show;
 
 #[derive(Serialize)]
@@ -41,6 +41,10 @@ pub(super) async fn run(context: &Context, args: &Show) -> Result<ExitCode, Comm
         ledger.variants_of(&entity).await?,
     );
     if context.json {
+        if state.is_none() && records.is_empty() {
+            let source = args.what.split('/').next();
+            no_match::note(context, "states or events", source).await?;
+        }
         print_json(context, args, state, records, variants).await?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -100,6 +104,7 @@ fn print_tables(state: Option<&Stored>, records: &[Record]) -> Result<(), Comman
         )?;
         output::line("")?;
     }
+    output::line("Events in the order accepted (the times are the senders'):")?;
     let rows = records.iter().map(|record| {
         let at = record.occurred_at.unwrap_or(record.received_at);
         vec![

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use switchhook_core::config::{ConfigError, Sources};
@@ -25,6 +26,14 @@ pub enum SourcesError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// The file is no UTF-8.
+    #[error("`{}` is not UTF-8 from line {line} on: save it as UTF-8", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1, of the first wrong byte.
+        line: usize,
     },
     /// The document is refused.
     #[error("`{}` is refused", path.display())]
@@ -73,14 +82,42 @@ impl SourcesFile {
 
     fn parse<T>(&self, parse: fn(&str) -> Result<T, ConfigError>) -> Result<T, SourcesError> {
         let path = || self.0.clone();
-        let text = fs::read_to_string(&self.0).map_err(|source| SourcesError::Read {
+        let bytes = fs::read(&self.0).map_err(|source| SourcesError::Read {
             path: path(),
             source,
+        })?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let valid = error
+                .as_bytes()
+                .iter()
+                .take(error.utf8_error().valid_up_to());
+            let newlines = valid.filter(|byte| **byte == b'\n').count();
+            SourcesError::NotText {
+                path: path(),
+                line: newlines.saturating_add(1),
+            }
         })?;
         parse(&text).map_err(|source| SourcesError::Refused {
             path: path(),
             source,
         })
+    }
+
+    /// Warns of a file that others than its owner may read or write: it holds secrets, and decides who
+    /// is believed.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let mode = fs::metadata(&self.0).ok()?.permissions().mode() & 0o777;
+        let what = match (mode & 0o044, mode & 0o022) {
+            (0, 0) => return None,
+            (_, 0) => "read",
+            (0, _) => "write",
+            _ => "read and write",
+        };
+        let path = self.0.display();
+        Some(format!(
+            "warning: others than its owner may {what} `{path}` (mode {mode:03o}): `chmod 600 {path}`"
+        ))
     }
 
     /// Returns the file's path.
@@ -127,6 +164,9 @@ pub fn demo_file(data: &DataDir) -> Result<SourcesFile, SourcesError> {
             text.push_str(&format!(
                 "\n[sources.{name}]\nprovider = \"{name}\"\n{credentials}"
             ));
+            if provider.receives_texts() && provider.default_country().is_none() {
+                text.push_str("country = \"US\"\n");
+            }
         }
         data.write_private(&path, &text)?;
     }

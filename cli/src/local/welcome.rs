@@ -7,6 +7,7 @@ use std::path::Path;
 
 use switchhook_core::config::{Source, Sources};
 
+use super::config::SourcesFile;
 use crate::outbound::Url;
 use crate::samples::{self, signing};
 use crate::urls;
@@ -37,6 +38,15 @@ pub(super) fn print(sources: &Sources, url: &str, config: Option<&Path>, aws_url
                 None => print_curl(source, url),
             }
         }
+    }
+}
+
+/// Prints on standard error what is unwise in a file, placeholders of our own pages among it.
+pub(super) fn warn(file: &SourcesFile, sources: &Sources) {
+    let found = sources.placeholders().iter().chain(sources.warnings());
+    let found = found.map(|finding| format!("warning: {finding}"));
+    for warning in file.warning().into_iter().chain(found) {
+        let _ = writeln!(std::io::stderr(), "switchhook: {warning}");
     }
 }
 

@@ -14,6 +14,8 @@ use crate::secrets::{self, NoRandomness};
 
 /// What a secret begins with; base64 follows.
 const PREFIX: &str = "whsec_";
+/// What some editors write before a text.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 /// How long a key may be, in bytes (the specification).
 const LENGTHS: std::ops::RangeInclusive<usize> = 24..=64;
 
@@ -53,7 +55,8 @@ impl SigningSecret {
     /// Reads a secret as it is written: `whsec_` and base64. `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let key = STANDARD.decode(text.trim().strip_prefix(PREFIX)?).ok()?;
+        let text = text.trim_matches(|c: char| c.is_whitespace() || c == BYTE_ORDER_MARK);
+        let key = STANDARD.decode(text.strip_prefix(PREFIX)?).ok()?;
         LENGTHS
             .contains(&key.len())
             .then(|| Self(hmac::Key::new(hmac::HMAC_SHA256, &key)))
@@ -89,9 +92,10 @@ impl SigningSecret {
     }
 }
 
+/// Makes a secret. No newline ends it: programs that take the file whole would verify by another key.
 fn fresh() -> Result<String, NoRandomness> {
     let key: [u8; 32] = secrets::random()?;
-    Ok(format!("{PREFIX}{}\n", STANDARD.encode(key)))
+    Ok(format!("{PREFIX}{}", STANDARD.encode(key)))
 }
 
 /// Makes a file that only its owner may read, whole or not at all, unless another program was
@@ -158,6 +162,12 @@ mod tests {
         make(&path, "another").unwrap();
         assert_eq!(first, sign(), "the one that is there stays");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text.trim(), text, "nothing stands around it");
+        for around in ["\n", "\r\n", " ", "\u{feff}"] {
+            fs::write(&path, format!("{around}{text}{around}")).unwrap();
+            assert_eq!(first, sign(), "{around:?}");
+        }
         let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600);
         fs::write(&path, "no secret").unwrap();

@@ -1,31 +1,64 @@
 //! The sources document: which senders are configured and how each proves who it is.
 //!
 //! The same fields come as TOML on the laptop and as JSON from AWS. A document is taken whole or
-//! refused whole, with line, source, field and reason; a refusal never holds a value, since values
-//! are secrets.
+//! refused whole, with all of its mistakes: line, source, field and reason of each. None of them holds
+//! a secret, token or password.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
+use crate::nearest::nearest;
 use crate::phone::Country;
-use crate::providers::{self, Provider};
+use crate::providers::Provider;
 use crate::schemes::url_token::UrlToken;
 use crate::schemes::{Credentials, Scheme};
 
+mod credentials;
+mod fields;
+mod findings;
 mod node;
+pub mod placeholders;
 mod source;
+mod words;
 
-use node::{Fields, Node};
+pub use findings::{ConfigError, Finding};
+
+use fields::Fields;
+use findings::{Findings, Hidden};
+use node::{Node, Value};
 
 /// The fewest days that records may live.
 pub const MIN_RETENTION_DAYS: u16 = 30;
 /// The most days that records may live: ten years.
 const MAX_RETENTION_DAYS: u16 = 3_650;
 
+/// The fields of the document itself.
+const TOP_FIELDS: &[&str] = &["opt_in_scope", "retention_days", "sources"];
+
+/// Whose opt-outs a START takes back.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptInScope {
+    /// Those of the source that it came through.
+    #[default]
+    Source,
+    /// Those of every source of the stack.
+    Stack,
+}
+
+impl OptInScope {
+    /// Returns whether it is the scope that an envelope need not name.
+    #[must_use]
+    pub fn is_source(&self) -> bool {
+        *self == Self::Source
+    }
+}
+
 /// How to read a source's texts and numbers: what of its configuration travels with its events.
-#[derive(Clone, Debug, Default, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Reading {
     /// How to read national numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,31 +66,12 @@ pub struct Reading {
     /// Words that take a number off the list of those that may be texted, beside the defaults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opt_out_words: Option<Vec<String>>,
-    /// Whether `opt_out_words` replace the defaults.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub opt_out_words_only: bool,
     /// Words that put it back, beside the defaults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opt_in_words: Option<Vec<String>>,
-}
-
-/// How far a START reaches on the suppression list.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OptInScope {
-    /// It takes back what was said through the same source.
-    #[default]
-    Source,
-    /// It takes back what was said through any source of the stack.
-    Stack,
-}
-
-impl OptInScope {
-    /// Returns whether it is the scope that is not written.
-    #[must_use]
-    pub fn is_source(&self) -> bool {
-        *self == Self::Source
-    }
+    /// Whether `opt_out_words` stand instead of the defaults.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub opt_out_words_only: bool,
 }
 
 /// One configured sender.
@@ -116,9 +130,10 @@ impl Source {
 pub struct Sources {
     /// How long records live, in days.
     pub retention_days: u16,
-    /// How far a START reaches.
+    /// Whose opt-outs a START takes back.
     pub opt_in_scope: OptInScope,
     sources: BTreeMap<String, Source>,
+    findings: Findings,
 }
 
 impl Sources {
@@ -126,32 +141,33 @@ impl Sources {
     ///
     /// # Errors
     ///
-    /// The first thing in it that cannot be taken, with its line.
+    /// Everything in it that cannot be taken, with its line.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        Self::from_node(node::from_toml(text)?)
+        Self::read(node::from_toml(text))
     }
 
     /// Reads a JSON document of the same fields.
     ///
     /// # Errors
     ///
-    /// The first thing in it that cannot be taken.
+    /// Everything in it that cannot be taken.
     pub fn from_json(text: &str) -> Result<Self, ConfigError> {
-        Self::from_node(node::from_json(text)?)
+        Self::read(node::from_json(text))
     }
 
     /// Writes a TOML document as JSON of the same fields, which reads as the same sources.
     ///
     /// # Errors
     ///
-    /// The first thing in it that cannot be taken, with its line.
+    /// Everything in it that cannot be taken, with its line.
     pub fn toml_to_json(text: &str) -> Result<serde_json::Value, ConfigError> {
         Self::from_toml(text)?;
-        let root = node::from_toml(text)?;
+        let refused = |findings| ConfigError(Box::new(findings));
+        let (root, _) = node::from_toml(text).map_err(refused)?;
         let value = node::to_json(&root);
         let value = value.ok_or_else(|| {
             let reason = "holds a value that JSON does not write the same";
-            ConfigError::at(root.line, None, "", reason)
+            refused(Findings::of(Finding::new(root.line, None, "", reason)))
         })?;
         Self::from_json(&value.to_string())?;
         Ok(value)
@@ -168,97 +184,129 @@ impl Sources {
         self.sources.values()
     }
 
-    fn from_node(root: Node) -> Result<Self, ConfigError> {
-        let mut fields = Fields::of(root, None)?;
-        let retention_days = match fields.integer("retention_days")? {
-            None => MIN_RETENTION_DAYS,
-            Some((days, line)) => u16::try_from(days)
-                .ok()
-                .filter(|days| (MIN_RETENTION_DAYS..=MAX_RETENTION_DAYS).contains(days))
-                .ok_or_else(|| {
-                    ConfigError::at(
-                        line,
-                        None,
-                        "retention_days",
-                        format!(
-                            "must be between {MIN_RETENTION_DAYS} and {MAX_RETENTION_DAYS} days"
-                        ),
-                    )
-                })?,
+    /// Returns the credentials that are copied from the documentation: everybody knows them.
+    #[must_use]
+    pub fn placeholders(&self) -> &[Finding] {
+        &self.findings.placeholders
+    }
+
+    /// Returns what is allowed and unwise.
+    #[must_use]
+    pub fn warnings(&self) -> &[Finding] {
+        &self.findings.warnings
+    }
+
+    fn read(document: Result<(Node, Findings), Findings>) -> Result<Self, ConfigError> {
+        let (root, mut findings) = document.map_err(|findings| ConfigError(Box::new(findings)))?;
+        let hidden = Hidden::of(&root);
+        let sources = match Fields::of(root, None, &hidden) {
+            Ok(fields) => Some(read_document(fields, &hidden, &mut findings)),
+            Err(mistake) => {
+                findings.mistakes.push(mistake);
+                None
+            }
         };
-        let tables = fields.table("sources")?.unwrap_or_default();
-        fields.finish(&["retention_days", "sources"])?;
-        if tables.is_empty() {
-            let reason = "there is none: add a `[sources.NAME]` table with its `provider`";
-            return Err(ConfigError::at(None, None, "sources", reason));
-        }
-        let sources = tables
-            .into_iter()
-            .map(|(name, node)| Ok((name.clone(), source::read(name, node)?)))
-            .collect::<Result<_, ConfigError>>()?;
-        Ok(Self {
-            retention_days,
-            opt_in_scope: OptInScope::default(),
-            sources,
-        })
-    }
-}
-
-/// Why a document is refused: where, and what to do. It never holds a value of the document.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ConfigError {
-    /// The line, counted from 1, where the document is TOML.
-    pub line: Option<usize>,
-    /// The source's name.
-    pub source: Option<String>,
-    /// The field's name.
-    pub field: Option<String>,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-impl ConfigError {
-    fn at(
-        line: Option<usize>,
-        source: Option<&str>,
-        field: &str,
-        reason: impl Into<String>,
-    ) -> Self {
-        let field = (!field.is_empty()).then(|| field.to_owned());
-        Self {
-            line,
-            source: source.map(str::to_owned),
-            field,
-            reason: reason.into(),
+        findings.sort();
+        match sources {
+            Some(sources) if findings.mistakes.is_empty() => Ok(Self {
+                findings,
+                ..sources
+            }),
+            _ => Err(ConfigError(Box::new(findings))),
         }
     }
 }
 
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(line) = self.line {
-            write!(f, "line {line}: ")?;
+/// Reads all fields, of which those that are wrong are mistakes.
+fn read_document(mut fields: Fields<'_>, hidden: &Hidden, findings: &mut Findings) -> Sources {
+    for (name, node) in fields.take_unknown(TOP_FIELDS) {
+        if source::FIELDS.contains(&name.as_str()) {
+            let reason =
+                format!("unknown field `{name}` at the top; it belongs in `[sources.NAME]`");
+            fields.mistake(node.line, &name, reason);
+        } else if !refuse_stray_source(&mut fields, &name, &node) {
+            fields.unknown(&name, node.line, TOP_FIELDS);
         }
-        if let Some(source) = &self.source {
-            write!(f, "source `{source}`: ")?;
+    }
+    let retention_days = read_retention_days(&mut fields);
+    let opt_in_scope = read_opt_in_scope(&mut fields);
+    let is_given = fields.is_given("sources");
+    let tables = fields.table("sources");
+    if !is_given || tables.as_ref().is_some_and(BTreeMap::is_empty) {
+        let reason = "there is none: add a `[sources.NAME]` table with its `provider`";
+        findings
+            .mistakes
+            .push(Finding::new(None, None, "sources", reason));
+    }
+    findings.extend(fields.finish());
+    let mut sources = BTreeMap::new();
+    for (name, node) in tables.unwrap_or_default() {
+        if let Some(source) = source::read(&name, node, hidden, findings) {
+            sources.insert(name, source);
         }
-        if let Some(field) = &self.field {
-            write!(f, "`{field}`: ")?;
-        }
-        f.write_str(&self.reason)
+    }
+    Sources {
+        retention_days,
+        opt_in_scope,
+        sources,
+        findings: Findings::default(),
     }
 }
 
-impl std::error::Error for ConfigError {}
+/// Refuses a source's table that does not stand below `sources`.
+fn refuse_stray_source(fields: &mut Fields<'_>, name: &str, node: &Node) -> bool {
+    let Value::Table(inner) = &node.value else {
+        return false;
+    };
+    let is_source = inner.contains_key("provider");
+    if is_source {
+        let shown = findings::visible(name);
+        let reason =
+            format!("unknown table `{shown}`; a source is `[sources.NAME]`, NAME without a dot");
+        fields.mistake(node.line, name, reason);
+        fields.set_given("sources");
+        fields.set_given("provider");
+    }
+    is_source
+}
 
-fn provider(name: &str) -> Result<&'static dyn Provider, String> {
-    providers::find(name).ok_or_else(|| {
-        let known: Vec<_> = providers::ALL
-            .iter()
-            .map(|p| format!("`{}`", p.name()))
-            .collect();
-        format!("no such provider; there is {}", known.join(", "))
+fn read_retention_days(fields: &mut Fields<'_>) -> u16 {
+    let Some((days, line)) = fields.integer("retention_days") else {
+        return MIN_RETENTION_DAYS;
+    };
+    let fitting = u16::try_from(days)
+        .ok()
+        .filter(|days| (MIN_RETENTION_DAYS..=MAX_RETENTION_DAYS).contains(days));
+    fitting.unwrap_or_else(|| {
+        let reason = format!(
+            "must be between {MIN_RETENTION_DAYS} and {MAX_RETENTION_DAYS} days, not {days}"
+        );
+        fields.mistake(line, "retention_days", reason);
+        MIN_RETENTION_DAYS
     })
+}
+
+fn read_opt_in_scope(fields: &mut Fields<'_>) -> OptInScope {
+    const SCOPES: [&str; 2] = ["source", "stack"];
+    match fields.text("opt_in_scope") {
+        None => OptInScope::Source,
+        Some((text, _)) if text == "source" => OptInScope::Source,
+        Some((text, _)) if text == "stack" => OptInScope::Stack,
+        Some((text, line)) => {
+            let quoted = fields.quote(&text);
+            let near = meant(&text, &SCOPES);
+            let reason = format!("must be `source` or `stack`, not {quoted}{near}");
+            fields.mistake(line, "opt_in_scope", reason);
+            OptInScope::Source
+        }
+    }
+}
+
+/// Asks whether the nearest valid word is meant, where there is one.
+fn meant(word: &str, valid: &[&str]) -> String {
+    nearest(word, valid.iter().copied())
+        .map(|near| format!("; did you mean `{near}`?"))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

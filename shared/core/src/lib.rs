@@ -26,6 +26,7 @@ pub mod json;
 pub mod keywords;
 pub mod kind;
 pub mod ledger;
+pub mod nearest;
 pub mod occurrence;
 pub mod phone;
 pub mod ports;

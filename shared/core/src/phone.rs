@@ -1,5 +1,6 @@
 //! Phone numbers: E.164 where that can be told, as written otherwise.
 
+pub mod countries;
 mod plans;
 
 use serde::{Deserialize, Serialize};

@@ -103,6 +103,11 @@ pub trait Provider: Sync {
         None
     }
 
+    /// Reports whether customers' texts come in through it, an opt-out among them perhaps.
+    fn receives_texts(&self) -> bool {
+        true
+    }
+
     /// Returns how long, in seconds, it may repeat a delivery that has no identity of its own.
     fn retry_horizon_secs(&self) -> u32;
 

@@ -125,6 +125,12 @@ pub trait Scheme: Sync {
         Configured::Secrets
     }
 
+    /// Returns the secrets of one configured text: several where a sender's page shows them as one and
+    /// no secret can hold what is between them.
+    fn split_secrets<'a>(&self, text: &'a str) -> Vec<&'a str> {
+        vec![text]
+    }
+
     /// Reads a secret as it is configured.
     ///
     /// # Errors

@@ -90,6 +90,18 @@ async fn what_the_functions_would_refuse_is_not_pushed() {
             "`retention_days` is 90",
         ),
         (&large, "and a secret holds 65536"),
+        (
+            &SOURCES.replace("another that none may show", "…"),
+            "line 10: source `texts`: `users`: is a placeholder",
+        ),
+        (
+            &format!("{SOURCES}colour = 1\nnetworks = [\"all\"]"),
+            "line 11: source `texts`: unknown field `colour`",
+        ),
+        (
+            &format!("{SOURCES}colour = 1\nnetworks = [\"all\"]"),
+            "line 12: source `texts`: `networks`: must hold networks",
+        ),
     ] {
         aws.home.write("switchhook.toml", document);
         let said = aws.run(&["sources", "push", "--yes"]);

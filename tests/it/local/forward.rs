@@ -67,7 +67,8 @@ fn every_committed_event_is_posted_on_and_signed() {
     let said = local.stop("TERM");
     let secret = std::fs::read_to_string(home.data().join("forward-secret")).unwrap();
     assert!(said.out.contains("forward-secret"), "{}", said.out);
-    for private in [secret.trim(), "private-path", "not handed on"] {
+    assert_eq!(secret.trim(), secret, "programs take the file whole");
+    for private in [secret.as_str(), "private-path", "not handed on"] {
         assert!(!said.out.contains(private), "{private} in {}", said.out);
         assert!(!said.err.contains(private), "{private} in {}", said.err);
     }

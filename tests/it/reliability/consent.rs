@@ -155,17 +155,13 @@ const GENERATIONS: &[Generation] = &[
         name: "cloudcontactai, typed",
         path: SMS,
         is_identified: false,
-        body: |_, word, _| {
-            json!({"type": "message.received", "from": CUSTOMER, "to": "+12125550100", "message": word})
-        },
+        body: |_, word, _| json!({"type": "message.received", "from": CUSTOMER, "to": "+12125550100", "message": word}),
     },
     Generation {
         name: "cloudcontactai, flat",
         path: SMS,
         is_identified: false,
-        body: |_, word, _| {
-            json!({"campaign": null, "from": CUSTOMER, "to": "+12125550100", "message": word})
-        },
+        body: |_, word, _| json!({"campaign": null, "from": CUSTOMER, "to": "+12125550100", "message": word}),
     },
     Generation {
         name: "nectar-desk with an id",
@@ -227,15 +223,22 @@ async fn repeated_stop_changes_the_words_of_a_conversation_only() {
     for (body, expected) in [(&stop, true), (&start, false), (&stop, true)] {
         say(&rig, VOICE, body).await;
         rig.test.clock.advance(10);
-        let state = rig.state("voice/conversation/+61400000123,+61400000456").await;
+        let state = rig
+            .state("voice/conversation/+61400000123,+61400000456")
+            .await;
         assert_eq!(state["opted_out"], expected);
     }
-    let state = rig.state("voice/conversation/+61400000123,+61400000456").await;
+    let state = rig
+        .state("voice/conversation/+61400000123,+61400000456")
+        .await;
     assert_eq!(state["text"], "START", "the text is that of the last event");
     let records = rig
         .records("voice/conversation/+61400000123,+61400000456")
         .await;
-    let counted: Vec<_> = records.iter().map(|record| record.deliveries.len()).collect();
+    let counted: Vec<_> = records
+        .iter()
+        .map(|record| record.deliveries.len())
+        .collect();
     assert_eq!(counted, [2, 1]);
     say(&rig, VOICE, &start).await; // a START of the same bytes is no new word
     assert_eq!(opted_out(&rig).await, true);
@@ -275,7 +278,11 @@ async fn slow_stop_and_a_sender_whose_clock_is_off_do_not_decide_alone() {
     let stop = json!({"eventType": "message.incoming", "data": {
         "From": CUSTOMER, "To": "+12125550100", "Message": "STOP"}});
     say(&rig, SMS, &stop).await;
-    assert_eq!(opted_out(&rig).await, true, "no clock is ahead of the acceptance");
+    assert_eq!(
+        opted_out(&rig).await,
+        true,
+        "no clock is ahead of the acceptance"
+    );
     let state = rig.state(ITEM).await;
     assert_eq!(state["source"], "sms");
     let sources = state["sources"].as_array().unwrap();
@@ -318,14 +325,20 @@ async fn opt_out_that_cannot_be_placed_is_on_the_list_as_it_came() {
     ] {
         say(&rig, VOICE, &text(from)).await;
         let state = rig.state(&format!("_/opt_out/{key}/sms")).await;
-        assert_eq!((&state["opted_out"], &state["unplaced"]), (&json!(true), &json!(true)));
+        assert_eq!(
+            (&state["opted_out"], &state["unplaced"]),
+            (&json!(true), &json!(true))
+        );
         assert_eq!(state["phone"], key);
     }
     let nobody = json!({"event": "sms.received", "data": {
         "message_id": "n", "conversation_id": "c9", "text": "STOP"}});
     say(&rig, VOICE, &nobody).await;
     let state = rig.state("_/opt_out/voice/conversation/c9/sms").await;
-    assert_eq!((&state["opted_out"], &state["unplaced"]), (&json!(true), &json!(true)));
+    assert_eq!(
+        (&state["opted_out"], &state["unplaced"]),
+        (&json!(true), &json!(true))
+    );
 }
 
 #[tokio::test]
@@ -359,6 +372,9 @@ async fn channels_are_those_of_a_closed_list() {
             "message_id": "1", "from": CUSTOMER, "to": "+61400000456", "text": "stop", "channel": word}});
         say(&rig, VOICE, &body).await;
         let state = rig.state(&format!("_/opt_out/{CUSTOMER}/{channel}")).await;
-        assert_eq!((&state["opted_out"], &state["channel"]), (&json!(true), &json!(channel)));
+        assert_eq!(
+            (&state["opted_out"], &state["channel"]),
+            (&json!(true), &json!(channel))
+        );
     }
 }

@@ -89,7 +89,10 @@ async fn of_several_variants_the_later_accepted_is_newer() {
     rig.settle().await; // all in one batch
     assert_eq!(rig.state(CALL).await["transcript"], "two");
     let records = rig.records(CALL).await;
-    assert_eq!((records[0].deliveries.len(), records[0].variants.len()), (4, 2));
+    assert_eq!(
+        (records[0].deliveries.len(), records[0].variants.len()),
+        (4, 2)
+    );
     assert_eq!(variants(&rig, CALL).await.len(), 2);
     rig.post(&ended("one", 6)).await; // the recorded bytes change nothing
     rig.settle().await;
@@ -108,9 +111,7 @@ users = [{ username = "hooks", password = "s3cret:with colons" }]
 async fn event_that_one_delivery_holds_twice_with_other_bytes_is_kept_twice() {
     let clock = TestClock::at("2026-03-04T05:06:07.089Z");
     let rig = Rig::with_sources(TEXTS, routes(), clock).await;
-    let status = |note: &str| {
-        json!({"_id": "m1", "type": "send", "status": "sent", "receiver": "+61400000123", "note": note})
-    };
+    let status = |note: &str| json!({"_id": "m1", "type": "send", "status": "sent", "receiver": "+61400000123", "note": note});
     let body = json!([status("one"), status("two"), status("one")]).to_string();
     let login = [("authorization", "Basic aG9va3M6czNjcmV0OndpdGggY29sb25z")];
     for deliveries in 1..=2 {
@@ -208,7 +209,11 @@ async fn refused_put_of_a_record_compares_bytes() {
     assert_eq!(commit(&first, 1).await, Outcome::Recorded);
     assert_eq!(commit(&second, 2).await, Outcome::Variant);
     assert_eq!(commit(&copy, 3).await, Outcome::Duplicate);
-    assert_eq!(commit(&first, 1).await, Outcome::Recorded, "its answer was lost");
+    assert_eq!(
+        commit(&first, 1).await,
+        Outcome::Recorded,
+        "its answer was lost"
+    );
     let record = &rig.records(CALL).await[0];
     assert_eq!((record.deliveries.len(), record.variants.len()), (3, 1));
     assert_eq!(bytes(&variants(&rig, CALL).await[0].raw), ended("two", 6));

@@ -143,8 +143,13 @@ async fn sources(stack: &Deployed) -> Looked {
             "`retention_days` is {wanted}, and large bodies are kept for records of {kept} days: deploy with a larger `RetentionDays`"
         )));
     }
-    if let Some(warning) = super::warnings(&sources).next() {
-        return Ok((Verdict::Warning, warning));
+    if !sources.placeholders().is_empty() {
+        let found = sources.placeholders().iter().map(ToString::to_string);
+        return Err(CommandError::Refused(found.collect::<Vec<_>>().join("; ")));
+    }
+    let warnings = super::warnings(&sources);
+    if !warnings.is_empty() {
+        return Ok((Verdict::Warning, warnings.join("; ")));
     }
     let count = sources.iter().count();
     fine(format!("{count}, valid; records live {wanted} days"))

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use switchhook_core::time::Timestamp;
 
-use super::super::{CommandError, Context, output};
+use super::super::{CommandError, Context, no_match, output};
 use super::Desk;
 use super::letter::{self, LetterJson, Seen};
 use super::selecting::Finder;
@@ -17,12 +17,14 @@ pub(super) async fn run(
 ) -> Result<ExitCode, CommandError> {
     let mut finder = Finder::new(selection);
     let mut rows = Vec::new();
+    let mut is_empty = true;
     loop {
         let page = desk.page().await?;
         if page.is_empty() {
             break;
         }
         for seen in page.iter().filter(|seen| finder.wants(seen)) {
+            is_empty = false;
             if context.json {
                 output::line(&serde_json::to_string(&LetterJson::from(seen))?)?;
             } else {
@@ -31,7 +33,9 @@ pub(super) async fn run(
         }
     }
     desk.progress.finish_and_clear();
-    if !context.json {
+    if is_empty && !selection.is_empty() && finder.misses_none() {
+        no_match::note(context, "dead letters", selection.source.as_deref()).await?;
+    } else if !context.json {
         print(rows, &finder)?;
     }
     desk.tell_unseen().await?;

@@ -14,13 +14,13 @@ use switchhook_core::occurrence::Sequence;
 use switchhook_core::ports::{Added, Ledger};
 use switchhook_core::time::Clock;
 
-use super::super::{CommandError, Context, output};
+use super::super::{CommandError, Context, no_match, output};
 use super::Desk;
 use super::letter::Seen;
 use super::selecting::Finder;
 use super::spool::{Span, Spool};
 use super::tally::{Action, Tally};
-use crate::args::{DropLetters, Redrive};
+use crate::args::{DropLetters, Redrive, Selection};
 
 /// How many letters are settled together: as many as one request takes.
 const TOGETHER: usize = 10;
@@ -110,7 +110,7 @@ pub(super) async fn redrive(
 ) -> Result<ExitCode, CommandError> {
     let mut tally = Tally::new(context.json, args.chosen.dry_run);
     let done = redrive_all(desk, args, &mut tally).await;
-    tally.summary(&done)?;
+    summarise(context, &args.chosen.selection, &tally, &done).await?;
     if tally.count(Action::Redriven) > 0 && !args.chosen.dry_run && !context.is_consumed() {
         output::note("`switchhook local` does not run: it handles what was redriven when it runs")?;
     }
@@ -227,7 +227,7 @@ pub(super) async fn drop_letters(
     } else {
         drop_all(desk, &picked, &mut tally).await
     };
-    tally.summary(&done)?;
+    summarise(context, &args.chosen.selection, &tally, &done).await?;
     done?;
     desk.tell_unseen().await?;
     Ok(tally.code())
@@ -252,6 +252,19 @@ async fn drop_all(
         }
     }
     Ok(())
+}
+
+/// Prints the sum, or says that the filter matches nothing.
+async fn summarise(
+    context: &Context,
+    selection: &Selection,
+    tally: &Tally,
+    done: &Result<(), CommandError>,
+) -> Result<(), CommandError> {
+    if done.is_ok() && tally.is_empty() && !selection.is_empty() {
+        return no_match::note(context, "dead letters", selection.source.as_deref()).await;
+    }
+    Ok(tally.summary(done)?)
 }
 
 /// Asks the person at the terminal.

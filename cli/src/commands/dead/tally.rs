@@ -112,6 +112,10 @@ impl Tally {
         Ok(())
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+
     pub(super) fn count(&self, action: Action) -> usize {
         self.counts.get(&action).copied().unwrap_or_default()
     }

@@ -8,8 +8,16 @@ use serde_json::{Map, Value, json};
 /// Fields that prove who calls: only how many of their values come and go is told.
 const CREDENTIALS: [&str; 3] = ["secrets", "tokens", "users"];
 /// Fields whose values anybody may see. Of all others it is told that they changed.
-const SHOWN: [&str; 6] = [
-    "country", "max_body", "networks", "provider", "title", "unsigned",
+const SHOWN: [&str; 9] = [
+    "country",
+    "max_body",
+    "networks",
+    "opt_in_scope",
+    "opt_out_words_only",
+    "provider",
+    "retention_days",
+    "title",
+    "unsigned",
 ];
 
 /// What becomes of a source.
@@ -113,7 +121,6 @@ fn fields(old: &Value, new: &Value) -> Vec<String> {
             match name.as_str() {
                 name if CREDENTIALS.contains(&name) => credentials(name, old, new),
                 name if SHOWN.contains(&name) => shown(name, old, new),
-                "retention_days" => shown(name, old, new),
                 name => format!("{name} changed"),
             }
         })
@@ -164,13 +171,14 @@ mod tests {
         "desk": {"provider": "nectar-desk", "tokens": ["sigma-token-1", "sigma-token-2"]},
         "sms": {"provider": "cloudcontactai", "client_id": "sigma-1", "secrets": ["sigma-s"]},
         "gone": {"provider": "nectar-desk", "tokens": ["sigma-gone"]}}}"#;
-    const NEW: &str = r#"{"retention_days": 60, "sources": {
+    const NEW: &str = r#"{"retention_days": 60, "opt_in_scope": "stack", "sources": {
         "voice": {"provider": "ai-sync", "secrets": ["sigma-new", "sigma-kept"]},
         "texts": {"provider": "cellcast", "users": [{"username": "u", "password": "sigma-other"}],
             "networks": ["203.0.113.0/24"]},
         "desk": {"provider": "nectar-desk", "tokens": ["sigma-token-2", "sigma-token-1"]},
         "sms": {"provider": "cloudcontactai", "client_id": "sigma-2", "secrets": ["sigma-s"]},
-        "more": {"provider": "ai-sync", "secrets": ["sigma-more"], "opt_out_words": ["sigma"]}}}"#;
+        "more": {"provider": "ai-sync", "secrets": ["sigma-more"], "opt_out_words": ["sigma"],
+            "opt_out_words_only": true}}}"#;
 
     fn told(old: Option<&str>, new: &str) -> String {
         let parse = |text: &str| -> Value { serde_json::from_str(text).unwrap() };
@@ -183,10 +191,10 @@ mod tests {
 
     #[test]
     fn every_change_is_told_and_no_secret() {
-        let expected = "  all sources: retention_days 30 -> 60\n\
+        let expected = "  all sources: opt_in_scope stack, retention_days 30 -> 60\n\
             ~ desk: tokens in another order\n\
             - gone: its URLs will answer 404\n\
-            + more: opt_out_words changed, provider ai-sync, secrets 1 added (1 now)\n\
+            + more: opt_out_words changed, opt_out_words_only true, provider ai-sync, secrets 1 added (1 now)\n\
             ~ sms: client_id changed\n\
             ~ texts: networks [\"203.0.113.0/24\"], users 1 added and 1 removed (1 now)\n\
             ~ voice: secrets 1 added and 1 removed (2 now), title removed";

@@ -1,8 +1,18 @@
 //! A document as a tree that remembers lines, read from TOML or JSON alike.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt;
 
-use super::ConfigError;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::findings::{Finding, Findings};
+
+/// What editors of other systems put before a text.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+/// The parser's words for mistakes that leave the rest of a document as it is.
+const DUPLICATE_KEY: &str = "duplicate key";
+const UNQUOTED: &str = "string values must be quoted";
 
 /// A value and the line that it stands on.
 #[derive(Debug)]
@@ -19,10 +29,12 @@ pub(super) enum Value {
     List(Vec<Node>),
     Table(BTreeMap<String, Node>),
     Other,
+    /// A field that its table has more than once.
+    Repeated,
 }
 
 impl Value {
-    const fn name(&self) -> &'static str {
+    pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::Text(_) => "a text",
             Self::Integer(_) => "a number",
@@ -30,20 +42,44 @@ impl Value {
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
             Self::Other => "a value of another type",
+            Self::Repeated => "several values",
         }
     }
 }
 
-pub(super) fn from_toml(text: &str) -> Result<Node, ConfigError> {
-    let table = toml::de::DeTable::parse(text).map_err(|error| {
+/// Reads TOML. A repeated name or a text without quotes is a mistake beside the tree; after any other
+/// mistake there is no tree, since nobody knows what the rest means.
+pub(super) fn from_toml(text: &str) -> Result<(Node, Findings), Findings> {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let (root, errors) = toml::de::DeTable::parse_recoverable(text);
+    let mut findings = Findings::default();
+    let mut is_whole = true;
+    for error in errors {
+        let message = error.message();
+        is_whole &= message == DUPLICATE_KEY || message.starts_with(UNQUOTED);
         let line = error.span().map(|span| line_of(text, span.start));
-        ConfigError::at(line, None, "", "not valid TOML here")
-    })?;
-    let line = Some(line_of(text, table.span().start));
-    Ok(Node {
-        line,
-        value: toml_table(text, table.into_inner()),
-    })
+        // The parser's words are its own: they hold nothing of the document.
+        let message = if message == DUPLICATE_KEY {
+            "the same name stands above"
+        } else {
+            message
+        };
+        let reason = format!("not valid TOML here: {message}");
+        let mistake = Finding::new(line, None, "", reason);
+        let is_new = |other: &Finding| other.line != mistake.line;
+        if findings.mistakes.iter().all(is_new) {
+            findings.mistakes.push(mistake);
+        }
+    }
+    findings.sort();
+    if !is_whole {
+        return Err(findings);
+    }
+    let root = Node {
+        line: Some(line_of(text, root.span().start)),
+        value: toml_table(text, root.into_inner()),
+    };
+    Ok((root, findings))
 }
 
 fn toml_table(text: &str, table: toml::de::DeTable<'_>) -> Value {
@@ -107,172 +143,78 @@ pub(super) fn to_json(node: &Node) -> Option<serde_json::Value> {
                 .map(|(name, node)| Some((name.clone(), to_json(node)?)));
             Json::Object(fields.collect::<Option<_>>()?)
         }
-        Value::Other => return None,
+        Value::Other | Value::Repeated => return None,
     })
 }
 
-pub(super) fn from_json(text: &str) -> Result<Node, ConfigError> {
-    let value: serde_json::Value = serde_json::from_str(text)
-        .map_err(|error| ConfigError::at(Some(error.line()), None, "", "not valid JSON here"))?;
-    Ok(json_node(value))
+pub(super) fn from_json(text: &str) -> Result<(Node, Findings), Findings> {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let root = serde_json::from_str(text).map_err(|error| {
+        let reason = "not valid JSON here";
+        Findings::of(Finding::new(Some(error.line()), None, "", reason))
+    })?;
+    Ok((root, Findings::default()))
 }
 
-fn json_node(value: serde_json::Value) -> Node {
-    use serde_json::Value as Json;
-    let value = match value {
-        Json::String(value) => Value::Text(value),
-        Json::Number(value) => value.as_i64().map_or(Value::Other, Value::Integer),
-        Json::Bool(value) => Value::Boolean(value),
-        Json::Array(items) => Value::List(items.into_iter().map(json_node).collect()),
-        Json::Object(map) => Value::Table(
-            map.into_iter()
-                .map(|(key, value)| (key, json_node(value)))
-                .collect(),
-        ),
-        Json::Null => Value::Other,
-    };
-    Node { line: None, value }
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = deserializer.deserialize_any(JsonValue)?;
+        Ok(Self { line: None, value })
+    }
 }
 
-/// A field that was there, and the line that it stands on.
-type Taken<T> = Option<(T, Option<usize>)>;
+/// Reads JSON of any shape. A member that stands there twice has no value: either could be meant.
+struct JsonValue;
 
-/// The fields of one table, taken out one by one; what is left at the end is unknown.
-#[derive(Debug)]
-pub(super) struct Fields {
-    source: Option<String>,
-    pub(super) line: Option<usize>,
-    left: BTreeMap<String, Node>,
-}
+impl<'de> Visitor<'de> for JsonValue {
+    type Value = Value;
 
-impl Fields {
-    pub(super) fn of(node: Node, source: Option<&str>) -> Result<Self, ConfigError> {
-        match node.value {
-            Value::Table(left) => Ok(Self {
-                source: source.map(str::to_owned),
-                line: node.line,
-                left,
-            }),
-            other => Err(ConfigError::at(
-                node.line,
-                source,
-                "",
-                format!("must be a table, not {}", other.name()),
-            )),
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::Text(text.to_owned()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::Integer(number))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(i64::try_from(number).map_or(Value::Other, Value::Integer))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_bool<E>(self, truth: bool) -> Result<Value, E> {
+        Ok(Value::Boolean(truth))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
         }
+        Ok(Value::List(list))
     }
 
-    pub(super) fn error(
-        &self,
-        line: Option<usize>,
-        field: &str,
-        reason: impl Into<String>,
-    ) -> ConfigError {
-        ConfigError::at(line.or(self.line), self.source.as_deref(), field, reason)
-    }
-
-    fn take<T>(
-        &mut self,
-        field: &str,
-        expected: &str,
-        read: impl FnOnce(Value) -> Result<T, Value>,
-    ) -> Result<Taken<T>, ConfigError> {
-        let Some(node) = self.left.remove(field) else {
-            return Ok(None);
-        };
-        match read(node.value) {
-            Ok(value) => Ok(Some((value, node.line))),
-            Err(other) => {
-                let reason = format!("must be {expected}, not {}", other.name());
-                Err(self.error(node.line, field, reason))
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut table = BTreeMap::new();
+        while let Some((name, node)) = members.next_entry::<String, Node>()? {
+            match table.entry(name) {
+                Entry::Vacant(entry) => {
+                    entry.insert(node);
+                }
+                Entry::Occupied(mut entry) => entry.get_mut().value = Value::Repeated,
             }
         }
-    }
-
-    /// Drops a field, and tells the line that it stood on if it was there.
-    pub(super) fn drop(&mut self, field: &str) -> Option<Option<usize>> {
-        self.left.remove(field).map(|node| node.line)
-    }
-
-    pub(super) fn text(&mut self, field: &str) -> Result<Taken<String>, ConfigError> {
-        self.take(field, "a text", |value| match value {
-            Value::Text(text) => Ok(text),
-            other => Err(other),
-        })
-    }
-
-    pub(super) fn integer(&mut self, field: &str) -> Result<Taken<i64>, ConfigError> {
-        self.take(field, "a number", |value| match value {
-            Value::Integer(number) => Ok(number),
-            other => Err(other),
-        })
-    }
-
-    pub(super) fn boolean(&mut self, field: &str) -> Result<Taken<bool>, ConfigError> {
-        self.take(field, "true or false", |value| match value {
-            Value::Boolean(truth) => Ok(truth),
-            other => Err(other),
-        })
-    }
-
-    pub(super) fn table(
-        &mut self,
-        field: &str,
-    ) -> Result<Option<BTreeMap<String, Node>>, ConfigError> {
-        let table = self.take(field, "a table", |value| match value {
-            Value::Table(table) => Ok(table),
-            other => Err(other),
-        })?;
-        Ok(table.map(|(table, _)| table))
-    }
-
-    pub(super) fn list(&mut self, field: &str) -> Result<Taken<Vec<Node>>, ConfigError> {
-        let list = self.take(field, "a list", |value| match value {
-            Value::List(list) => Ok(list),
-            other => Err(other),
-        })?;
-        match list {
-            Some((list, line)) if list.is_empty() => Err(self.error(
-                line,
-                field,
-                "must not be empty: fill it or leave the field out",
-            )),
-            list => Ok(list),
-        }
-    }
-
-    /// Takes a list of texts, none of them empty, each read by `read`.
-    pub(super) fn texts<T>(
-        &mut self,
-        field: &str,
-        mut read: impl FnMut(String) -> Result<T, String>,
-    ) -> Result<Vec<T>, ConfigError> {
-        let Some((list, _)) = self.list(field)? else {
-            return Ok(Vec::new());
-        };
-        list.into_iter()
-            .map(|node| match node.value {
-                Value::Text(text) if text.trim().is_empty() => {
-                    Err(self.error(node.line, field, "must not hold an empty text"))
-                }
-                Value::Text(text) => {
-                    read(text).map_err(|reason| self.error(node.line, field, reason))
-                }
-                other => {
-                    let reason = format!("must be a list of texts, not of {}", other.name());
-                    Err(self.error(node.line, field, reason))
-                }
-            })
-            .collect()
-    }
-
-    /// Refuses what is left.
-    pub(super) fn finish(self, known: &[&str]) -> Result<(), ConfigError> {
-        let Some((field, node)) = self.left.iter().next() else {
-            return Ok(());
-        };
-        let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
-        let reason = format!("unknown field; there is {}", known.join(", "));
-        Err(self.error(node.line, field, reason))
+        Ok(Value::Table(table))
     }
 }

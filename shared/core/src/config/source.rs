@@ -5,20 +5,24 @@ use std::net::IpAddr;
 use bytesize::ByteSize;
 use ipnet::IpNet;
 
-use super::node::{Fields, Node, Value};
-use super::{ConfigError, Reading, Source, provider};
-use crate::phone::Country;
-use crate::providers::Provider;
-use crate::schemes::url_token::UrlToken;
-use crate::schemes::{Configured, Credentials, User};
+use super::fields::{Fields, trimmed, words};
+use super::findings::{Findings, Hidden};
+use super::node::{Node, Value};
+use super::words::check_words;
+use super::{Reading, Source, TOP_FIELDS, credentials};
+use crate::nearest::nearest;
+use crate::phone::{Country, countries};
+use crate::providers::{self, Provider};
 
-const FIELDS: &[&str] = &[
+/// All fields, whichever provider takes them.
+pub(super) const FIELDS: &[&str] = &[
     "client_id",
     "country",
     "max_body",
     "networks",
     "opt_in_words",
     "opt_out_words",
+    "opt_out_words_only",
     "provider",
     "secrets",
     "title",
@@ -32,232 +36,220 @@ const DEFAULT_MAX_BODY: usize = 4 << 20;
 /// API Gateway's own limit of a payload (quotas of HTTP APIs): nothing larger ever arrives.
 const LARGEST_MAX_BODY: u64 = 10 << 20;
 
-pub(super) fn read(name: String, node: Node) -> Result<Source, ConfigError> {
-    let mut fields = Fields::of(node, Some(&name))?;
-    check_name(&name).map_err(|reason| fields.error(None, "", reason))?;
-    let provider = read_provider(&mut fields)?;
-    let unsigned = fields.boolean("unsigned")?;
-    let source = Source {
-        title: fields.text("title")?.map(|(title, _)| title),
-        credentials: read_credentials(&mut fields, provider)?,
-        tokens: fields.texts("tokens", read_token)?,
-        networks: fields.texts("networks", |text| read_network(&text))?,
-        max_body: read_max_body(&mut fields)?,
-        reading: read_reading(&mut fields, provider)?,
-        provider,
-        name,
-    };
-    check_credentials(&source, unsigned, &fields)?;
-    fields.finish(FIELDS)?;
-    Ok(source)
-}
-
-fn check_name(name: &str) -> Result<(), &'static str> {
-    let fits = (1..=MAX_NAME_CHARS).contains(&name.len())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if fits {
-        Ok(())
-    } else {
-        Err("the name must be 1 to 64 of `a-z`, `0-9` and `-`")
-    }
-}
-
-fn read_provider(fields: &mut Fields) -> Result<&'static dyn Provider, ConfigError> {
-    let Some((name, line)) = fields.text("provider")? else {
-        return Err(fields.error(None, "provider", "is missing"));
-    };
-    provider(&name).map_err(|reason| fields.error(line, "provider", reason))
-}
-
-/// Reads the fields of the provider's scheme, and refuses those of other schemes.
-fn read_credentials(
-    fields: &mut Fields,
-    provider: &dyn Provider,
-) -> Result<Credentials, ConfigError> {
-    let configured = provider.scheme().map(|scheme| scheme.configured());
-    let by_secrets = matches!(
-        configured,
-        Some(Configured::Secrets | Configured::ClientIdAndSecrets)
-    );
-    let secrets = match provider.scheme() {
-        Some(scheme) if by_secrets => fields.texts("secrets", |text| scheme.read_secret(text))?,
-        _ => refuse(fields, "secrets", provider)?,
-    };
-    let users = match configured {
-        Some(Configured::Users) => read_users(fields)?,
-        _ => refuse(fields, "users", provider)?,
-    };
-    let client_id = match configured {
-        Some(Configured::ClientIdAndSecrets) => read_client_id(fields, secrets.is_empty())?,
-        _ => refuse(fields, "client_id", provider)?,
-    };
-    Ok(Credentials {
-        secrets,
-        users,
-        client_id,
-    })
-}
-
-/// Refuses a field that belongs to another provider's scheme.
-fn refuse<T: Default>(
-    fields: &mut Fields,
-    field: &str,
-    provider: &dyn Provider,
-) -> Result<T, ConfigError> {
-    match fields.drop(field) {
-        None => Ok(T::default()),
-        Some(line) => {
-            let reason = format!("is no field of provider `{}`", provider.name());
-            Err(fields.error(line, field, reason))
+/// Reads a table. What it returns is a source only if nothing was found wrong.
+pub(super) fn read(
+    name: &str,
+    node: Node,
+    hidden: &Hidden,
+    findings: &mut Findings,
+) -> Option<Source> {
+    let mut fields = match Fields::of(node, Some(name), hidden) {
+        Ok(fields) => fields,
+        Err(mistake) => {
+            findings.mistakes.push(mistake);
+            return None;
         }
-    }
+    };
+    let source = read_fields(name, &mut fields);
+    findings.extend(fields.finish());
+    source
 }
 
-fn read_client_id(fields: &mut Fields, unsigned: bool) -> Result<Option<String>, ConfigError> {
-    match fields.text("client_id")? {
-        Some((id, line)) if id.trim().is_empty() => {
-            Err(fields.error(line, "client_id", "must not be empty"))
-        }
-        Some((id, _)) => Ok(Some(id.trim().to_owned())),
-        None if unsigned => Ok(None),
-        None => Err(fields.error(
+fn read_fields(name: &str, fields: &mut Fields<'_>) -> Option<Source> {
+    check_name(name, fields);
+    let unknown = fields.take_unknown(FIELDS);
+    let provider = read_provider(fields, &unknown);
+    refuse_unknown(fields, unknown, provider);
+    if !fields.is_given("provider") {
+        let known = words(provider_names());
+        fields.mistake(
             None,
-            "client_id",
-            "is missing: the signature is over your account's id, which the provider's settings show",
-        )),
+            "provider",
+            format!("is missing; expected one of {known}"),
+        );
     }
+    let title = fields.text("title").map(|(title, _)| title);
+    let credentials = credentials::read(fields, provider);
+    let networks = fields.texts_as("networks", read_network);
+    let max_body = read_max_body(fields);
+    let reading = read_reading(fields, provider);
+    let provider = provider?;
+    let (credentials, tokens) = credentials;
+    let source = Source {
+        name: name.to_owned(),
+        title,
+        provider,
+        credentials,
+        tokens,
+        networks,
+        max_body,
+        reading,
+    };
+    warn(fields, &source);
+    Some(source)
 }
 
-fn read_users(fields: &mut Fields) -> Result<Vec<User>, ConfigError> {
-    let Some((nodes, _)) = fields.list("users")? else {
-        return Ok(Vec::new());
+fn check_name(name: &str, fields: &mut Fields<'_>) {
+    let fits = |name: &str| {
+        (1..=MAX_NAME_CHARS).contains(&name.len())
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     };
-    nodes
-        .into_iter()
-        .map(|node| read_user(node, fields))
-        .collect()
-}
-
-fn read_user(node: Node, fields: &Fields) -> Result<User, ConfigError> {
-    let line = node.line;
-    let refused = |reason: &str| fields.error(line, "users", reason);
-    let malformed = || refused("must be tables of a `username` and a `password`");
-    let Value::Table(mut table) = node.value else {
-        return Err(malformed());
-    };
-    let mut text = |key| match table.remove(key)?.value {
-        Value::Text(text) => Some(text),
-        _ => None,
-    };
-    let (Some(username), Some(password)) = (text("username"), text("password")) else {
-        return Err(malformed());
-    };
-    if !table.is_empty() {
-        return Err(malformed());
+    if fits(name) {
+        return;
     }
-    if username.contains(':') {
-        return Err(refused(
-            "a `username` cannot hold a colon: HTTP splits name and password there",
-        ));
-    }
-    if password.is_empty() {
-        return Err(refused("a `password` must not be empty"));
-    }
-    Ok(User { username, password })
-}
-
-fn read_token(text: String) -> Result<UrlToken, String> {
-    UrlToken::new(text).ok_or_else(|| {
-        "a token must be 22 or more of `A-Z a-z 0-9 - _`; `switchhook sources token` makes one"
-            .to_owned()
-    })
-}
-
-fn read_network(text: &str) -> Result<IpNet, String> {
-    let single = || text.parse::<IpAddr>().ok().map(IpNet::from);
-    let network = text.parse().ok().or_else(single);
-    network.ok_or_else(|| "must hold networks such as `203.0.113.0/24`".to_owned())
-}
-
-fn read_max_body(fields: &mut Fields) -> Result<usize, ConfigError> {
-    let Some((text, line)) = fields.text("max_body")? else {
-        return Ok(DEFAULT_MAX_BODY);
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let near: String = name.to_lowercase().chars().map(plain).collect();
+    let near = near.trim_matches('-');
+    let near = if fits(near) {
+        format!(", such as `{near}`")
+    } else {
+        String::new()
     };
-    text.parse::<ByteSize>()
-        .ok()
-        .filter(|size| (1..=LARGEST_MAX_BODY).contains(&size.as_u64()))
-        .and_then(|size| usize::try_from(size.as_u64()).ok())
-        .ok_or_else(|| {
-            fields.error(
-                line,
-                "max_body",
-                "must be a size such as `1MiB`, 10MiB at most",
-            )
-        })
+    let reason = format!("the name must be 1 to 64 of `a-z`, `0-9` and `-`{near}");
+    fields.mistake(None, "", reason);
 }
 
-fn read_reading(fields: &mut Fields, provider: &dyn Provider) -> Result<Reading, ConfigError> {
-    let country = match fields.text("country")? {
-        None => provider.default_country().and_then(Country::new),
-        Some((code, line)) => Some(Country::new(&code).ok_or_else(|| {
-            fields.error(
-                line,
-                "country",
-                "must be a country's two capital letters, such as `AU`",
-            )
-        })?),
-    };
-    let mut words = |field| {
-        let words = fields.texts(field, Ok)?;
-        Ok((!words.is_empty()).then_some(words))
-    };
-    Ok(Reading {
-        country,
-        opt_out_words: words("opt_out_words")?,
-        opt_out_words_only: false,
-        opt_in_words: words("opt_in_words")?,
-    })
+fn provider_names() -> impl Iterator<Item = &'static str> {
+    providers::ALL.iter().map(|provider| provider.name())
 }
 
-/// A source without a credential would take anything from anybody.
-fn check_credentials(
-    source: &Source,
-    unsigned: Option<(bool, Option<usize>)>,
-    fields: &Fields,
-) -> Result<(), ConfigError> {
-    let (verified, opened) = (!source.credentials.is_empty(), !source.tokens.is_empty());
-    let Some(scheme) = source.provider.scheme() else {
-        return if opened {
-            Ok(())
-        } else {
-            let reason = "is missing: this provider signs nothing, so that its URL must be secret; \
-                          `switchhook sources token` makes one";
-            Err(fields.error(None, "tokens", reason))
+/// Reads the provider, or guesses it where its name is wrong, so that the other fields can be checked.
+fn read_provider(
+    fields: &mut Fields<'_>,
+    unknown: &[(String, Node)],
+) -> Option<&'static dyn Provider> {
+    let guess = |name: &str| providers::find(nearest(name, provider_names())?);
+    let Some((name, line)) = fields.text("provider") else {
+        let is_meant = |name: &str| nearest(name, FIELDS.iter().copied()) == Some("provider");
+        let (_, node) = unknown.iter().find(|(name, _)| is_meant(name))?;
+        return match &node.value {
+            Value::Text(name) => guess(name),
+            _ => None,
         };
     };
-    let field = match scheme.configured() {
-        Configured::Secrets | Configured::ClientIdAndSecrets => "secrets",
-        Configured::Users => "users",
+    let found = providers::find(trimmed(&name));
+    if found.is_none() {
+        let (quoted, known) = (fields.quote(&name), words(provider_names()));
+        let near = guess(&name).map(|near| format!("; did you mean `{}`?", near.name()));
+        let reason = format!(
+            "unknown provider {quoted}; expected one of {known}{}",
+            near.unwrap_or_default()
+        );
+        fields.mistake(line, "provider", reason);
+    }
+    found.or_else(|| guess(&name))
+}
+
+/// Refuses what is no field of a source, with the nearest field that this provider takes.
+fn refuse_unknown(
+    fields: &mut Fields<'_>,
+    unknown: Vec<(String, Node)>,
+    provider: Option<&dyn Provider>,
+) {
+    let known: Vec<_> = FIELDS
+        .iter()
+        .copied()
+        .filter(|field| provider.is_none_or(|provider| takes(provider, field)))
+        .collect();
+    for (name, node) in unknown {
+        if TOP_FIELDS.contains(&name.as_str()) {
+            let reason = format!(
+                "unknown field `{name}` of a source; it belongs at the top, before any `[sources.NAME]`"
+            );
+            fields.mistake(node.line, &name, reason);
+        } else if !super::refuse_stray_source(fields, &name, &node) {
+            fields.unknown(&name, node.line, &known);
+        }
+    }
+}
+
+/// Reports whether a provider takes a field.
+fn takes(provider: &dyn Provider, field: &str) -> bool {
+    let credentials = credentials::fields_of(provider);
+    !credentials::FIELDS.contains(&field) || credentials.contains(&field)
+}
+
+fn read_network(fields: &Fields<'_>, text: &str) -> Result<IpNet, String> {
+    let text = trimmed(text);
+    let single = || text.parse::<IpAddr>().ok().map(IpNet::from);
+    let network = text.parse().ok().or_else(single);
+    network.ok_or_else(|| {
+        let quoted = fields.quote(text);
+        format!("must hold networks such as `203.0.113.0/24`, not {quoted}")
+    })
+}
+
+fn read_max_body(fields: &mut Fields<'_>) -> usize {
+    let Some((text, line)) = fields.text("max_body") else {
+        return DEFAULT_MAX_BODY;
     };
-    match unsigned {
-        Some((true, line)) if verified => Err(fields.error(
-            line,
-            "unsigned",
-            format!("contradicts `{field}`: leave one of them out"),
-        )),
-        Some((true, line)) if !opened => Err(fields.error(
-            line,
-            "unsigned",
-            "needs `tokens`, or anybody could send; `switchhook sources token` makes one",
-        )),
-        Some((true, _)) => Ok(()),
-        _ if verified => Ok(()),
-        _ => Err(fields.error(
-            None,
-            field,
-            "is missing; for an account that signs nothing set `unsigned = true` and `tokens`",
-        )),
+    let size = text
+        .parse::<ByteSize>()
+        .ok()
+        .filter(|size| (1..=LARGEST_MAX_BODY).contains(&size.as_u64()))
+        .and_then(|size| usize::try_from(size.as_u64()).ok());
+    size.unwrap_or_else(|| {
+        let quoted = fields.quote(&text);
+        let reason = format!("must be a size such as `1MiB`, 10MiB at most, not {quoted}");
+        fields.mistake(line, "max_body", reason);
+        DEFAULT_MAX_BODY
+    })
+}
+
+fn read_reading(fields: &mut Fields<'_>, provider: Option<&dyn Provider>) -> Reading {
+    let default = provider.and_then(|provider| Country::new(provider.default_country()?));
+    let country = match fields.text("country") {
+        None => default,
+        Some((text, line)) => read_country(fields, &text, line),
+    };
+    let (opt_out, opt_in) = (fields.texts("opt_out_words"), fields.texts("opt_in_words"));
+    let only = fields.boolean("opt_out_words_only");
+    check_words(fields, &opt_out, &opt_in, only);
+    let listed = |words: Vec<(String, _)>| {
+        let words: Vec<_> = words.into_iter().map(|(word, _)| word).collect();
+        (!words.is_empty()).then_some(words)
+    };
+    Reading {
+        country,
+        opt_out_words: listed(opt_out),
+        opt_in_words: listed(opt_in),
+        opt_out_words_only: only.is_some_and(|(only, _)| only),
+    }
+}
+
+fn read_country(fields: &mut Fields<'_>, text: &str, line: Option<usize>) -> Option<Country> {
+    let country = Country::new(trimmed(text));
+    if country.is_none() {
+        let quoted = fields.quote(text);
+        let right = match countries::named(text) {
+            Some(named) => format!("{} is `{}`", named.name, named.code),
+            None => "expected two capital letters of ISO 3166-1, such as `AU`".to_owned(),
+        };
+        let reason = format!("there is no country {quoted}; {right}");
+        fields.mistake(line, "country", reason);
+    }
+    country
+}
+
+/// Warns of what works and is unwise.
+fn warn(fields: &mut Fields<'_>, source: &Source) {
+    let scheme = source.verification();
+    if source.tokens.is_empty() && scheme.is_some_and(|scheme| scheme.needs_token()) {
+        let reason = format!(
+            "there are none: scheme `{}` does not sign the body, so whoever sees one delivery can \
+             send others; `switchhook sources token` makes one",
+            source.scheme(),
+        );
+        fields.warn(None, "tokens", reason);
+    }
+    if source.provider.receives_texts()
+        && !fields.is_given("country")
+        && source.reading.country.is_none()
+    {
+        let reason = "is missing: a number that comes without `+` and country code stays as written, \
+                      and so does an opt-out of it; set it, such as `country = \"AU\"`";
+        fields.warn(None, "country", reason);
     }
 }

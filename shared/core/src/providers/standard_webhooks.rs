@@ -33,6 +33,10 @@ impl Provider for StandardWebhooks {
         Some(&Signature)
     }
 
+    fn receives_texts(&self) -> bool {
+        false
+    }
+
     fn retry_horizon_secs(&self) -> u32 {
         RETRY_HORIZON_SECS
     }

@@ -5,9 +5,7 @@
 //! (`v1a`) are passed over. The time keeps old deliveries from being sent again by somebody else.
 
 use base64::Engine;
-use base64::alphabet;
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
@@ -15,6 +13,8 @@ use subtle::{Choice, ConstantTimeEq};
 use super::{Credentials, Scheme, SigningSecret, VerifyError};
 use crate::request::{Headers, Request};
 use crate::time::Timestamp;
+
+mod secret;
 
 /// The header that holds the event's id, the same for every attempt.
 pub const ID: &str = "webhook-id";
@@ -74,14 +74,7 @@ const MILLISECONDS: std::ops::Range<i64> = 100_000_000_000..100_000_000_000_000;
 /// The most signatures that are looked at: a sender has one for each of its current secrets.
 const MAX_SIGNATURES: usize = 16;
 
-const SECRET_PREFIX: &str = "whsec_";
 const SIGNATURE_PREFIX: &str = "v1,";
-
-/// Base64 of either habit of padding: secrets are pasted by people.
-const SECRET_BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// The scheme of this module.
 #[derive(Debug)]
@@ -92,18 +85,12 @@ impl Scheme for StandardWebhooks {
         "standard-webhooks"
     }
 
+    fn split_secrets<'a>(&self, text: &'a str) -> Vec<&'a str> {
+        secret::split(text)
+    }
+
     fn read_secret(&self, text: String) -> Result<SigningSecret, String> {
-        let text = text.trim();
-        if ["whpk_", "whsk_"].iter().any(|key| text.starts_with(key)) {
-            return Err(
-                "must hold symmetric secrets (`whsec_…`): this is an asymmetric key".into(),
-            );
-        }
-        let encoded = text.strip_prefix(SECRET_PREFIX).unwrap_or(text);
-        match SECRET_BASE64.decode(encoded) {
-            Ok(secret) if !secret.is_empty() => Ok(SigningSecret::new(secret)),
-            _ => Err("must hold secrets in base64, `whsec_` before them or not".into()),
-        }
+        secret::read(&text)
     }
 
     fn verify(

@@ -1,0 +1,297 @@
+//! What is allowed and unwise, and what is read differently from how it stands there.
+
+use super::super::*;
+use super::{TOKEN, source_with};
+
+/// Returns the warnings of a source, a country, 16 bytes of a secret and these lines given.
+#[track_caller]
+fn warned(provider: &str, lines: &str) -> Vec<String> {
+    let toml = format!("[sources.a]\nprovider = \"{provider}\"\n{lines}\n");
+    let sources = Sources::from_toml(&toml).unwrap();
+    sources.warnings().iter().map(ToString::to_string).collect()
+}
+
+const STRONG: &str = "secrets = [\"0123456789abcdef\"]\ncountry = \"AU\"";
+
+#[test]
+fn secrets_are_taken_without_what_came_with_copying() {
+    for around in [
+        "\\n",
+        "\\r\\n",
+        "\\t",
+        " ",
+        "\u{a0}",
+        "\u{feff}",
+        "\u{200b}",
+        "\u{202e}\\n ",
+    ] {
+        let text = format!("{around}a secret{around}");
+        let of = |provider: &str, more: &str| {
+            let toml =
+                format!("[sources.a]\nprovider = \"{provider}\"\nsecrets = [\"{text}\"]\n{more}");
+            let sources = Sources::from_toml(&toml).unwrap();
+            sources.get("a").unwrap().credentials.secrets.clone()
+        };
+        let expected = [crate::schemes::SigningSecret::new("a secret")];
+        assert_eq!(of("ai-sync", ""), expected, "{around:?}");
+        assert_eq!(of("cloudcontactai", "client_id = \"1\""), expected);
+        let toml = format!(
+            "[sources.a]\nprovider = \"nectar-desk\"\ntokens = [\"{around}{TOKEN}{around}\"]"
+        );
+        let tokens = Sources::from_toml(&toml)
+            .unwrap()
+            .get("a")
+            .unwrap()
+            .tokens
+            .clone();
+        assert_eq!(tokens[0].as_str(), TOKEN);
+    }
+    let users =
+        "[sources.a]\nprovider = \"cellcast\"\nusers = [{ username = \" u\", password = \"p \" }]";
+    let user = Sources::from_toml(users)
+        .unwrap()
+        .get("a")
+        .unwrap()
+        .credentials
+        .users[0]
+        .clone();
+    assert_eq!(
+        (user.username.as_str(), user.password.as_str()),
+        (" u", "p ")
+    );
+}
+
+#[test]
+fn several_secrets_of_one_text_are_read_where_it_is_sure() {
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let toml = format!(
+        "[sources.a]\nprovider = \"standard-webhooks\"\nsecrets = [\"v1,{secret}|v1,whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD\"]"
+    );
+    let sources = Sources::from_toml(&toml).unwrap();
+    assert_eq!(sources.get("a").unwrap().credentials.secrets.len(), 2);
+    assert!(sources.warnings().is_empty());
+}
+
+#[test]
+fn weak_and_strange_credentials_are_warned_of_and_never_shown() {
+    assert_eq!(warned("ai-sync", STRONG), [""; 0]);
+    for (secrets, reason) in [
+        (
+            "\"hunter2\"",
+            "one is 7 bytes long: fewer than 16 can be found by trying",
+        ),
+        ("\"hunter2\\n\"", "one is 7 bytes long"),
+        (
+            "\"hunter2hunter2hunter2\\nhunter2hunter2\"",
+            "one holds a line break",
+        ),
+        ("\"'hunter2hunter2hunter2'\"", "one stands in quotes twice"),
+        (
+            "\"hunter2hunter2hunter2,hunter3hunter3hunter3\"",
+            "several secrets in one text",
+        ),
+        (
+            "\"hunter2hunter2hunter2 hunter3hunter3hunter3\"",
+            "several secrets in one text",
+        ),
+    ] {
+        let all = warned(
+            "ai-sync",
+            &format!("secrets = [{secrets}]\ncountry = \"AU\""),
+        );
+        let [warning] = all.as_slice() else {
+            panic!("{all:?}")
+        };
+        let expected = format!("line 3: source `a`: `secrets`: {reason}");
+        assert!(
+            warning.starts_with("line 3: source `a`: `secrets`: ") && warning.contains(reason),
+            "{warning} {expected}"
+        );
+        assert!(!warning.contains("hunter"), "{warning}");
+    }
+    assert_eq!(
+        warned(
+            "standard-webhooks",
+            "secrets = [\"whsec_bmV3IG5ldyBuZXc=\"]"
+        ),
+        [
+            "line 3: source `a`: `secrets`: one is 11 bytes long: fewer than 16 can be found by trying"
+        ]
+    );
+    assert_eq!(
+        warned(
+            "cellcast",
+            "users = [{ username = \"u \", password = \" hunter2\" }]"
+        ),
+        [
+            "line 3: source `a`: `users`: white space at either end of a `username` is part of it",
+            "line 3: source `a`: `users`: white space at either end of a `password` is part of it",
+            "line 3: source `a`: `users`: a `password`: one is 8 bytes long: fewer than 16 can be found by trying",
+        ]
+    );
+}
+
+#[test]
+fn sources_that_take_texts_without_a_country_are_warned_of() {
+    let token = format!("tokens = [\"{TOKEN}\"]\n");
+    for (provider, lines) in [
+        ("ai-sync", "secrets = [\"0123456789abcdef\"]\n"),
+        ("nectar-desk", &token),
+        ("cloudcontactai", &format!("unsigned = true\n{token}")),
+    ] {
+        let all = warned(provider, lines);
+        let [warning] = all.as_slice() else {
+            panic!("{all:?}")
+        };
+        assert!(
+            warning.starts_with("source `a`: `country`: is missing"),
+            "{warning}"
+        );
+        assert_eq!(
+            warned(provider, &format!("{lines}country = \"AU\"")),
+            [""; 0]
+        );
+    }
+    let users = "users = [{ username = \"u\", password = \"0123456789abcdef\" }]";
+    assert_eq!(
+        warned("cellcast", users),
+        [""; 0],
+        "its country is Australia"
+    );
+    let secret = "secrets = [\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"]";
+    assert_eq!(
+        warned("standard-webhooks", secret),
+        [""; 0],
+        "it has no texts"
+    );
+}
+
+#[test]
+fn words_that_cannot_do_what_they_are_for_are_warned_of() {
+    let long = "A".repeat(1_601);
+    for (lines, warnings) in [
+        (
+            "opt_out_words = [\"ARRET\", \"Arrêt\", \"停止\", \"2\"]",
+            &[][..],
+        ),
+        (
+            "opt_out_words = [\"ARRET\", \"STOP\"]\nopt_out_words_only = true",
+            &[],
+        ),
+        (
+            "opt_out_words = [\"stop!\"]\nopt_out_words_only = true",
+            &[],
+        ),
+        (
+            "opt_out_words = [\"🛑\", \"STOP\"]",
+            &[
+                "line 5: source `a`: `opt_out_words`: `🛑` can never match: texts are compared by their letters and digits alone",
+            ],
+        ),
+        (
+            "opt_in_words = [\n\"👍🏽\",\n\"?!\",\n]",
+            &[
+                "line 6: source `a`: `opt_in_words`: `👍🏽` can never match: texts are compared by their letters and digits alone",
+                "line 7: source `a`: `opt_in_words`: `?!` can never match: texts are compared by their letters and digits alone",
+            ],
+        ),
+        (
+            &format!("opt_out_words = [\"{long}\"]"),
+            &[
+                "line 5: source `a`: `opt_out_words`: one can never match: no text is longer than 1600 characters",
+            ],
+        ),
+        (
+            "opt_out_words = [\"opt out\", \"Opt-Out.\"]",
+            &["line 5: source `a`: `opt_out_words`: `Opt-Out.` is the same word as `opt out`"],
+        ),
+        (
+            "opt_out_words = [\"NO\"]\nopt_in_words = [\"no!\", \"JA\"]",
+            &[
+                "line 6: source `a`: `opt_in_words`: `no!` stands among `opt_out_words` too: it opts out",
+            ],
+        ),
+        (
+            "opt_out_words = [\"ARRET\"]\nopt_out_words_only = true",
+            &[
+                "line 6: source `a`: `opt_out_words_only`: `STOP` is not among `opt_out_words`: who says it would still be texted",
+            ],
+        ),
+        (
+            "opt_out_words_only = true",
+            &[
+                "line 5: source `a`: `opt_out_words_only`: `STOP` is not among `opt_out_words`: who says it would still be texted",
+            ],
+        ),
+        ("opt_out_words_only = false", &[]),
+    ] {
+        assert_eq!(
+            warned("ai-sync", &format!("{STRONG}\n{lines}")),
+            warnings,
+            "{lines}"
+        );
+    }
+}
+
+#[test]
+fn placeholders_of_our_pages_are_found_wherever_they_stand() {
+    for (lines, field) in [
+        (
+            "provider = \"ai-sync\"\nsecrets = [\"The signing secret\"]",
+            "secrets",
+        ),
+        ("provider = \"ai-sync\"\nsecrets = [\"%s\\n\"]", "secrets"),
+        (
+            "provider = \"cellcast\"\nusers = [{ username = \"hooks\", password = \"…\" }]",
+            "users",
+        ),
+        (
+            "provider = \"cellcast\"\nusers = [{ username = \"…\", password = \"0123456789abcdef\" }]",
+            "users",
+        ),
+        (
+            "provider = \"cloudcontactai\"\nclient_id = \"…\"\nsecrets = [\"s\"]",
+            "client_id",
+        ),
+    ] {
+        let sources = Sources::from_toml(&format!("[sources.a]\n{lines}")).unwrap();
+        let found: Vec<_> = sources
+            .placeholders()
+            .iter()
+            .map(|one| one.field.as_deref())
+            .collect();
+        assert_eq!(found, [Some(field)], "{lines}");
+    }
+    for lines in [
+        "provider = \"nectar-desk\"\ntokens = [\"…\"]",
+        "provider = \"standard-webhooks\"\nsecrets = [\"whsec_…\"]",
+    ] {
+        let error = Sources::from_toml(&format!("[sources.a]\n{lines}")).unwrap_err();
+        assert!(error.to_string().contains("is a placeholder"), "{error}");
+    }
+}
+
+#[test]
+fn opt_in_scope_and_words_are_read_from_toml_and_json_alike() {
+    let toml = format!(
+        "opt_in_scope = \"stack\"\n[sources.a]\nprovider = \"ai-sync\"\n{STRONG}\nopt_out_words = [\"STOP\"]\nopt_out_words_only = true"
+    );
+    let json = Sources::toml_to_json(&toml).unwrap();
+    for sources in [
+        Sources::from_toml(&toml).unwrap(),
+        Sources::from_json(&json.to_string()).unwrap(),
+        Sources::from_json(&format!("\u{feff}{json}")).unwrap(),
+        Sources::from_toml(&format!("\u{feff}{}", toml.replace('\n', "\r\n"))).unwrap(),
+    ] {
+        assert_eq!(sources.opt_in_scope, OptInScope::Stack);
+        assert!(sources.get("a").unwrap().reading.opt_out_words_only);
+    }
+    let default = source_with("").unwrap();
+    assert_eq!(default.opt_in_scope, OptInScope::Source);
+    assert_eq!(
+        serde_json::to_string(&OptInScope::Stack).unwrap(),
+        "\"stack\""
+    );
+    let reading = &default.get("voice").unwrap().reading;
+    assert_eq!(serde_json::to_string(reading).unwrap(), "{}");
+}
