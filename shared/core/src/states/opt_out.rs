@@ -14,7 +14,7 @@ use crate::ids::EventId;
 use crate::time::Timestamp;
 
 /// The owner of an item: the number or address, and what else its key says.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Owner {
     /// The number in E.164, or the text as it came where `is_unplaced`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,7 +30,7 @@ pub struct Owner {
 }
 
 /// One item of the suppression list.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct OptOut {
     owner: Owner,
     /// By source.
