@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use stateright::{Checker, HasDiscoveries, Model};
 
+use crate::broken::Broken;
 use crate::laws::Law;
 use crate::model::{BURIES, Protocol, SETTLES};
 use crate::scenario::{Config, Scenario};
-use crate::variants::Variant;
 use crate::words;
 
 /// What came of an exploration.
@@ -33,8 +33,8 @@ pub fn whole(scenario: Scenario, threads: usize) -> Report {
 
 /// Looks for the shortest story in which a broken rule breaks a law.
 #[must_use]
-pub fn variant(variant: Variant) -> Report {
-    let config = Config::new(variant.scenario(), Some(variant));
+pub fn breaking(broken: Broken) -> Report {
+    let config = Config::new(broken.scenario(), Some(broken));
     explore(config, 1)
 }
 

@@ -1,14 +1,16 @@
 //! An invocation of the consumer, from one answer it waits for to the next.
 //!
-//! Which event runs when is here; one event's own way is a module of its own.
+//! Which event runs when is here; one event's own way, up to its commit and through it, is in modules
+//! of their own.
 
+mod commit;
 mod event;
 
 use switchhook_core::attempts::{self, Attempt, Settled};
 
+use crate::broken::Broken;
 use crate::ledger::{Answer, Attempts, Write};
 use crate::scenario::{Config, Fault, SHARED};
-use crate::variants::Variant;
 use crate::world::{Await, Current, Group, Message, Run, World};
 
 /// How an event's run goes on.
@@ -67,7 +69,7 @@ impl Invocation<'_> {
         }
         run.groups = groups.into_iter().map(|(_, group)| group).collect();
         self.world.runs[slot] = Some(run);
-        if config.is(Variant::AttemptsSideBySide) {
+        if config.is(Broken::AttemptsSideBySide) {
             self.count_beforehand(ids);
         }
         self.go_on();
@@ -143,7 +145,7 @@ impl Invocation<'_> {
         let current = self.run().groups[group].current.take().expect("it waits");
         let message = current.message;
         self.note_fault(&current, fault);
-        let write = current.awaits.write().cloned();
+        let write = current.awaits.write();
         let answer = write.and_then(|write| self.carry_out(&write, fault));
         if fault.is_some_and(Fault::is_death) {
             self.world.release(self.slot);
@@ -199,7 +201,7 @@ impl Invocation<'_> {
 
     /// Tells whether a bad end of this run is held against its event.
     pub(super) fn is_judged(&self, current: &Current) -> bool {
-        current.attempt != Attempt::Uncounted || self.config.is(Variant::ReceiveCountJudges)
+        current.attempt != Attempt::Uncounted || self.config.is(Broken::ReceiveCountJudges)
     }
 
     fn note_death(&mut self, current: &Current) {
@@ -226,7 +228,7 @@ fn attempt_of(answer: &Answer, config: &Config) -> Attempt {
     let Answer::Attempts(Attempts { receives, number }) = answer else {
         return Attempt::Unanswered;
     };
-    if config.is(Variant::PlainAttemptCounter) {
+    if config.is(Broken::PlainAttemptCounter) {
         Attempt::Counted(usize::from(*number))
     } else {
         Attempt::counted(receives)

@@ -2,7 +2,7 @@
 //!
 //! The queue, the ledger, the network and the people are modelled here; what the receiver decides is
 //! not. Those decisions are the functions of `switchhook-core` that the receiver itself calls. A
-//! [`scenario`] says what happens and how often something fails, a [`variants::Variant`] breaks one
+//! [`scenario`] says what happens and how often something fails, a [`broken::Broken`] breaks one
 //! rule on purpose, the [`laws`] say what must hold, and [`check`] explores.
 #![expect(
     clippy::expect_used,
@@ -11,6 +11,7 @@
     reason = "a model with a mistake should stop on the spot"
 )]
 
+pub mod broken;
 pub mod check;
 pub mod consumer;
 pub mod laws;
@@ -18,6 +19,5 @@ pub mod ledger;
 pub mod model;
 pub mod scenario;
 pub mod scenarios;
-pub mod variants;
 pub mod words;
 pub mod world;

@@ -4,20 +4,20 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use models::broken::Broken;
 use models::check::{self, Report};
 use models::scenario::Scenario;
 use models::scenarios;
-use models::variants::Variant;
 
 /// Explores the protocol.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Only scenarios and variants whose name holds this.
+    /// Only scenarios and broken rules whose name holds this.
     #[arg(default_value = "")]
     name: String,
     /// Break the rules, one at a time, instead of keeping them.
     #[arg(long)]
-    variants: bool,
+    broken: bool,
     /// How many faults more than in the tests.
     #[arg(long, default_value_t = 0)]
     more_faults: u8,
@@ -28,7 +28,7 @@ struct Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let is_well = if args.variants {
+    let is_well = if args.broken {
         break_rules(&args.name)
     } else {
         explore(&args)
@@ -63,13 +63,13 @@ fn explore(args: &Args) -> bool {
 /// Breaks each rule; false when nothing comes of it.
 fn break_rules(name: &str) -> bool {
     let mut is_well = true;
-    for variant in Variant::ALL {
-        let shown = format!("{variant:?}");
+    for broken in Broken::ALL {
+        let shown = format!("{broken:?}");
         if !shown.to_lowercase().contains(&name.to_lowercase()) {
             continue;
         }
-        println!("{shown}, in the scenario `{}`", variant.scenario().name);
-        let report = check::variant(*variant);
+        println!("{shown}, in the scenario `{}`", broken.scenario().name);
+        let report = check::breaking(*broken);
         is_well &= report.broken.is_some();
         tell(&report);
     }

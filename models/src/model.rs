@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use stateright::{Model, Property};
-use switchhook_core::ledger::{self, Known, Redrive};
+use switchhook_core::ledger::{Known, Redrive};
+use switchhook_core::retention;
 
+use crate::broken::Broken;
 use crate::consumer::Invocation;
 use crate::laws::Law;
-use crate::ledger::Write;
-use crate::scenario::{Config, Fault, Nature, RETENTION_DAYS, at, event_id};
-use crate::variants::Variant;
+use crate::ledger::{self, Added, Write};
+use crate::scenario::{Config, Fault, Nature, Post, RETENTION_DAYS, at, digest};
 use crate::world::{Await, Delivery, Lane, World};
 
 const DAY: i64 = 24 * 60 * 60;
@@ -45,6 +46,8 @@ pub enum Action {
     Pass,
     /// The ledger forgets a record.
     Forget(usize),
+    /// The ledger forgets the bytes of a variant.
+    ForgetBytes(usize),
     /// A person redrives a letter; the letter is deleted, or that fails.
     Redrive(usize, bool),
     /// A person moves a letter back with another tool, which asks nothing.
@@ -73,15 +76,20 @@ impl Protocol {
         }
     }
 
+    /// Tells whether a law holds. Where a rule is broken on purpose, its own law is judged only.
     fn keeps(&self, law: Law, world: &World) -> bool {
-        self.broken.get().is_some()
+        let judged = self.config.broken.map(Broken::breaks);
+        judged.is_some_and(|judged| judged != law)
+            || self.broken.get().is_some()
             || law.holds(world, &self.config)
             || self.broken.set(law).is_err()
     }
 
     fn posts(&self, world: &World, actions: &mut Vec<Action>) {
         for (post, is_posted) in world.posted.iter().enumerate() {
-            if *is_posted || world.moment < self.config.scenario.posts[post].from {
+            let spec = self.config.scenario.posts[post];
+            let is_early = world.moment < spec.from || spec.is_retry && !self.was_sent(world, spec);
+            if *is_posted || is_early {
                 continue;
             }
             actions.push(Action::Post(post, Intake::Acknowledged));
@@ -90,6 +98,12 @@ impl Protocol {
                 actions.push(Action::Post(post, Intake::Failed));
             }
         }
+    }
+
+    /// Tells whether there is anything to send again.
+    fn was_sent(&self, world: &World, retry: Post) -> bool {
+        let mut posts = self.config.scenario.posts.iter().zip(&world.posted);
+        posts.any(|(post, is_posted)| *is_posted && !post.is_retry && post.event == retry.event)
     }
 
     fn answers(&self, world: &World, slot: usize, actions: &mut Vec<Action>) {
@@ -124,14 +138,19 @@ impl Protocol {
         actions.extend((0..world.late.len()).map(Action::Land));
         let is_quiet = world.late.is_empty() && world.runs.iter().all(Option::is_none);
         let moment = self.config.scenario.moments.get(world.moment);
-        // For days a message waits among the dead letters only, and no provider sends it again.
-        let may_be_long = world.queue.is_empty() && world.posted.iter().all(|is_posted| *is_posted);
+        // For days a message waits among the dead letters only.
+        let mut posts = self.config.scenario.posts.iter().zip(&world.posted);
+        let may_be_long = world.queue.is_empty()
+            && posts.all(|(post, is_posted)| *is_posted || post.from > world.moment);
         if moment.is_some_and(|secs| is_quiet && (*secs < DAY || may_be_long)) {
             actions.push(Action::Pass);
         }
         let records = world.ledger.records.iter().enumerate();
         let expired = records.filter(|(_, record)| record.expires <= world.now);
         actions.extend(expired.map(|(place, _)| Action::Forget(place)));
+        let kept = world.ledger.kept.iter().enumerate();
+        let expired = kept.filter(|(_, kept)| kept.expires <= world.now);
+        actions.extend(expired.map(|(place, _)| Action::ForgetBytes(place)));
         if self.config.scenario.is_repaired && !world.is_repaired {
             actions.push(Action::Repair);
         }
@@ -158,36 +177,48 @@ impl Protocol {
     }
 
     fn known(&self, world: &World, delivery: u8) -> Known {
-        let (event, accepted) = (world.event_of(delivery), world.accepted(delivery));
+        let (event, accepted) = (world.event_of(delivery), at(world.accepted(delivery)));
         let (entity, key) = (self.config.entity(event), self.config.key(event));
-        let snapshot = world.ledger.snapshot(event, &self.config);
-        snapshot.knows(entity, key, event_id(delivery), at(accepted))
+        let snapshot = ledger::snapshot(&world.ledger.records, event, &self.config);
+        let digest = digest(world.delivery(delivery).bytes);
+        let id = world.event_id(delivery);
+        snapshot.knows(entity, key, id, Some(&digest), accepted)
     }
 
     fn redriven(&self, world: &World, delivery: u8) -> Redrive {
         let (accepted, now) = (at(world.accepted(delivery)), at(world.now));
-        let is_too_old = ledger::is_too_old(accepted, RETENTION_DAYS, now);
-        let is_forced = self.config.is(Variant::RedriveForced);
-        self.known(world, delivery).redrive(is_too_old, is_forced)
+        let is_too_old = retention::is_too_old(accepted, RETENTION_DAYS, now);
+        let is_forced = self.config.is(Broken::RedriveForced);
+        match self.known(world, delivery) {
+            Known::Variant(_) if self.config.is(Broken::RecordedIsDropped) => Redrive::Drop,
+            known => known.redrive(is_too_old, is_forced),
+        }
     }
 
     fn post(&self, world: &mut World, post: usize, intake: Intake) {
         let spec = self.config.scenario.posts[post];
         let event = u8::try_from(spec.event).expect("a few events");
-        let delivery = u8::try_from(world.deliveries.len()).expect("a few deliveries");
-        let answers_first = self.config.is(Variant::AnswerBeforeQueue);
+        let request = u8::try_from(world.deliveries.len()).expect("a few deliveries");
+        let answers_first = self.config.is(Broken::AnswerBeforeQueue);
         let is_acknowledged = intake == Intake::Acknowledged || answers_first;
-        world.deliveries.push(Delivery {
-            event,
-            accepted: world.now + spec.skew,
-            is_acknowledged,
-        });
+        for (index, bytes) in (0..).zip(spec.bodies) {
+            world.deliveries.push(Delivery {
+                event,
+                request,
+                index,
+                bytes: *bytes,
+                own: spec.own.or(self.config.event(event).own),
+                is_retry: spec.is_retry,
+                accepted: world.now + spec.skew,
+                is_acknowledged,
+            });
+            if intake != Intake::Failed {
+                world.enqueue(request + index, &self.config);
+            }
+        }
         world.posted[post] = is_acknowledged;
         if intake != Intake::Acknowledged {
             world.ingress_faults -= 1;
-        }
-        if intake != Intake::Failed {
-            world.enqueue(delivery, &self.config);
         }
     }
 
@@ -198,12 +229,7 @@ impl Protocol {
             Redrive::Send => world.redrive(&letter, &self.config),
             Redrive::Drop => {
                 if let Known::Copy(key) = self.known(world, letter.delivery) {
-                    let count = Write::Count {
-                        event: world.event_of(letter.delivery),
-                        name: key.name,
-                        delivery: letter.delivery,
-                    };
-                    world.perform(&count, &self.config);
+                    self.count_copy(world, letter.delivery, &key.name);
                 }
             }
             Redrive::Refuse => return,
@@ -213,6 +239,19 @@ impl Protocol {
         } else {
             world.faults -= 1;
         }
+    }
+
+    /// Counts a letter's delivery in the record of its event.
+    fn count_copy(&self, world: &mut World, delivery: u8, name: &str) {
+        let record = world.ledger.record(world.event_of(delivery), name);
+        let record = record.expect("it is known");
+        let accepted = at(world.accepted(delivery));
+        let expires = retention::kept_until(accepted, RETENTION_DAYS);
+        let id = world.event_id(delivery).delivery;
+        let entry = record.head().entry(id, None, expires);
+        let request = world.delivery(delivery).request;
+        let added = Added::new(record, (delivery, request), None, &entry);
+        world.perform(&Write::Add(added), &self.config);
     }
 
     fn invocation<'a>(&'a self, world: &'a mut World, slot: usize) -> Invocation<'a> {
@@ -250,10 +289,8 @@ impl Protocol {
                 world.perform(&write, &self.config);
             }
             Action::Pass => world.pass(self.config.scenario.moments[world.moment]),
-            Action::Forget(place) => {
-                let record = world.ledger.records.remove(place);
-                world.known.forgotten.extend(record.counted);
-            }
+            Action::Forget(place) => world.forget_record(place),
+            Action::ForgetBytes(place) => world.forget_bytes(place),
             Action::Redrive(place, is_deleted) => self.redrive(world, place, is_deleted),
             Action::MoveBack(place) => {
                 let letter = world.letters.remove(place);
@@ -347,6 +384,8 @@ impl Model for Protocol {
             always!(InOrder),
             always!(Isolated),
             always!(Converged),
+            always!(LeftAlone),
+            always!(NotLeftAlone),
             always!(Ends),
             Property::sometimes(SETTLES, |_: &Self, world: &World| {
                 world.is_settled() && world.posted.iter().all(|is_posted| *is_posted)

@@ -3,36 +3,46 @@
 //! A scenario is small, so that everything in it can be explored; which scenarios there are is in
 //! [`crate::scenarios`].
 
+use switchhook_core::body::Carried;
+use switchhook_core::config::OptInScope;
+use switchhook_core::data;
 use switchhook_core::dedup::{DedupKey, Window};
 use switchhook_core::entity::Entity;
+use switchhook_core::envelope::{Envelope, Version};
 use switchhook_core::ids::{DeliveryId, EventId};
-use switchhook_core::kind::EntityType;
-use switchhook_core::occurrence::Sequence;
-use switchhook_core::states::Position;
+use switchhook_core::kind::{EntityType, Kind};
+use switchhook_core::occurrence::{Occurrence, Place, Role, Sequence};
+use switchhook_core::states::{Position, Word};
 use switchhook_core::time::Timestamp;
 use uuid::Uuid;
 
-use crate::variants::Variant;
+use crate::broken::Broken;
 
 /// How many registers a state has.
 pub const REGISTERS: usize = 2;
 
-/// The entity that events of all groups may change beside their own.
+/// The entity that events of all groups may change beside their own: one item of the suppression list.
 pub const SHARED: u8 = u8::MAX;
 
 /// Where an event stands among those that set its register.
 #[derive(Clone, Copy, Debug)]
 pub enum Order {
-    /// By the accepted order: its provider tells no time.
+    /// By the accepted order.
     Accepted,
-    /// By its own time.
-    Time(i64),
-    /// By its own time, a wish to be left alone after all others of that time.
-    Stop(i64),
+    /// By time.
+    Time,
+    /// By time, the earliest one before all others.
+    Earliest,
 }
 
-/// More than any place: that of a wish to be left alone stands behind all others of its time.
-const STOPS: u128 = 1 << 127;
+/// What a person says with an event.
+#[derive(Clone, Copy, Debug)]
+pub struct Says {
+    /// To be left alone, or not any more.
+    pub word: Word,
+    /// How far a START reaches.
+    pub scope: OptInScope,
+}
 
 /// What an event does to its run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -56,12 +66,16 @@ pub struct Event {
     pub entity: u8,
     /// How long its key stands for one happening.
     pub window: Window,
+    /// The source that it comes from.
+    pub source: &'static str,
+    /// Its own time as the sender writes it, in seconds of the story.
+    pub own: Option<i64>,
     /// Its place.
     pub order: Order,
     /// The register that it sets.
     pub register: usize,
-    /// Whether it sets the same register of [`SHARED`] too.
-    pub is_shared: bool,
+    /// The word that it adds to its own state and to [`SHARED`].
+    pub says: Option<Says>,
     /// Whether its body is in the body store.
     pub is_stored: bool,
     /// What it does to its run.
@@ -76,20 +90,51 @@ impl Event {
             name,
             entity,
             window: Window::Record,
+            source: "source",
+            own: None,
             order: Order::Accepted,
             register: 0,
-            is_shared: false,
+            says: None,
             is_stored: false,
             nature: Nature::Sound,
         }
     }
+
+    /// An event that is ordered by its own time, which is that many seconds of the story.
+    #[must_use]
+    pub const fn timed(name: &'static str, entity: u8, own: i64) -> Self {
+        Self {
+            own: Some(own),
+            order: Order::Time,
+            ..Self::sound(name, entity)
+        }
+    }
+
+    /// A STOP or START that reaches no further than its source.
+    #[must_use]
+    pub const fn word(name: &'static str, entity: u8, word: Word) -> Self {
+        Self {
+            order: Order::Time,
+            says: Some(Says {
+                word,
+                scope: OptInScope::Source,
+            }),
+            ..Self::sound(name, entity)
+        }
+    }
 }
 
-/// What the provider sends: an event, once it is time.
+/// What the provider sends, once it is time.
 #[derive(Clone, Copy, Debug)]
 pub struct Post {
     /// The event's place in [`Scenario::events`].
     pub event: usize,
+    /// The bytes in which it holds the event, each a number; mostly once.
+    pub bodies: &'static [u8],
+    /// The own time that is written in these bytes, where it is not the event's.
+    pub own: Option<i64>,
+    /// Whether it is an earlier post that is sent again, as far as only the provider knows.
+    pub is_retry: bool,
     /// From which moment on it is sent.
     pub from: usize,
     /// How far the clock of the ingress that takes it is off, in seconds.
@@ -100,10 +145,29 @@ impl Post {
     /// A post at once, to an ingress whose clock is right.
     #[must_use]
     pub const fn of(event: usize) -> Self {
+        Self::at(event, 0)
+    }
+
+    /// A post from a moment on.
+    #[must_use]
+    pub const fn at(event: usize, from: usize) -> Self {
         Self {
             event,
-            from: 0,
+            bodies: &[0],
+            own: None,
+            is_retry: false,
+            from,
             skew: 0,
+        }
+    }
+
+    /// The same event sent again from a moment on, in these bytes.
+    #[must_use]
+    pub const fn again(event: usize, from: usize, bodies: &'static [u8]) -> Self {
+        Self {
+            bodies,
+            is_retry: true,
+            ..Self::at(event, from)
         }
     }
 }
@@ -133,6 +197,17 @@ impl Fault {
         Self::Refused,
         Self::AnswerLost,
         Self::DoneLater,
+        Self::DiesBefore,
+        Self::DiesAfter,
+        Self::DiesAndDoneLater,
+    ];
+
+    /// All of them.
+    pub const EVERY: &[Self] = &[
+        Self::Refused,
+        Self::AnswerLost,
+        Self::DoneLater,
+        Self::DoneTwice,
         Self::DiesBefore,
         Self::DiesAfter,
         Self::DiesAndDoneLater,
@@ -200,11 +275,12 @@ pub struct Scenario {
     pub most_receives: u8,
 }
 
-/// The real values that small numbers stand for.
-#[derive(Clone, Debug)]
-pub struct Names {
-    keys: Vec<DedupKey>,
-    entities: Vec<Entity>,
+impl Scenario {
+    /// Tells whether anything is said in it.
+    #[must_use]
+    pub fn has_words(&self) -> bool {
+        self.events.iter().any(|event| event.says.is_some())
+    }
 }
 
 /// What is explored: a scenario, and how the protocol is broken in it, if it is.
@@ -213,9 +289,9 @@ pub struct Config {
     /// The scenario.
     pub scenario: Scenario,
     /// What is broken.
-    pub variant: Option<Variant>,
-    /// The real values.
-    pub names: Names,
+    pub broken: Option<Broken>,
+    /// Its events as the consumer reads them, but for what differs from delivery to delivery.
+    occurrences: Vec<Occurrence>,
 }
 
 /// The days that records live.
@@ -224,27 +300,18 @@ pub const RETENTION_DAYS: u16 = 30;
 impl Config {
     /// Makes a configuration.
     #[must_use]
-    pub fn new(scenario: Scenario, variant: Option<Variant>) -> Self {
-        let key = |event: &Event| DedupKey::new(&[event.name.as_bytes()], event.window);
-        let entity = |event: &Event| {
-            let key = format!("entity-{}", event.entity);
-            Entity::new("source", EntityType::Call, &key)
-        };
-        let names = Names {
-            keys: scenario.events.iter().map(key).collect(),
-            entities: scenario.events.iter().map(entity).collect(),
-        };
+    pub fn new(scenario: Scenario, broken: Option<Broken>) -> Self {
         Self {
             scenario,
-            variant,
-            names,
+            broken,
+            occurrences: scenario.events.iter().map(occurrence).collect(),
         }
     }
 
     /// Tells whether the protocol is broken in this way.
     #[must_use]
-    pub fn is(&self, variant: Variant) -> bool {
-        self.variant == Some(variant)
+    pub fn is(&self, broken: Broken) -> bool {
+        self.broken == Some(broken)
     }
 
     /// Returns an event.
@@ -253,37 +320,85 @@ impl Config {
         &self.scenario.events[usize::from(event)]
     }
 
+    /// Returns an event as the consumer reads it, but for what differs from delivery to delivery.
+    #[must_use]
+    pub fn occurrence(&self, event: u8) -> &Occurrence {
+        &self.occurrences[usize::from(event)]
+    }
+
     /// Returns an event's dedup key.
     #[must_use]
     pub fn key(&self, event: u8) -> &DedupKey {
-        &self.names.keys[usize::from(event)]
+        &self.occurrence(event).envelope.dedup
     }
 
     /// Returns an event's entity.
     #[must_use]
     pub fn entity(&self, event: u8) -> &Entity {
-        &self.names.entities[usize::from(event)]
+        &self.occurrence(event).envelope.entity
     }
 
-    /// Returns the position of an event that was accepted at a time and a place.
+    /// Returns the position of an event as a handler of its order has it.
     #[must_use]
-    pub fn position(&self, event: u8, accepted: i64, sequence: u8) -> Position {
-        let sequence = Sequence(u128::from(sequence));
+    pub fn position(&self, event: u8, occurrence: &Occurrence) -> Position {
+        let place = self.place(occurrence);
         match self.event(event).order {
-            Order::Time(time) => Position::by_time(at(time), sequence),
-            Order::Stop(time) if self.is(Variant::TieByPlace) => {
-                Position::by_time(at(time), sequence)
-            }
-            // The handler's own order of wishes.
-            Order::Stop(time) => {
-                let last = Sequence(sequence.0 + STOPS);
-                Position::by_time(at(time), last)
-            }
-            Order::Accepted if self.is(Variant::ReceivedTimeOrder) => {
-                Position::by_time(at(accepted), sequence)
-            }
-            Order::Accepted => Position::by_sequence(sequence),
+            Order::Accepted if self.is(Broken::ReceivedTimeOrder) => Position::by_time(place),
+            Order::Accepted => Position::by_sequence(place),
+            Order::Time => Position::by_time(place),
+            Order::Earliest if self.is(Broken::EarliestHowever) => Position::earliest(place),
+            Order::Earliest => Position::earliest(Place {
+                time: occurrence.earliest_time(),
+                ..place
+            }),
         }
+    }
+
+    fn place(&self, occurrence: &Occurrence) -> Place {
+        let place = occurrence.place();
+        let time = match occurrence.occurred_at {
+            Some(told) if self.is(Broken::OwnTimeAsSent) => told,
+            _ => place.time,
+        };
+        if self.is(Broken::TiesAreOpen) {
+            return Place {
+                time,
+                sequence: Sequence::default(),
+                variant: Sequence::default(),
+            };
+        }
+        Place { time, ..place }
+    }
+}
+
+fn occurrence(event: &Event) -> Occurrence {
+    let scope = event.says.map(|says| says.scope);
+    let key = format!("entity-{}", event.entity);
+    Occurrence {
+        envelope: Envelope {
+            version: Version,
+            id: event_id(0, 0),
+            request_id: None,
+            provider: String::new(),
+            slug: None,
+            received_at: at(0),
+            retention_days: RETENTION_DAYS,
+            kind: Kind::CallEnded,
+            provider_event: None,
+            reason: None,
+            entity: Entity::new(event.source, EntityType::Call, &key),
+            dedup: DedupKey::new(&[event.name.as_bytes()], event.window),
+            digest: None,
+            opt_in_scope: scope.unwrap_or_default(),
+            reading: Default::default(),
+            headers: Default::default(),
+            body: Carried::stored(String::new(), &[]),
+        },
+        sequence: Sequence::default(),
+        raw: Default::default(),
+        occurred_at: None,
+        data: data::Unknown::default().into(),
+        role: Role::New,
     }
 }
 
@@ -294,11 +409,17 @@ pub fn at(second: i64) -> Timestamp {
     Timestamp::from_second(BEGIN + second).expect("a story of some weeks")
 }
 
-/// Returns the event's id in a delivery.
+/// Returns the id of one event of a request.
 #[must_use]
-pub fn event_id(delivery: u8) -> EventId {
+pub fn event_id(request: u8, index: u8) -> EventId {
     EventId {
-        delivery: DeliveryId::new(Uuid::from_u128(u128::from(delivery))),
-        index: 0,
+        delivery: DeliveryId::new(Uuid::from_u128(u128::from(request))),
+        index: u16::from(index),
     }
+}
+
+/// Returns the digest of bytes.
+#[must_use]
+pub fn digest(bytes: u8) -> String {
+    format!("bytes-{bytes}")
 }

@@ -1,8 +1,21 @@
 //! The small worlds that are explored, each about one thing that can go wrong.
 
 use switchhook_core::dedup::Window;
+use switchhook_core::states::Word;
 
-use crate::scenario::{Event, Fault, Nature, Order, Post, Scenario};
+use crate::scenario::{Event, Fault, Nature, Post, Scenario};
+
+mod variants;
+mod wishes;
+
+pub use variants::{
+    ONE_DELIVERY, VARIANT_EXPIRES, VARIANT_FAILS, VARIANT_FORGOTTEN, VARIANT_LAPSE,
+    VARIANT_POSTHUMOUS, VARIANT_REDRIVE, VARIANT_SLOTS, VARIANTS, VARIANTS_TWICE,
+};
+pub use wishes::{
+    CLOCKS, EARLIEST, SLOW_STOP, STACK, START_AGAIN, STOP_AGAIN, STOP_DEAD, STOP_REPEATED,
+    STOP_START_STOP,
+};
 
 const DAY: i64 = 24 * 60 * 60;
 /// A dedup window, in seconds.
@@ -51,6 +64,25 @@ pub const ALL: &[Scenario] = &[
     STORED,
     LAPSE,
     POSTHUMOUS,
+    VARIANTS,
+    VARIANTS_TWICE,
+    ONE_DELIVERY,
+    VARIANT_FAILS,
+    VARIANT_LAPSE,
+    VARIANT_SLOTS,
+    VARIANT_EXPIRES,
+    VARIANT_FORGOTTEN,
+    VARIANT_REDRIVE,
+    VARIANT_POSTHUMOUS,
+    STOP_REPEATED,
+    STOP_START_STOP,
+    STOP_AGAIN,
+    START_AGAIN,
+    STOP_DEAD,
+    SLOW_STOP,
+    STACK,
+    CLOCKS,
+    EARLIEST,
 ];
 
 /// Two events of one entity, and everything fails now and then.
@@ -78,17 +110,12 @@ pub const COPIES: Scenario = Scenario {
 /// Two entities whose events change a third state beside their own.
 pub const TWO_GROUPS: Scenario = Scenario {
     name: "two groups",
-    about: "events of two entities set one field of a state that both share; two consumers",
+    about: "a STOP of one source and a START of another change one item of the suppression list; two consumers",
     events: &[
+        Event::word("stop", 0, Word::Stop),
         Event {
-            order: Order::Time(10),
-            is_shared: true,
-            ..Event::sound("stop", 0)
-        },
-        Event {
-            order: Order::Time(20),
-            is_shared: true,
-            ..Event::sound("start", 1)
+            source: "other",
+            ..Event::word("start", 1, Word::Start)
         },
     ],
     posts: &[Post::of(0), Post::of(1)],
@@ -96,20 +123,18 @@ pub const TWO_GROUPS: Scenario = Scenario {
     ..PLAIN
 };
 
-/// The same, where both tell the same time.
+/// The same with one source, where both have the same time.
 pub const TIE: Scenario = Scenario {
     name: "tie",
-    about: "of two entities' wishes of one time, which both share, the one to be left alone holds; two consumers",
+    about: "of two entities' words of one time, through one source, the STOP holds; two consumers",
     events: &[
         Event {
-            order: Order::Stop(10),
-            is_shared: true,
-            ..Event::sound("stop", 0)
+            own: Some(-10),
+            ..Event::word("stop", 0, Word::Stop)
         },
         Event {
-            order: Order::Time(10),
-            is_shared: true,
-            ..Event::sound("start", 1)
+            own: Some(-10),
+            ..Event::word("start", 1, Word::Start)
         },
     ],
     faults: 1,
@@ -182,19 +207,12 @@ pub const REGISTERS_SET: Scenario = Scenario {
     name: "registers",
     about: "an event with an older time sets another register than the one before it",
     events: &[
+        Event::timed("ended", 0, -20),
         Event {
-            order: Order::Time(20),
-            ..Event::sound("ended", 0)
-        },
-        Event {
-            order: Order::Time(10),
             register: 1,
-            ..Event::sound("disposition", 0)
+            ..Event::timed("disposition", 0, -30)
         },
-        Event {
-            order: Order::Time(30),
-            ..Event::sound("corrected", 0)
-        },
+        Event::timed("corrected", 0, -10),
     ],
     posts: &[Post::of(0), Post::of(1), Post::of(2)],
     ..PLAIN
@@ -382,8 +400,7 @@ pub const STORED: Scenario = Scenario {
     events: &[
         Event {
             is_stored: true,
-            is_shared: true,
-            ..Event::sound("stop", 0)
+            ..Event::word("stop", 0, Word::Stop)
         },
         Event {
             is_stored: true,

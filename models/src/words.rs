@@ -1,6 +1,6 @@
 //! Stories in readable words.
 
-use crate::ledger::{Buried, Write};
+use crate::ledger::{Added, Buried, Write};
 use crate::model::{Action, Intake};
 use crate::scenario::{Config, Fault, SHARED};
 use crate::world::{Await, Read, World};
@@ -57,6 +57,11 @@ fn step(config: &Config, world: &World, action: &Action) -> String {
                 teller.delivery(record.id)
             )
         }
+        Action::ForgetBytes(place) => {
+            let kept = &world.ledger.kept[*place];
+            let name = config.event(kept.event).name;
+            format!("the ledger forgets bytes {} of `{name}`", kept.bytes)
+        }
         Action::Redrive(place, is_deleted) => teller.redrive(*place, *is_deleted),
         Action::MoveBack(place) => {
             let letter = &world.letters[*place];
@@ -79,7 +84,11 @@ impl Teller<'_> {
 
     fn delivery(&self, delivery: u8) -> String {
         let event = self.event(self.world.event_of(delivery));
-        format!("`{event}` (delivery {delivery})")
+        let bytes = match self.world.delivery(delivery).bytes {
+            0 => String::new(),
+            bytes => format!(", bytes {bytes}"),
+        };
+        format!("`{event}` (delivery {delivery}{bytes})")
     }
 
     fn message(&self, message: u8) -> String {
@@ -100,7 +109,11 @@ impl Teller<'_> {
             Intake::Unanswered => "is on the queue, but its sender gets no 2xx",
             Intake::Failed => "does not reach the queue",
         };
-        format!("`{name}` is sent: delivery {delivery}, at second {accepted}, {come}")
+        let bytes = match spec.bodies {
+            [0] => String::new(),
+            bodies => format!(", bytes {bodies:?}"),
+        };
+        format!("`{name}` is sent: delivery {delivery}{bytes}, at second {accepted}, {come}")
     }
 
     fn receive(&self, slot: usize, messages: &[u8], is_read: bool) -> String {
@@ -139,8 +152,8 @@ impl Teller<'_> {
         match awaits {
             Await::Read(Read::Body) => "reads a body from the body store".to_owned(),
             Await::Read(Read::Shared) => "reads the shared state".to_owned(),
-            Await::Count(write)
-            | Await::Attempt(write)
+            Await::Count(added) => self.added(added),
+            Await::Attempt(write)
             | Await::Commit(write, _)
             | Await::TakeBack(write)
             | Await::Bury(write) => self.write(write),
@@ -160,8 +173,10 @@ impl Teller<'_> {
                 format!("writes the state of entity {entity} (read in version {read})")
             }
             Write::Record(record) => format!("puts the record of {}", self.delivery(record.id)),
-            Write::Count { delivery, .. } => {
-                format!("counts the copy {}", self.delivery(*delivery))
+            Write::Add(added) => self.added(added),
+            Write::Keep(kept) => {
+                let name = self.event(kept.event);
+                format!("keeps bytes {} of `{name}`", kept.bytes)
             }
             Write::AddAttempt {
                 message, receive, ..
@@ -182,6 +197,15 @@ impl Teller<'_> {
                 )
             }
         }
+    }
+
+    fn added(&self, added: &Added) -> String {
+        let what = if added.variant.is_some() {
+            "variant"
+        } else {
+            "copy"
+        };
+        format!("counts the {what} {}", self.delivery(added.delivery))
     }
 
     fn redrive(&self, place: usize, is_deleted: bool) -> String {

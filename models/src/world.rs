@@ -4,19 +4,33 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use switchhook_core::attempts::{Attempt, Settled};
 use switchhook_core::envelope::{deduplication_id, deduplication_id_of_moved};
+use switchhook_core::ids::EventId;
 
-use crate::ledger::{Answer, Buried, Ledger, Record, State, Write};
-use crate::scenario::{Config, Nature, event_id};
-use crate::variants::Variant;
+use crate::broken::Broken;
+use crate::ledger::{Added, Answer, Buried, Ledger, Record, State, Write};
+use crate::scenario::{Config, Nature, RETENTION_DAYS, event_id};
+
+/// How long what is accepted is kept, in seconds.
+pub const RETENTION_SECS: i64 = RETENTION_DAYS as i64 * 24 * 60 * 60;
 
 /// For how long SQS remembers a deduplication id, in seconds.
 const REMEMBERED_SECS: i64 = 5 * 60;
 
-/// One request that the provider sent.
+/// One event of a request that the provider sent.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Delivery {
     /// What it holds.
     pub event: u8,
+    /// The request, by the first delivery that it holds.
+    pub request: u8,
+    /// Its place in the request.
+    pub index: u8,
+    /// Its bytes.
+    pub bytes: u8,
+    /// Its own time as the sender wrote it.
+    pub own: Option<i64>,
+    /// Whether it repeats an earlier one, as far as only the provider knows.
+    pub is_retry: bool,
     /// When it was accepted, by the ingress's clock.
     pub accepted: i64,
     /// Whether it got a 2xx.
@@ -66,7 +80,7 @@ pub struct Letter {
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Await {
     /// A copy is counted.
-    Count(Write),
+    Count(Added),
     /// An attempt is counted.
     Attempt(Write),
     /// Something is read.
@@ -82,16 +96,28 @@ pub enum Await {
 impl Await {
     /// Returns what is written; nothing where something is read.
     #[must_use]
-    pub const fn write(&self) -> Option<&Write> {
+    pub fn write(&self) -> Option<Write> {
         match self {
-            Self::Count(write)
-            | Self::Attempt(write)
+            Self::Count(added) => Some(Write::Add(added.clone())),
+            Self::Attempt(write)
             | Self::Commit(write, _)
             | Self::TakeBack(write)
-            | Self::Bury(write) => Some(write),
+            | Self::Bury(write) => Some(write.clone()),
             Self::Read(_) => None,
         }
     }
+}
+
+/// What an event is to the ledger while it is run.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Part {
+    /// An event of its own.
+    #[default]
+    New,
+    /// A duplicate of this record with other bytes.
+    Variant(Record),
+    /// A duplicate of this record that says STOP in the same bytes.
+    RepeatedStop(Record),
 }
 
 /// What an event's run reads.
@@ -110,6 +136,10 @@ pub struct Current {
     pub message: u8,
     /// How far the counting of its attempt is.
     pub attempt: Attempt,
+    /// Whether its body was touched.
+    pub is_open: bool,
+    /// What it is.
+    pub part: Part,
     /// What it waits for.
     pub awaits: Await,
 }
@@ -140,7 +170,7 @@ pub struct Run {
     pub groups: Vec<Group>,
     /// The messages that are to come again.
     pub failed: BTreeSet<u8>,
-    /// Attempts that were counted before anything ran, for the variant that does so.
+    /// Attempts that were counted before anything ran, for the broken rule that does so.
     pub beforehand: BTreeMap<u8, Attempt>,
 }
 
@@ -158,6 +188,8 @@ pub struct Commit {
 pub struct Known {
     /// Records in the order in which they were put.
     pub commits: Vec<Commit>,
+    /// Duplicates that have an entry, and the delivery whose record has it.
+    pub duplicates: BTreeSet<(u8, u8)>,
     /// Deliveries that the ledger had and rightly forgot.
     pub forgotten: BTreeSet<u8>,
     /// Deliveries that were dead letters at some time.
@@ -253,6 +285,19 @@ impl World {
         self.deliveries[usize::from(delivery)].event
     }
 
+    /// Returns the event's id in a delivery.
+    #[must_use]
+    pub fn event_id(&self, delivery: u8) -> EventId {
+        let delivery = self.delivery(delivery);
+        event_id(delivery.request, delivery.index)
+    }
+
+    /// Returns a delivery.
+    #[must_use]
+    pub fn delivery(&self, delivery: u8) -> &Delivery {
+        &self.deliveries[usize::from(delivery)]
+    }
+
     /// Returns when a delivery was accepted.
     #[must_use]
     pub fn accepted(&self, delivery: u8) -> i64 {
@@ -295,7 +340,7 @@ impl World {
 
     /// Takes a request in: its messages are durable.
     pub fn enqueue(&mut self, delivery: u8, config: &Config) {
-        let own_id = event_id(delivery);
+        let own_id = self.event_id(delivery);
         self.remember(deduplication_id(own_id), config);
         let id = self.new_id();
         let sequence = id; // both count what the queue took in
@@ -329,8 +374,8 @@ impl World {
 
     /// SQS answers alike whether it takes a message or knows it.
     fn send_again(&mut self, letter: &Letter, group: Lane, config: &Config) {
-        let id = if config.is(Variant::OldDeduplicationId) {
-            deduplication_id(event_id(letter.delivery))
+        let id = if config.is(Broken::OldDeduplicationId) {
+            deduplication_id(self.event_id(letter.delivery))
         } else {
             moved_id(letter.id)
         };
@@ -354,32 +399,46 @@ impl World {
             return Answer::Done;
         }
         let answer = self.ledger.write(write, config);
-        if let Write::Count {
-            event,
-            name,
-            delivery,
-        } = write
-        {
-            self.note_copy(*event, name, *delivery);
-        }
-        if let (Write::Record(record), Answer::Done) = (write, &answer) {
-            self.known.commits.push(Commit {
+        match (write, &answer) {
+            (Write::Record(record), Answer::Done) => self.known.commits.push(Commit {
                 delivery: record.id,
-                sequence: self.known.enqueued[&record.id],
-            });
+                sequence: record.sequence,
+            }),
+            (Write::Add(added), Answer::Done) => {
+                let record = self.ledger.record(added.event, &added.name);
+                let of = record.expect("it was added to it").id;
+                if of != added.delivery {
+                    self.known.duplicates.insert((added.delivery, of));
+                }
+            }
+            _ => {}
         }
         answer
     }
 
-    /// A copy of what was forgotten a moment ago is as known as that was.
-    fn note_copy(&mut self, event: u8, name: &str, delivery: u8) {
-        let was_forgotten = self
-            .known
-            .forgotten
-            .iter()
-            .any(|id| self.event_of(*id) == event);
-        if self.ledger.record(event, name).is_none() && was_forgotten {
-            self.known.forgotten.insert(delivery);
+    /// Forgets a record.
+    pub fn forget_record(&mut self, place: usize) {
+        let record = self.ledger.records.remove(place);
+        let is_of = |d: &Delivery| d.event == record.event && record.counted.contains(&d.request);
+        self.note_forgotten(is_of);
+    }
+
+    /// Forgets the bytes of a variant.
+    pub fn forget_bytes(&mut self, place: usize) {
+        let kept = self.ledger.kept.remove(place);
+        self.note_forgotten(|d| (d.event, d.bytes) == (kept.event, kept.bytes));
+    }
+
+    /// Notes which deliveries of some that the ledger had it need not have any longer.
+    fn note_forgotten(&mut self, is_of: impl Fn(&Delivery) -> bool) {
+        let mut had = BTreeSet::new();
+        had.extend(self.known.commits.iter().map(|commit| commit.delivery));
+        had.extend(self.known.duplicates.iter().map(|(delivery, _)| *delivery));
+        for id in had {
+            let delivery = self.delivery(id);
+            if is_of(delivery) && delivery.accepted + RETENTION_SECS <= self.now {
+                self.known.forgotten.insert(id);
+            }
         }
     }
 

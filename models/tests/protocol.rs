@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::thread;
 
+use models::broken::Broken;
 use models::check::{self, Report};
 use models::scenario::Scenario;
 use models::scenarios;
-use models::variants::Variant;
 
 /// How many threads explore one scenario.
 const THREADS: usize = 2;
@@ -45,14 +45,14 @@ fn whatever_fails_in_whatever_order_no_law_is_broken() {
     });
 }
 
-/// Else a variant may be caught by a world that is broken by itself.
+/// Else a broken rule may be caught by a world that is broken by itself.
 #[test]
 fn the_world_of_every_broken_rule_is_sound_by_itself() {
     let as_whole = |own: &Scenario| {
         let mut all = scenarios::ALL.iter();
         all.any(|scenario| (scenario.name, scenario.faults) == (own.name, own.faults))
     };
-    let scenarios = Variant::ALL.iter().map(|variant| variant.scenario());
+    let scenarios = Broken::ALL.iter().map(|broken| broken.scenario());
     let smaller: BTreeMap<_, _> = scenarios
         .filter(|scenario| !as_whole(scenario)) // else it is explored above
         .map(|scenario| ((scenario.name, scenario.faults), scenario))
@@ -69,17 +69,17 @@ fn the_world_of_every_broken_rule_is_sound_by_itself() {
 
 #[test]
 fn every_broken_rule_breaks_a_law() {
-    for variant in Variant::ALL {
-        let report = check::variant(*variant);
-        println!("{variant:?}: {}\n{}\n", told(&report), story(&report));
-        let broken = report.broken.map(|(law, _)| law);
-        assert_eq!(broken, Some(variant.breaks()), "{variant:?}");
+    for broken in Broken::ALL {
+        let report = check::breaking(*broken);
+        println!("{broken:?}: {}\n{}\n", told(&report), story(&report));
+        let law = report.broken.map(|(law, _)| law);
+        assert_eq!(law, Some(broken.breaks()), "{broken:?}");
     }
 }
 
 #[test]
 fn the_shortest_story_is_told_in_words() {
-    let (_, story) = check::variant(Variant::RecordBeforeState).broken.unwrap();
+    let (_, story) = check::breaking(Broken::RecordBeforeState).broken.unwrap();
     assert_eq!(
         story,
         [

@@ -1,72 +1,71 @@
-//! One event's way through the consumer.
+//! One event's way through the consumer, up to its commit.
 //!
 //! Every decision is the one that the consumer itself calls; here is only where its values come
-//! from, and which of them a broken variant leaves out.
+//! from, and which of them a broken rule leaves out.
 
 use switchhook_core::attempts::{Attempt, Failure, Remedy, Settled};
-use switchhook_core::ledger::{self, Beginning, Known, Met, Step};
+use switchhook_core::ledger::{self, Beginning, Known, RunRefusal};
+use switchhook_core::retention;
 
 use super::{Invocation, Next, attempt_of};
-use crate::ledger::{Answer, Buried, Record, Registers, State, Write};
-use crate::scenario::{Config, Nature, RETENTION_DAYS, SHARED, at, event_id};
-use crate::variants::Variant;
-use crate::world::{Await, Current, Read};
+use crate::broken::Broken;
+use crate::ledger::{Added, Answer, Buried, Record, Write, snapshot};
+use crate::scenario::{Config, Nature, RETENTION_DAYS, SHARED, at, digest};
+use crate::world::{Await, Current, Part, Read};
 
 /// It is in the ledger.
-const DONE: Next = Next::Settled(Settled::Committed);
+pub(super) const DONE: Next = Next::Settled(Settled::Committed);
 
 impl Invocation<'_> {
     /// Runs an event up to the first thing that it waits for.
     pub(super) fn start(&mut self, message: u8) -> Next {
-        let delivery = self.message(message).delivery;
-        let (event, accepted) = (self.world.event_of(delivery), self.world.accepted(delivery));
-        let current = Current {
+        self.begin_event(Current {
             message,
             attempt: Attempt::Uncounted,
+            is_open: false,
+            part: Part::New,
             awaits: Await::Read(Read::Body),
-        };
-        let known = self.known(event, delivery, accepted);
-        let receives = self.message(message).receives;
-        match known.begin(self.refusal(accepted), receives) {
+        })
+    }
+
+    fn begin_event(&mut self, current: Current) -> Next {
+        let known = self.known(current.message);
+        match self.beginning(&known, current.message) {
             Beginning::Nothing => DONE,
-            Beginning::CountCopy(key) => {
-                let count = Write::Count {
-                    event,
-                    name: key.name,
-                    delivery,
-                };
-                waits(current, Await::Count(count))
-            }
-            Beginning::Refuse(reason) => self.fail(current, Failure::ForGood, reason),
+            Beginning::CountCopy(key) => self.count_copy(current, &key.name),
+            Beginning::Refuse(refusal) => self.fail(current, Failure::ForGood, refusal.reason()),
             Beginning::CountAttempt => self.count(current),
             Beginning::TouchBody => self.touch_body(current),
         }
     }
 
+    pub(super) fn beginning(&self, known: &Known, message: u8) -> Beginning {
+        let message = self.message(message);
+        let accepted = self.world.accepted(message.delivery);
+        known.begin(self.refusal(accepted), message.receives)
+    }
+
     /// Returns why an event accepted then is refused, if it is.
-    fn refusal(&self, accepted: i64) -> Option<&'static str> {
+    fn refusal(&self, accepted: i64) -> Option<RunRefusal> {
         let now = at(self.world.now + self.config.scenario.consumer_skew);
-        let is_too_old = ledger::is_too_old(at(accepted), RETENTION_DAYS, now);
-        let is_waived = [Variant::RedriveForced, Variant::RunHoweverOld]
+        let is_too_old = retention::is_too_old(at(accepted), RETENTION_DAYS, now);
+        let is_waived = [Broken::RedriveForced, Broken::RunHoweverOld]
             .into_iter()
-            .any(|variant| self.config.is(variant));
-        (is_too_old && !is_waived).then_some("too_old")
+            .any(|broken| self.config.is(broken));
+        (is_too_old && !is_waived).then_some(RunRefusal::TooOld)
     }
 
     /// Asks what the batch's copy of the ledger knows of an event.
-    fn known(&mut self, event: u8, delivery: u8, accepted: i64) -> Known {
-        let config = self.config;
-        let judged = if config.is(Variant::JudgedByNow) {
+    pub(super) fn known(&mut self, message: u8) -> Known {
+        let (config, delivery) = (self.config, self.message(message).delivery);
+        let (event, accepted) = (self.world.event_of(delivery), self.world.accepted(delivery));
+        let judged = if config.is(Broken::JudgedByNow) {
             self.world.now
         } else {
             accepted
         };
-        let seen = crate::ledger::Ledger {
-            records: self.run().records.clone(),
-            ..Default::default()
-        };
-        let mut snapshot = seen.snapshot(event, config);
-        if config.is(Variant::OneRecordPerKey) {
+        let mut snapshot = snapshot(&self.run().records, event, config);
+        if config.is(Broken::OneRecordPerKey) {
             // Its one record stands where this event's would.
             let name = config.key(event).record_name(at(judged));
             let records = std::mem::take(&mut snapshot.records);
@@ -77,35 +76,73 @@ impl Invocation<'_> {
             snapshot.records = renamed.collect();
         }
         let (entity, key) = (config.entity(event), config.key(event));
-        match snapshot.knows(entity, key, event_id(delivery), at(judged)) {
-            Known::Copy(key) if config.is(Variant::OneRecordPerKey) => {
+        let (id, bytes) = (
+            self.world.event_id(delivery),
+            self.world.delivery(delivery).bytes,
+        );
+        match snapshot.knows(entity, key, id, Some(&digest(bytes)), at(judged)) {
+            Known::Copy(key) if config.is(Broken::OneRecordPerKey) => {
                 Known::Copy(ledger::RecordKey {
                     name: name_of(config, event, accepted),
                     ..key
                 })
             }
+            Known::Variant(key) if config.is(Broken::DeliveryDecides) => {
+                let is_counted = snapshot.records[&key].deliveries.contains(&id.delivery);
+                if is_counted {
+                    Known::Counted
+                } else {
+                    Known::Variant(key)
+                }
+            }
             known => known,
         }
+    }
+
+    /// Finds a record of the event of a message in the batch's copy of the ledger.
+    pub(super) fn seen(&mut self, message: u8, name: &str) -> Option<Record> {
+        let event = self.world.event_of(self.message(message).delivery);
+        let mut records = self.run().records.iter();
+        let found = records.find(|record| record.event == event && record.name == name);
+        found.cloned()
+    }
+
+    pub(super) fn count_copy(&mut self, current: Current, name: &str) -> Next {
+        let record = self.seen(current.message, name);
+        let added = match record {
+            Some(record) => self.entry(current.message, &record, false),
+            // The one record of a key, under another name.
+            None => {
+                let event = self.world.event_of(self.message(current.message).delivery);
+                let mut records = self.run().records.iter();
+                let record = records.find(|record| record.event == event).cloned();
+                Added {
+                    name: name.to_owned(),
+                    ..self.entry(current.message, &record.expect("it is known"), false)
+                }
+            }
+        };
+        waits(current, Await::Count(added))
     }
 
     /// Counts the attempt.
     fn count(&mut self, mut current: Current) -> Next {
         let message = self.message(current.message);
         let (receives, config) = (message.receives, self.config);
-        if config.is(Variant::ReceiveCountJudges) {
+        if config.is(Broken::ReceiveCountJudges) {
             if receives > 5 {
                 return self.fail(current, Failure::ForGood, "attempts");
             }
             return self.touch_body(current);
         }
-        if config.is(Variant::NeverEnds) {
+        if config.is(Broken::NeverEnds) {
             return self.touch_body(current);
         }
         if let Some(attempt) = self.run().beforehand.get(&current.message).copied() {
             current.attempt = attempt;
             return self.judge(current);
         }
-        if config.is(Variant::BodyFirst) && self.is_deadly(current.message) {
+        if config.is(Broken::BodyFirst) && self.is_deadly(current.message) {
             return Next::Dies;
         }
         let add = self.add_attempt(current.message);
@@ -127,7 +164,7 @@ impl Invocation<'_> {
 
     /// Under what a message's attempts are kept.
     fn attempts_of(&self, message: u8) -> u8 {
-        if self.config.is(Variant::AttemptsSurviveRedrive) {
+        if self.config.is(Broken::AttemptsSurviveRedrive) {
             self.message(message).delivery
         } else {
             message
@@ -146,124 +183,40 @@ impl Invocation<'_> {
         if self.config.event(event).is_stored {
             return waits(current, Await::Read(Read::Body));
         }
-        self.handle(current)
+        self.open(current)
+    }
+
+    /// Decodes a body.
+    fn open(&mut self, mut current: Current) -> Next {
+        if self.is_deadly(current.message) {
+            self.note_death(&current);
+            return Next::Dies;
+        }
+        current.is_open = true;
+        self.commit(current)
     }
 
     /// Goes on with what was read.
     pub(super) fn has_read(&mut self, current: Current, read: Read) -> Next {
         match read {
-            Read::Body => self.handle(current),
+            Read::Body => self.open(current),
             Read::Shared => {
                 let shared = self.world.ledger.states.get(&SHARED).cloned();
                 let states = &mut self.run().states;
                 states.remove(&SHARED);
                 states.extend(shared.map(|shared| (SHARED, shared)));
-                self.commit(current)
+                self.write_all(current)
             }
         }
-    }
-
-    /// Decodes a body and handles it.
-    fn handle(&mut self, current: Current) -> Next {
-        let event = self.world.event_of(self.message(current.message).delivery);
-        match self.world.nature(event, self.config) {
-            Nature::Killer => {
-                self.note_death(&current);
-                Next::Dies
-            }
-            Nature::Panics => self.fail(current, Failure::Unknown, "panic"),
-            Nature::Hopeless => self.fail(current, Failure::ForGood, "hopeless"),
-            Nature::Sound if self.config.event(event).is_shared => {
-                waits(current, Await::Read(Read::Shared))
-            }
-            Nature::Sound => self.commit(current),
-        }
-    }
-
-    /// Plans all writes and starts the first.
-    fn commit(&mut self, current: Current) -> Next {
-        let message = self.message(current.message).clone();
-        let event = self.world.event_of(message.delivery);
-        let spec = self.config.event(event);
-        let entities = [Some(spec.entity), spec.is_shared.then_some(SHARED)];
-        let changes: Vec<_> = entities.into_iter().flatten().collect();
-        let mut steps: Vec<_> = ledger::commit_steps(changes).collect();
-        if self.config.is(Variant::RecordBeforeState) {
-            steps.rotate_right(1);
-        }
-        let writes = steps.into_iter().map(|step| match step {
-            Step::State(entity) => self.state_write(entity, message.delivery, message.sequence),
-            Step::Record => Write::Record(self.record(message.delivery)),
-        });
-        let writes = writes.collect();
-        self.write_next(current, writes)
-    }
-
-    fn state_write(&mut self, entity: u8, delivery: u8, sequence: u8) -> Write {
-        let state = self.run().states.get(&entity).cloned().unwrap_or_default();
-        Write::State {
-            entity,
-            registers: self.applied(&state, delivery, sequence),
-            read: state.version,
-        }
-    }
-
-    /// The handler: the event's register takes its value.
-    fn applied(&self, state: &State, delivery: u8, sequence: u8) -> Registers {
-        let (event, accepted) = (self.world.event_of(delivery), self.world.accepted(delivery));
-        let position = self.config.position(event, accepted, sequence);
-        let mut registers = state.registers.clone();
-        let newest = registers
-            .iter()
-            .filter_map(|register| register.position())
-            .max();
-        let is_late = newest.is_some_and(|newest| newest >= position);
-        if !(is_late && self.config.is(Variant::OnePosition)) {
-            let register = &mut registers[self.config.event(event).register];
-            register.set(Some(u64::from(delivery)), position);
-        }
-        registers
-    }
-
-    fn record(&self, delivery: u8) -> Record {
-        let (event, accepted) = (self.world.event_of(delivery), self.world.accepted(delivery));
-        let expires = ledger::kept_until(at(accepted), RETENTION_DAYS);
-        Record {
-            event,
-            name: name_of(self.config, event, accepted),
-            id: delivery,
-            accepted,
-            deliveries: [delivery].into(),
-            counted: [delivery].into(),
-            count: 1,
-            expires: expires.as_second() - at(0).as_second(),
-        }
-    }
-
-    /// Starts the next write that changes anything.
-    fn write_next(&mut self, current: Current, mut writes: Vec<Write>) -> Next {
-        while !writes.is_empty() {
-            let write = writes.remove(0);
-            if !self.changes_nothing(&write) {
-                return waits(current, Await::Commit(write, writes));
-            }
-        }
-        DONE
-    }
-
-    fn changes_nothing(&mut self, write: &Write) -> bool {
-        let Write::State {
-            entity, registers, ..
-        } = write
-        else {
-            return false;
-        };
-        let state = self.run().states.get(entity);
-        state.is_some_and(|state| state.registers == *registers)
     }
 
     /// Says what follows a failure.
-    fn fail(&mut self, current: Current, failure: Failure, reason: &'static str) -> Next {
+    pub(super) fn fail(
+        &mut self,
+        current: Current,
+        failure: Failure,
+        reason: &'static str,
+    ) -> Next {
         if failure == Failure::Unknown && self.is_judged(&current) {
             self.world.note_mishap(current.message);
         }
@@ -294,8 +247,16 @@ impl Invocation<'_> {
     /// Says how a run goes on after an answer, or without one.
     pub(super) fn next(&mut self, mut current: Current, answer: Option<Answer>) -> Next {
         match (current.awaits.clone(), answer) {
-            (Await::Count(write), Some(_)) => {
-                self.see(write);
+            (Await::Count(added), Some(Answer::NoRecord)) => {
+                self.see_none(&added);
+                if current.is_open {
+                    self.commit(current)
+                } else {
+                    self.begin_event(current)
+                }
+            }
+            (Await::Count(added), Some(_)) => {
+                self.see(Write::Add(added));
                 DONE
             }
             (Await::Attempt(_), Some(answer)) => {
@@ -314,88 +275,16 @@ impl Invocation<'_> {
             }
         }
     }
-
-    fn wrote(
-        &mut self,
-        current: Current,
-        write: Write,
-        mut rest: Vec<Write>,
-        answer: Answer,
-    ) -> Next {
-        match (write, answer) {
-            (Write::State { entity, .. }, Answer::OtherState(state)) => {
-                self.run().states.insert(entity, state);
-                let message = self.message(current.message).clone();
-                let again = self.state_write(entity, message.delivery, message.sequence);
-                rest.insert(0, again);
-                self.write_next(current, rest)
-            }
-            (Write::Record(record), Answer::OtherRecord(there)) => {
-                let met = there.head().meets(event_id(record.id).delivery);
-                let count = Write::Count {
-                    event: record.event,
-                    name: record.name,
-                    delivery: record.id,
-                };
-                self.see(Write::Record(there));
-                match met {
-                    Met::Own => self.write_next(current, rest),
-                    Met::Copy => waits(current, Await::Count(count)),
-                }
-            }
-            (write, _) => {
-                self.see(write);
-                self.write_next(current, rest)
-            }
-        }
-    }
-
-    /// Writes into the batch's copy of the ledger what the ledger has.
-    fn see(&mut self, write: Write) {
-        if self.config.is(Variant::StaleSnapshot) {
-            return;
-        }
-        match write {
-            Write::State {
-                entity,
-                registers,
-                read,
-            } => {
-                let version = read + 1;
-                let state = State { version, registers };
-                self.run().states.insert(entity, state);
-            }
-            Write::Record(record) => {
-                let records = &mut self.run().records;
-                records.retain(|r| (r.event, &r.name) != (record.event, &record.name));
-                records.push(record);
-            }
-            Write::Count {
-                event,
-                name,
-                delivery,
-            } if !self.config.is(Variant::PlainCopyCounter) => {
-                let mut records = self.run().records.iter_mut();
-                if let Some(record) = records.find(|r| r.event == event && r.name == name) {
-                    record.deliveries.insert(delivery);
-                }
-            }
-            Write::Count { .. }
-            | Write::AddAttempt { .. }
-            | Write::TakeBack { .. }
-            | Write::Bury(_) => {}
-        }
-    }
 }
 
-fn waits(mut current: Current, awaits: Await) -> Next {
+pub(super) fn waits(mut current: Current, awaits: Await) -> Next {
     current.awaits = awaits;
     Next::Waits(current)
 }
 
 /// The name of an event's record.
-fn name_of(config: &Config, event: u8, accepted: i64) -> String {
-    let accepted = if config.is(Variant::OneRecordPerKey) {
+pub(super) fn name_of(config: &Config, event: u8, accepted: i64) -> String {
+    let accepted = if config.is(Broken::OneRecordPerKey) {
         0
     } else {
         accepted

@@ -11,7 +11,7 @@ use crate::occurrence::Times;
 use crate::time::Timestamp;
 
 /// How often a word was said is not kept, only its latest times.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Said {
     /// The latest own time.
     pub own: Timestamp,
@@ -50,7 +50,7 @@ impl Said {
 }
 
 /// The latest STOP and the latest START of one person through one source.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Consent {
     /// The STOP.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -16,7 +16,7 @@ use crate::ids::EventId;
 use crate::time::Timestamp;
 
 /// The owner of an item: the number or address, and what else its key says.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Owner {
     /// The number in E.164, or the text as it came where `is_unplaced`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,7 +59,7 @@ impl Owner {
 }
 
 /// One item of the suppression list.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct OptOut {
     owner: Owner,
     /// By source.
