@@ -30,6 +30,7 @@ pub(super) enum Charset {
 impl Charset {
     /// Returns the charset of a label; `None` for an unknown one. Labels have no case.
     pub(super) fn of_label(label: &str) -> Option<Self> {
+        let label = label.split(',').next().unwrap_or_default(); // a header that came twice
         let label = label.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\''));
         Some(match label.to_ascii_lowercase().as_str() {
             "utf-8" | "utf8" | "utf_8" | "unicode-1-1-utf-8" | "utf8mb4" | "cp65001" => Self::Utf8,
@@ -218,6 +219,7 @@ mod tests {
             ("\"utf-8\"", Some(Charset::Utf8)),
             ("'Latin1'", Some(Charset::Windows1252)),
             (" ISO-8859-1 ", Some(Charset::Windows1252)),
+            ("latin1, text/plain", Some(Charset::Windows1252)),
             ("Windows-1252", Some(Charset::Windows1252)),
             ("US-ASCII", Some(Charset::Ascii)),
             ("UTF-16", Some(Charset::Utf16Le)),

@@ -62,19 +62,26 @@ impl<'n> Scan<'n> {
 
     /// Reads on.
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) {
-        while let Some((byte, behind)) = bytes.split_first() {
-            let is_text = matches!(
-                self.state,
-                State::InName | State::InText | State::InNestedText
-            );
-            if self.state == State::Broken {
+        loop {
+            // Most bytes mean nothing: they are passed over at once.
+            let next = match self.state {
+                State::Broken => return,
+                State::InName | State::InText | State::InNestedText | State::InScalar => Some(0),
+                State::InNested => bytes.iter().position(|byte| b"\"{}[]".contains(byte)),
+                _ => bytes.iter().position(|byte| !is_blank(*byte)),
+            };
+            let Some(rest) = next.and_then(|next| bytes.get(next..)) else {
                 return;
-            }
-            bytes = if is_text {
-                self.text(bytes)
-            } else {
-                self.byte(*byte);
-                behind
+            };
+            let Some((byte, behind)) = rest.split_first() else {
+                return;
+            };
+            bytes = match self.state {
+                State::InName | State::InText | State::InNestedText => self.text(rest),
+                _ => {
+                    self.byte(*byte);
+                    behind
+                }
             };
         }
     }
@@ -145,13 +152,11 @@ impl<'n> Scan<'n> {
     }
 
     fn byte(&mut self, byte: u8) {
-        let is_blank = matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
         self.state = match (self.state, byte) {
             (State::InScalar, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'+' | b'.') => {
                 State::InScalar
             }
-            (State::InScalar, _) if is_blank => State::AfterValue,
-            (state, _) if is_blank => state,
+            (State::InScalar, _) if is_blank(byte) => State::AfterValue,
             (State::Before, b'{') => State::FirstName,
             (State::FirstName | State::Name, b'"') => {
                 self.kept = Some(Vec::new());
@@ -164,7 +169,6 @@ impl<'n> Scan<'n> {
             (State::InNested, b'"') => State::InNestedText,
             (State::InNested, b'{' | b'[') => self.open(byte),
             (State::InNested, b'}' | b']') => self.close(byte),
-            (State::InNested, _) => State::InNested,
             _ => State::Broken,
         };
     }
@@ -207,6 +211,11 @@ impl<'n> Scan<'n> {
             State::InNested
         }
     }
+}
+
+/// Tells whether a byte is white space between tokens.
+const fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 #[cfg(test)]
