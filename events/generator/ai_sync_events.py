@@ -388,15 +388,18 @@ def texts():
         ),
         {"voice/conversation/conv_8": {"text": "Can I come at 7?", "last_inbound_at": "2025-01-15T12:10:00Z", "opted_out": None}},
     )
+    reply = (
+        '{"event":"sms.replied","timestamp":"2025-01-15T12:11:00Z","data":{"message_id":"msg_3","from":"+1 555 010 0003",'
+        '"to":"+1 (555) 010-0004","text":"Yes","in_reply_to_text":"Shall we confirm?"}}'
+    )
     add_event(
         "sms-replied",
-        "A conversation known by its two numbers, the customer's first, both normalised.",
-        '{"event":"sms.replied","timestamp":"2025-01-15T12:11:00Z","data":{"message_id":"msg_3","from":"+1 555 010 0003",'
-        '"to":"+1 (555) 010-0004","text":"Yes","in_reply_to_text":"Shall we confirm?"}}',
+        "A conversation known by its two numbers, the customer's first, both normalised. The id may be that of the text that is answered.",
+        reply,
         event(
             "message.received",
             "voice/conversation/+15550100003,+15550100004",
-            once("sms.replied", "msg_3"),
+            repeatable("sms.replied", reply),
             message_received(
                 **{"from": CUSTOMER},
                 to=OURS,
@@ -413,12 +416,12 @@ def texts():
     nameless = '{"event":"sms.received","timestamp":"2025-01-15T12:12:00Z","data":{"to":"+15550100004","from":"+15550100003","text":"Yes"}}'
     add_event(
         "sms-received-without-id",
-        "Without an id of its own, a text is known by its data, for two hours; its time is no part of the key.",
+        "Without an id of its own, a text is known by its time, as it is written, and its data, for two hours.",
         nameless,
         event(
             "message.received",
             "voice/conversation/+15550100003,+15550100004",
-            repeatable("sms.received", nameless, timed=False),
+            repeatable("sms.received", nameless),
             message_received(**{"from": CUSTOMER}, to=OURS, text="Yes", channel="sms"),
             provider_event="sms.received",
             occurred_at="2025-01-15T12:12:00Z",

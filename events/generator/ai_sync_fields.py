@@ -240,6 +240,20 @@ def numbers_by_country():
         "call_7",
         call(ended_at=AT, **{"from": "0491 570 006"}, to="ACME"),
     )
+    add_call(
+        "numbers-of-no-country-with-code",
+        "Without a country eleven digits are a number where they are a valid one, and two zeros stand for a plus.",
+        ended('{"call_id":"call_7","caller_number":"1 (212) 555-0150","called_number":"0061 (0)491 570 006"}'),
+        "call_7",
+        call(ended_at=AT, **{"from": "+12125550150"}, to="+61491570006"),
+    )
+    add_call(
+        "numbers-of-no-country-ambiguous",
+        "Ten digits may be a number of Arkansas and of Norway; eleven that are no valid number are none.",
+        ended('{"call_id":"call_7","caller_number":"4792345678","called_number":"15550100003"}'),
+        "call_7",
+        call(ended_at=AT, **{"from": "4792345678"}, to="15550100003"),
+    )
     conversation = "voice/conversation/+61491570006,+61491570156"
     add_event(
         "conversation-of-a-country",

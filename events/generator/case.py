@@ -166,9 +166,10 @@ def within_window(*parts: str | bytes, window_secs: int = 2 * 60 * 60) -> str:
     return f"{dedup_key(*parts)}#{slot(ACCEPTED_AT_MS, window_secs)}"
 
 
-def repeatable(name: str, body: str, *, timed: bool = True) -> str:
+def repeatable(name: str, body: str) -> str:
     """The record of an event that its time (as it is written) and its data tell apart."""
-    timestamp = json.dumps(parse(body)["timestamp"]) if timed else ""
+    told = parse(body)
+    timestamp = json.dumps(told["timestamp"]) if "timestamp" in told else ""
     return within_window(name, timestamp, canonical(_member(body, "data")))
 
 

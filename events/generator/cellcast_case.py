@@ -80,6 +80,7 @@ def receive(key, record, *, occurred_at=None, source="texts", cut=None, **told) 
 
 
 def send(key, record, **told) -> dict:
+    """`key` is the message's id and the recipient as it is written, joined by a comma; the id alone without one."""
     return event("message.status", f"texts/message/{key}", record, message_status(**told), provider_event="send")
 
 

@@ -54,7 +54,7 @@ def current():
     states = {"texts/conversation/+61400000000,+61400000001": state, f"texts/message/{DOCUMENTED_ID}": None}
     add("receive-documented", "The reply of Cellcast's page: its status says nothing.", DOCUMENTED_RECEIVE, accepted(found, states), slug="inbound")
     found = send(
-        DOCUMENTED_ID,
+        f"{DOCUMENTED_ID},+61400000001",
         status_record(DOCUMENTED_ID, "+61400000001", "delivered"),
         status="delivered",
         status_raw="delivered",
@@ -64,7 +64,7 @@ def current():
         extra={"_id": DOCUMENTED_ID},
     )
     state = {"status": "delivered", "final": True, "from": "cellcast", "to": "+61400000001", "status_at": RECEIVED_AT}
-    add("send-documented", "The status of Cellcast's page.", DOCUMENTED_SEND, accepted(found, {f"texts/message/{DOCUMENTED_ID}": state}), slug="status")
+    add("send-documented", "The status of Cellcast's page.", DOCUMENTED_SEND, accepted(found, {f"texts/message/{DOCUMENTED_ID},+61400000001": state}), slug="status")
     body = (
         f'{{"_id":"{ID}","status":"received","type":"receive","reply":"Yes please",'
         f'"message":"Can you come Friday?",{NUMBERS}}}'
@@ -94,7 +94,7 @@ def add_send(name, about, fields, *, word="sent", extra=None, told=None, states=
     body = f'{{"_id":"{ID}","sender":"ACME","receiver":"{CUSTOMER}",{fields}}}'
     told = {"status": "sent", "status_raw": "sent", "final": False} if told is None else told
     told = {"from": "ACME", "to": CUSTOMER} | told
-    found = send(ID, status_record(ID, CUSTOMER, word), **told, extra={"_id": ID} | (extra or {}))
+    found = send(f"{ID},{CUSTOMER}", status_record(ID, CUSTOMER, word), **told, extra={"_id": ID} | (extra or {}))
     add(name, about, body, accepted(found, states), **more)
 
 
@@ -134,7 +134,7 @@ def statuses():
     }
     for word, (status, final) in words.items():
         told = {"status": status, "status_raw": word, "final": final}
-        state = {f"texts/message/{ID}": {"status": status, "final": final}}
+        state = {f"texts/message/{ID},{CUSTOMER}": {"status": status, "final": final}}
         about = f"The status `{word}` is {status}." if status else f"Nobody knows what the status `{word}` means."
         name = f"status-{word.lower() or 'empty'}" + ("-upper-case" if word == "DELIVERED" else "")
         add_send(name, about, f'"type":"send","status":"{word}"', word=word.lower(), told=told, states=state)
@@ -204,7 +204,10 @@ def keys():
     found = receive("+64212345678,ACME", reply_record(ID, "021 234 5678", "Yes"), **{"from": "+64212345678"}, to="ACME", text="Yes", extra={"_id": ID})
     add("numbers-of-own-country", "Unless the source says of which country.", body, accepted(found), sources=settings('country = "NZ"'))
     body = '{"type":"send","_id":" a/b c ","status":"sent","sender":"Café 24","receiver":"0400000123"}'
-    found = send(" a/b c ", status_record(" a/b c ", "0400000123", "sent"), status="sent", status_raw="sent", final=False, **{"from": "Café 24"}, to=CUSTOMER, extra={"_id": " a/b c "})
+    found = send(" a/b c ,0400000123", status_record(" a/b c ", "0400000123", "sent"), status="sent", status_raw="sent", final=False, **{"from": "Café 24"}, to=CUSTOMER, extra={"_id": " a/b c "})
+    without = f'{{"type":"send","_id":"{ID}","status":"sent","sender":"ACME","receiver":""}}'
+    found_without = send(ID, status_record(ID, "", "sent"), status="sent", status_raw="sent", final=False, **{"from": "ACME"}, extra={"_id": ID, "receiver": ""})
+    add("send-without-recipient", "Where no recipient is named, a message's id alone is its key.", without, accepted(found_without, {f"texts/message/{ID}": {"status": "sent"}}))
     add("send-key-as-written", "A message's key and an alphanumeric sender are as they were written.", body, accepted(found))
 
 
@@ -256,6 +259,22 @@ def opt_outs():
     body = f'{{"type":"receive","_id":"{ID}","sender":"0400000123","receiver":"{OURS}","reply":"STOP"}}'
     found = receive(KEY, reply_record(ID, "0400000123", "STOP"), **PARTIES, text="STOP", extra={"_id": ID})
     add("stop-of-national-number", "A national number is on the list in E.164.", body, accepted(found, suppression(True)))
+    for name, about, written, number in [
+        ("without-plus", "A number of another country without its plus.", "64211234567", "+64211234567"),
+        ("with-00", "Two zeros stand for a plus, where they are not dialled in the country too.", "0061400000789", "+61400000789"),
+        ("with-own-prefix", "The country's own prefix of international calls.", "0011 64 21 123 4567", "+64211234567"),
+        ("with-011", "North America's prefix of international calls.", "011 64 21 123 4567", "+64211234567"),
+        ("with-zero-in-brackets", "A zero in brackets is dialled within the country only.", "+44 (0)7400 123456", "+447400123456"),
+        ("with-zero-behind-code", "So is a zero behind the country code.", "+61 0400 000 789", "+61400000789"),
+        ("with-bidirectional-marks", "A number as an address book shows it.", "\u202a+61\u00a0400\u2011000\u2013789\u202c", "+61400000789"),
+        ("full-width", "A number in full-width characters.", "＋６１（４００）０００－７８９", "+61400000789"),
+        ("as-uri", "A number as a link.", "tel:+61-400-000-789", "+61400000789"),
+        ("quoted", "A number in quotes.", "“+61.400.000/789”", "+61400000789"),
+    ]:
+        body = f'{{"type":"receive","_id":"{ID}","sender":{text(written)},"receiver":"{OURS}","reply":"STOP"}}'
+        found = receive(f"{number},{OURS}", reply_record(ID, written, "STOP"), **{"from": number}, to=OURS, text="STOP", extra={"_id": ID})
+        listed = {f"texts/conversation/{number},{OURS}": {"opted_out": True}, f"_/opt_out/{number}/sms": {"phone": number, "opted_out": True}}
+        add(f"stop-of-number-{name}", about, body, accepted(found, listed))
     body = f'{{"type":"receive","_id":"{ID}","sender":"ACME","receiver":"{OURS}","reply":"STOP"}}'
     found = receive(f"ACME,{OURS}", reply_record(ID, "ACME", "STOP"), **{"from": "ACME"}, to=OURS, text="STOP", extra={"_id": ID})
     states = {f"texts/conversation/ACME,{OURS}": {"opted_out": True}, "_/opt_out/ACME/sms": None}
@@ -302,8 +321,8 @@ def legacy():
     status = '{"message_id":"5DAA1CA1","status":"Delivered","recipient":"400000123","custom_string":"visit-7","source":"API"}'
     extra = {"message_id": "5DAA1CA1", "custom_string": "visit-7", "source": "API"}
     told = {"status": "delivered", "status_raw": "Delivered", "final": True, "to": CUSTOMER}
-    found = send("5DAA1CA1", status_record("5DAA1CA1", "400000123", "delivered"), **told, extra=extra)
-    add("legacy-send", "A legacy status, told by its fields.", status, accepted(found, {"texts/message/5DAA1CA1": {"status": "delivered", "final": True, "to": CUSTOMER}}))
+    found = send("5DAA1CA1,400000123", status_record("5DAA1CA1", "400000123", "delivered"), **told, extra=extra)
+    add("legacy-send", "A legacy status, told by its fields.", status, accepted(found, {"texts/message/5DAA1CA1,400000123": {"status": "delivered", "final": True, "to": CUSTOMER}}))
     add("legacy-send-at-unknown-url", "Known fields go before an unknown slug.", status, accepted(found), slug="dlr")
     odd = {"recipient": "400000123", "status": "Queued", "message_id": ""}
     add_unrecognised("legacy-send-without-key", "A legacy status of no message.", text(odd), "neither an `_id` nor a `message_id`", odd, provider_event="send")

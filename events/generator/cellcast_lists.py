@@ -19,13 +19,13 @@ def add_cases():
     unreadable_bodies()
 
 
-def status_text(id_: str, word: str = "Delivered") -> str:
-    return f'{{ "message_id" : "{id_}","status":"{word}","recipient":"{CUSTOMER}"}}'
+def status_text(id_: str, word: str = "Delivered", recipient: str = CUSTOMER) -> str:
+    return f'{{ "message_id" : "{id_}","status":"{word}","recipient":"{recipient}"}}'
 
 
-def status_event(id_: str, status="delivered", word="Delivered", final=True) -> dict:
-    told = {"status": status, "status_raw": word, "final": final, "to": CUSTOMER}
-    return send(id_, status_record(id_, CUSTOMER, word.lower()), **told, extra={"message_id": id_})
+def status_event(id_: str, status="delivered", word="Delivered", final=True, recipient=CUSTOMER) -> dict:
+    told = {"status": status, "status_raw": word, "final": final, "to": recipient}
+    return send(f"{id_},{recipient}", status_record(id_, recipient, word.lower()), **told, extra={"message_id": id_})
 
 
 def add_list(name, about, body, events, states=None, *, count=None, **more):
@@ -61,8 +61,8 @@ def several():
     found = receive(CUSTOMER, once("receive", "5DAA1CA1"), **LEGACY_TOLD, extra=LEGACY_EXTRA)
     three = elements((status_event("m1"), one), (queued, two), (found, reply))
     states = {
-        "texts/message/m1": {"status": "delivered"},
-        "texts/message/m2": {"status": "accepted", "final": False},
+        f"texts/message/m1,{CUSTOMER}": {"status": "delivered"},
+        f"texts/message/m2,{CUSTOMER}": {"status": "accepted", "final": False},
         f"texts/conversation/{CUSTOMER}": {"text": "Yes"},
     }
     body = f"[ {one} ,\n{two},{reply}\t]"
@@ -73,8 +73,24 @@ def several():
     add_list("list-of-three-as-text", "A list of any content type.", body, three, states, content_type="text/html")
     failed = status_text("m1", "Failed")
     twice = elements((status_event("m1", "failed", "Failed"), failed), (status_event("m1"), one))
-    add_list("list-of-one-message", "Two statuses of one message: the higher rank stays.", f"[{failed},{one}]", twice, {"texts/message/m1": {"status": "delivered"}})
-    add_list("list-late-status", "A late older status changes nothing.", f"[{one},{status_text('m1', 'Dispatched')}]", elements((status_event("m1"), one), (status_event("m1", "sent", "Dispatched", False), status_text("m1", "Dispatched"))), {"texts/message/m1": {"status": "delivered", "final": True}})
+    add_list("list-of-one-message", "Two statuses of one message: the higher rank stays.", f"[{failed},{one}]", twice, {f"texts/message/m1,{CUSTOMER}": {"status": "delivered"}})
+    add_list("list-late-status", "A late older status changes nothing.", f"[{one},{status_text('m1', 'Dispatched')}]", elements((status_event("m1"), one), (status_event("m1", "sent", "Dispatched", False), status_text("m1", "Dispatched"))), {f"texts/message/m1,{CUSTOMER}": {"status": "delivered", "final": True}})
+    other = "+61400000789"
+    both = (status_text("m1"), status_text("m1", "Failed", other))
+    found_both = (status_event("m1"), status_event("m1", "failed", "Failed", recipient=other))
+    states_both = {
+        f"texts/message/m1,{CUSTOMER}": {"status": "delivered", "to": CUSTOMER},
+        f"texts/message/m1,{other}": {"status": "failed", "to": other},
+        "texts/message/m1": None,
+    }
+    add_list("list-of-two-recipients", "Two recipients of one message are two states.", f"[{','.join(both)}]", elements(*zip(found_both, both)), states_both)
+    current = [f'{{"_id":"m1","type":"send","status":"{word}","sender":"ACME","receiver":"{number}"}}' for word, number in [("failed", CUSTOMER), ("delivered", other)]]
+    found_current = [
+        send(f"m1,{number}", status_record("m1", number, word), status=word, status_raw=word, final=True, **{"from": "ACME"}, to=number, extra={"_id": "m1"})
+        for word, number in [("failed", CUSTOMER), ("delivered", other)]
+    ]
+    states_current = {f"texts/message/m1,{CUSTOMER}": {"status": "failed", "to": CUSTOMER}, f"texts/message/m1,{other}": {"status": "delivered", "to": other}}
+    add_list("list-of-two-receivers", "Nor does a text that reached one receiver hide that it failed for another.", f"[{','.join(current)}]", elements(*zip(found_current, current)), states_current)
     add_list("list-of-the-same", "The same event twice in a list is one.", f"[{one},{one}]", elements((status_event("m1"), one)), count=2)
     same_id = [f'{{"_id":"m","type":"receive","reply":"{words}","sender":"{CUSTOMER}","receiver":"{OURS}"}}' for words in ("Yes", "No")]
     replies = [receive(f"{CUSTOMER},{OURS}", reply_record("m", CUSTOMER, words), **{"from": CUSTOMER}, to=OURS, text=words, extra={"_id": "m"}) for words in ("Yes", "No")]
@@ -86,7 +102,7 @@ def several():
     found = unrecognised_event(text(odd), "unknown `type`", odd, slug="inbound", provider_event="optout")
     add_list("list-with-unknown", "An unknown event of a list does no harm to the others.", f"[{text(odd)},{LEGACY}]", elements((found, text(odd)), (receive(CUSTOMER, once("receive", "5DAA1CA1"), **LEGACY_TOLD, extra=LEGACY_EXTRA), LEGACY)), slug="inbound")
     mixed = f'{{"_id":"m3","type":"send","status":"dead","sender":"ACME","receiver":"{CUSTOMER}"}}'
-    dead = send("m3", status_record("m3", CUSTOMER, "dead"), status="deleted", status_raw="dead", final=True, **{"from": "ACME"}, to=CUSTOMER, extra={"_id": "m3"})
+    dead = send(f"m3,{CUSTOMER}", status_record("m3", CUSTOMER, "dead"), status="deleted", status_raw="dead", final=True, **{"from": "ACME"}, to=CUSTOMER, extra={"_id": "m3"})
     add_list("list-of-both-generations", "Both generations in one list.", f"[{mixed},{two}]", elements((dead, mixed), (queued, two)))
 
 

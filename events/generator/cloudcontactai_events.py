@@ -283,7 +283,7 @@ def opt_out_event(name, key, record, data, at):
 
 def unsubscribed_case(name, about, body, key, phone, extra, *, at=UNSUBSCRIBED_AT, record=None, states=None, **more):
     """A person who wants no texts. `extra` is besides what every such body here has."""
-    record = record or once("contact.unsubscribed", key, at)
+    record = record or within_window("contact.unsubscribed", key, at, window_secs=WINDOW_SECS)
     common = {"id": 0, "Message": "STOP", "CustomData": "", "ClientExternalId": "customer_abc123", "CampaignId": 67890, "CampaignTitle": "Lead Generation Campaign"}
     data = opted_out(phone=phone, channel="sms", method="DO_NOT_TEXT", extra=common | extra)
     found = opt_out_event("contact.unsubscribed", key, record, data, at)
@@ -389,7 +389,7 @@ def documented_opt_outs():
 
 def email_opt_outs():
     def case(name, about, body, key, data, at=MAILED_AT, record=None, states=None):
-        record = record or once("email.unsubscribed", key, at)
+        record = record or within_window("email.unsubscribed", key, at, window_secs=WINDOW_SECS)
         found = opt_out_event("email.unsubscribed", key, record, data, at)
         add_unsigned(name, about, body, accepted(found, states))
 

@@ -2,11 +2,23 @@
 
 pub mod countries;
 mod plans;
+mod written;
+
+use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest text that is read as a number: 15 digits, a prefix, and what people put between.
-const MAX_WRITTEN_BYTES: usize = 40;
+use plans::Fit;
+use written::Written;
+
+/// The longest text that is read as a number: every digit may have an invisible mark on both sides.
+const MAX_WRITTEN_BYTES: usize = 512;
+
+/// The fewest digits that a text without a plus is read as an international number by. National
+/// numbers of ten digits are common: 4792345678 is a number of Arkansas and of Norway.
+const MIN_INTERNATIONAL_DIGITS: usize = 11;
+/// The fewest digits behind 011, which also begins numbers of Delhi, Leeds and São Paulo.
+const MIN_DIGITS_AFTER_011: usize = 9;
 
 /// A country as two capital letters (ISO 3166-1), which says how to read national numbers.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -21,14 +33,38 @@ impl Country {
     }
 }
 
-/// Returns `number` in E.164 where it can be told which one it is, and as written otherwise:
+/// Returns `number` in E.164 where it is clear which one it is, and as written otherwise:
 /// alphanumeric senders and short codes stay what they are.
+///
+/// Marks around the digits make no difference. A number that begins with a plus needs no more than the
+/// length of one. Any other is read as it is dialled in `country`; then as one that begins with 00 or
+/// 011; then as a valid international number of eleven digits or more.
+///
+/// # Examples
+///
+/// ```
+/// use switchhook_core::phone::{Country, normalise};
+///
+/// let australia = Country::new("AU");
+/// assert_eq!(normalise("0400 000 123", australia.as_ref()), "+61400000123");
+/// assert_eq!(normalise("tel:+61-(0)400-000-123", None), "+61400000123");
+/// assert_eq!(normalise("4792345678", None), "4792345678");
+/// ```
 #[must_use]
 pub fn normalise(number: &str, country: Option<&Country>) -> String {
-    international(number)
-        .or_else(|| national(number, country?))
+    Written::read(number)
+        .and_then(|written| e164(&written, country))
         .unwrap_or_else(|| number.to_owned())
 }
+
+/// Reports whether a text is digits and what people write around them, and nothing else.
+#[must_use]
+pub fn is_written_number(text: &str) -> bool {
+    Written::read(text).is_some_and(|written| written.digits.len() >= MIN_DIGITS)
+}
+
+/// The fewest digits of a number: those of the shortest short codes.
+const MIN_DIGITS: usize = 3;
 
 /// Tells whether a text is an E.164 number: `+` and 7 to 15 digits, none of them a leading zero.
 #[must_use]
@@ -41,85 +77,107 @@ pub fn is_e164(text: &str) -> bool {
         && !digits.starts_with('0')
 }
 
-/// Takes the punctuation that people write out of a number that begins with `+`.
-fn international(number: &str) -> Option<String> {
-    let plain: String = number
-        .replacen("(0)", "", 1) // what is dialled within the country only
-        .trim()
-        .chars()
-        .filter(|c| !" -.()\u{a0}".contains(*c))
-        .collect();
-    is_e164(&plain).then_some(plain)
+fn e164(written: &Written, country: Option<&Country>) -> Option<String> {
+    let prefixed = Prefix::ALL
+        .iter()
+        .filter_map(|prefix| Some((prefix, prefix.read(written, country)?)));
+    if written.plus {
+        // Some people write an international prefix behind the plus. No calling code begins with 0.
+        let is_prefixed = written.digits.starts_with('0');
+        let digits = if is_prefixed || written.without_zero.is_some() {
+            let prefixed = prefixed.filter(|_| is_prefixed);
+            let best = prefixed.rev().max_by_key(|(_, read)| read.fit); // the first of the best
+            best.map_or_else(|| International::read(written), |(_, read)| read)
+                .digits
+        } else {
+            plans::international(&written.digits).into_owned()
+        };
+        return with_plus(&digits).or_else(|| with_plus(&written.digits));
+    }
+    if let Some(digits) = country.and_then(|c| plans::domestic(&written.digits, &c.0)) {
+        return with_plus(&digits);
+    }
+    let certain = prefixed.filter(|(prefix, read)| prefix.is_certain(read));
+    // A prefix is the less likely one where less agrees with the plan, or more must be left out.
+    let read = match certain.min_by_key(|(_, read)| (Reverse(read.fit), read.is_shortened)) {
+        Some((_, read)) => read,
+        None => Some(International::read(written)).filter(|read| {
+            read.fit == Fit::Valid && read.digits.len() >= MIN_INTERNATIONAL_DIGITS
+        })?,
+    };
+    with_plus(&read.digits)
 }
 
-fn national(number: &str, country: &Country) -> Option<String> {
-    if number.len() > MAX_WRITTEN_BYTES {
-        return None;
+fn with_plus(digits: &str) -> Option<String> {
+    let number = format!("+{digits}");
+    is_e164(&number).then_some(number)
+}
+
+/// What is dialled before a calling code.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Prefix {
+    /// The source's country has its own: 0011 in Australia.
+    Own,
+    /// Most countries have 00. No national number begins so.
+    DoubleZero,
+    /// North America has 011.
+    American,
+}
+
+impl Prefix {
+    /// In the order in which they are tried.
+    const ALL: [Self; 3] = [Self::Own, Self::DoubleZero, Self::American];
+
+    /// Reads what follows the prefix, if a number begins with it.
+    fn read(self, written: &Written, country: Option<&Country>) -> Option<International> {
+        let behind = written.behind(|digits| match self {
+            Self::Own => plans::abroad(digits, &country?.0),
+            Self::DoubleZero => digits.strip_prefix("00"),
+            Self::American => digits.strip_prefix("011"),
+        })?;
+        Some(International::read(&behind))
     }
-    if !number
-        .chars()
-        .all(|c| c.is_ascii_digit() || " -.()\u{a0}".contains(c))
-    {
-        return None;
+
+    /// Reports whether what follows the prefix shows that it is one.
+    fn is_certain(self, read: &International) -> bool {
+        match (self, read.fit) {
+            (_, Fit::None) => false,
+            (Self::DoubleZero, _) => true,
+            (_, Fit::Possible) => read.digits.len() >= MIN_INTERNATIONAL_DIGITS,
+            (_, Fit::Valid) => read.digits.len() >= MIN_DIGITS_AFTER_011,
+        }
     }
-    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
-    plans::e164(&digits, &country.0)
+}
+
+/// Digits that begin with a calling code.
+struct International {
+    digits: String,
+    fit: Fit,
+    /// Whether something was left out that is dialled within the country only.
+    is_shortened: bool,
+}
+
+impl International {
+    /// Reads digits. A zero in brackets is left out where that agrees better with the plan: in a country
+    /// without a prefix it is one all the same.
+    fn read(written: &Written) -> Self {
+        let read = |digits| {
+            let digits = plans::international(digits).into_owned();
+            let fit = plans::fit(&digits);
+            (digits, fit)
+        };
+        let whole = read(&written.digits);
+        let bare = written.without_zero.as_deref().map(read);
+        let (digits, fit) = bare.filter(|bare| bare.1 > whole.1).unwrap_or(whole);
+        Self {
+            is_shortened: digits.len() < written.digits.len(),
+            digits,
+            fit,
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_told_where_they_can_be() {
-        let australia = Country::new("AU");
-        for (written, country, told) in [
-            ("+1 (555) 010-0003", None, "+15550100003"),
-            ("+15550100003", None, "+15550100003"),
-            ("+44 (0)7400 123456", None, "+447400123456"),
-            ("+0987654321", None, "+0987654321"),
-            ("15550100003", None, "15550100003"),
-            ("0400 000 123", australia.as_ref(), "+61400000123"),
-            ("61400000123", australia.as_ref(), "+61400000123"),
-            ("400000123", australia.as_ref(), "+61400000123"),
-            ("ACME", australia.as_ref(), "ACME"),
-            ("12345", australia.as_ref(), "12345"),
-            ("", australia.as_ref(), ""),
-        ] {
-            assert_eq!(normalise(written, country), told, "{written}");
-        }
-    }
-
-    #[test]
-    fn only_numbers_are_numbers() {
-        assert!(is_e164("+1555010") && is_e164("+155501000030000"));
-        for text in [
-            "15550100003",
-            "+155501",
-            "+1555010000300001",
-            "+555CALLNOW",
-            "+05550100003",
-        ] {
-            assert!(!is_e164(text), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_longer_than_any_number_stays_as_written() {
-        let australia = Country::new("AU");
-        let padded = |chars: usize| format!("{:chars$}", "0400 000 123");
-        let told = normalise(&padded(MAX_WRITTEN_BYTES), australia.as_ref());
-        assert_eq!(told, "+61400000123");
-        for chars in [MAX_WRITTEN_BYTES + 1, 100] {
-            assert_eq!(normalise(&padded(chars), australia.as_ref()), padded(chars));
-        }
-    }
-
-    #[test]
-    fn only_countries_are_countries() {
-        assert!(Country::new("AU").is_some());
-        for code in ["", "au", "XX", "Australia"] {
-            assert!(Country::new(code).is_none(), "{code}");
-        }
-    }
-}
+mod spellings;
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 //! patterns before the first number, 0.1 s and 5 MiB; here a pattern is compiled when it is first asked.
 //! Nothing here formats numbers or tells their kinds.
 
+use std::borrow::Cow;
 use std::sync::{LazyLock, OnceLock};
 
 use regex_lite::Regex;
@@ -26,15 +27,109 @@ pub(super) fn is_known(country: &str) -> bool {
 /// The id of the plans that are no country's.
 const WORLD: &str = "001";
 
-/// Returns, as E.164, the valid number that these digits are where they are dialled in a country.
-pub(super) fn e164(digits: &str, country: &str) -> Option<String> {
+/// Returns the digits, calling code first, of the valid number that these are where they are dialled in
+/// a country.
+pub(super) fn domestic(digits: &str, country: &str) -> Option<String> {
     let home = PLANS.iter().find(|plan| plan.id == country)?;
-    let (code, number) = home.calling_code(digits)?;
-    let number = home.without_prefix(number);
-    let valid = DIGITS.contains(&number.len())
+    // In Korea or Thailand 00 is only the beginning of a carrier's prefix; not so before their own code.
+    let from_abroad = digits.strip_prefix("00");
+    if let Some(rest) = from_abroad.filter(|rest| rest.starts_with(home.code))
+        && let number = international(rest)
+        && fit(&number) == Fit::Valid
+    {
+        return Some(number.into_owned());
+    }
+    if let Some(rest) = abroad(digits, country) {
+        let is_number = fit(rest) == Fit::Valid && international(rest) == rest;
+        return is_number.then(|| rest.to_owned());
+    }
+    // The crate takes off whatever looks like the calling code or a prefix. A number of the country may
+    // begin so itself: 392 in Italy, 91 in India, 831 in Russia.
+    let without_code = digits.strip_prefix(home.code).unwrap_or(digits);
+    let candidates = [
+        home.without_prefix(without_code),
+        home.as_parsed(digits),
+        digits.to_owned(),
+        home.as_parsed(without_code),
+        without_code.to_owned(),
+    ];
+    let valid = candidates
+        .into_iter()
+        .find(|number| is_valid(home.code, number))?;
+    Some(format!("{}{valid}", home.code))
+}
+
+/// Returns what follows a country's own prefix of international calls, if digits begin with it.
+pub(super) fn abroad<'a>(digits: &'a str, country: &str) -> Option<&'a str> {
+    let home = PLANS.iter().find(|plan| plan.id == country)?;
+    let rest = home.international_prefix.as_ref()?.stripped(digits)?;
+    (!rest.starts_with('0')).then_some(rest)
+}
+
+/// How far digits agree with the plan of the calling code that they begin with.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Fit {
+    /// They do not: no such code, or no number of it is as long.
+    None,
+    /// A number of that code may be as long.
+    Possible,
+    /// They are a valid number.
+    Valid,
+}
+
+/// Returns digits that begin with a calling code without what is dialled within the country only.
+///
+/// As in libphonenumber, a prefix is only one where a number is left that may be as long. Where the digits
+/// are a valid number as they are, nothing is a prefix: the zero of an Italian number is part of it. A zero
+/// in a country without prefixes is one if a valid number is left.
+pub(super) fn international(digits: &str) -> Cow<'_, str> {
+    let Some((code, written)) = code_and_number(digits) else {
+        return digits.into();
+    };
+    let main = PLANS.iter().find(|plan| plan.code == code);
+    let mut number = Cow::Borrowed(written);
+    // Some people write it twice. Each round takes off a digit at least. Validity is asked last: it is a
+    // long expression, and almost no number begins with a prefix.
+    while let Some(rest) = main.map(|plan| plan.as_parsed(&number))
+        && rest.len() < number.len()
+        && fit_of(code, &number) < Fit::Valid
+        && fit_of(code, &rest) >= Fit::Possible
+    {
+        number = rest.into();
+    }
+    let without_zeros = number.trim_start_matches('0');
+    if without_zeros.len() < number.len()
+        && fit_of(code, &number) < Fit::Valid
+        && fit_of(code, without_zeros) == Fit::Valid
+    {
+        number = without_zeros.to_owned().into();
+    }
+    format!("{code}{number}").into()
+}
+
+/// Returns how far digits agree with the plan of the calling code that they begin with.
+pub(super) fn fit(digits: &str) -> Fit {
+    code_and_number(digits).map_or(Fit::None, |(code, number)| fit_of(code, number))
+}
+
+fn fit_of(code: &str, number: &str) -> Fit {
+    let mut kinds = PLANS
+        .iter()
+        .filter(|plan| plan.code == code)
+        .flat_map(|plan| &plan.kinds);
+    if is_valid(code, number) {
+        Fit::Valid
+    } else if kinds.any(|kind| kind.lengths.hold(number)) {
+        Fit::Possible
+    } else {
+        Fit::None
+    }
+}
+
+fn is_valid(code: &str, number: &str) -> bool {
+    DIGITS.contains(&number.len())
         && number.bytes().any(|digit| digit != b'0')
-        && plan_of(code, &number).is_some_and(|plan| plan.is_valid(&number));
-    valid.then(|| format!("+{code}{number}"))
+        && plan_of(code, number).is_some_and(|plan| plan.is_valid(number))
 }
 
 /// Finds the plan among those of a calling code that a number belongs to.
@@ -91,17 +186,6 @@ impl Plan {
         }
     }
 
-    /// Parts dialled digits into the calling code and the rest.
-    fn calling_code<'a>(&self, digits: &'a str) -> Option<(&'a str, &'a str)> {
-        let abroad = self.international_prefix.as_ref();
-        let abroad = abroad.and_then(|prefix| prefix.stripped(digits));
-        if let Some(rest) = abroad.filter(|rest| !rest.starts_with('0')) {
-            return (1..=3).find_map(|length| known_code(rest, length));
-        }
-        let with_code = digits.strip_prefix(self.code);
-        Some((self.code, with_code.unwrap_or(digits)))
-    }
-
     /// Takes off what is dialled within the country only.
     fn without_prefix(&self, number: &str) -> String {
         let bare = self.as_parsed(number);
@@ -136,11 +220,13 @@ impl Plan {
     }
 }
 
-/// Returns the calling code of this length that digits begin with, if it is one, and the rest.
-fn known_code(digits: &str, length: usize) -> Option<(&str, &str)> {
-    let (code, rest) = digits.split_at_checked(length)?;
-    let known = PLANS.iter().any(|plan| plan.code == code);
-    known.then_some((code, rest))
+/// Parts the calling code that digits begin with from the rest; no code begins another one.
+fn code_and_number(digits: &str) -> Option<(&str, &str)> {
+    (1..=3).find_map(|length| {
+        let (code, rest) = digits.split_at_checked(length)?;
+        let known = PLANS.iter().any(|plan| plan.code == code);
+        known.then_some((code, rest))
+    })
 }
 
 /// The form of one kind of numbers.

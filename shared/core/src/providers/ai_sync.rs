@@ -75,7 +75,8 @@ const EVENTS: &[Event] = &[
     event("lead.generated", Kind::LeadGenerated, Occurs::Once),
     event("sms.failed", Kind::MessageStatus, Occurs::Once),
     event("sms.received", Kind::MessageReceived, Occurs::Once),
-    event("sms.replied", Kind::MessageReceived, Occurs::Once),
+    // It is not known whether its `message_id` names the reply or the text that it answers.
+    event("sms.replied", Kind::MessageReceived, Occurs::Repeatedly),
     event("sms.sent", Kind::MessageStatus, Occurs::Once),
 ];
 
@@ -165,19 +166,14 @@ fn data_object<'a>(object: &Object<'a>) -> Option<Object<'a>> {
 fn identify_event(event: &Event, element: &Element<'_>) -> Result<Identity, Cow<'static, str>> {
     let data = data_object(&element.object).ok_or("no `data` object")?;
     let key = entity_key(event.kind, &data, element)?;
-    let own_id = match event.kind {
-        Kind::MessageReceived => first_id(&data, MESSAGE),
-        _ => Some(key.clone()),
+    let own_id = match (event.occurs, event.kind) {
+        (Occurs::Repeatedly, _) => None,
+        (Occurs::Once, Kind::MessageReceived) => first_id(&data, MESSAGE),
+        (Occurs::Once, _) => Some(key.clone()),
     };
-    let dedup = match (event.occurs, own_id) {
-        (Occurs::Once, Some(id)) => {
-            DedupKey::new(&[event.name.as_bytes(), id.as_bytes()], Window::Record)
-        }
-        (Occurs::Once, None) => repeatable(event, b"", element),
-        (Occurs::Repeatedly, _) => {
-            let timestamp = element.object.get("timestamp").map_or("", RawValue::get);
-            repeatable(event, timestamp.as_bytes(), element)
-        }
+    let dedup = match own_id {
+        Some(id) => DedupKey::new(&[event.name.as_bytes(), id.as_bytes()], Window::Record),
+        None => repeatable(event, element),
     };
     Ok(Identity {
         kind: event.kind,
@@ -212,14 +208,20 @@ fn numbers_key(data: &Object<'_>, element: &Element<'_>) -> Option<String> {
     Some(conversation_key(&customer, &ours, element.reading))
 }
 
-/// The key of what may rightly happen again with the same data.
-fn repeatable(event: &Event, timestamp: &[u8], element: &Element<'_>) -> DedupKey {
+/// The key of what may rightly happen again with the same data: STOP, START, STOP are three texts. The
+/// time is part of it as it was written.
+fn repeatable(event: &Event, element: &Element<'_>) -> DedupKey {
+    let timestamp = element.object.get("timestamp").map_or("", RawValue::get);
     let canonical = element
         .object
         .get("data")
         .map(json::canonical)
         .unwrap_or_default();
-    let parts = [event.name.as_bytes(), timestamp, canonical.as_bytes()];
+    let parts = [
+        event.name.as_bytes(),
+        timestamp.as_bytes(),
+        canonical.as_bytes(),
+    ];
     DedupKey::new(&parts, Window::Secs(RETRY_HORIZON_SECS))
 }
 

@@ -233,10 +233,16 @@ fn customers_text(object: &Object<'_>) -> Option<String> {
 
 fn identify_send(element: &Element<'_>) -> Result<Identity, Cow<'static, str>> {
     let object = &element.object;
-    let key = fields::first_id(object, MESSAGE).ok_or("neither an `_id` nor a `message_id`")?;
-    let customer = fields::first_id(object, RECIPIENT).unwrap_or_default();
+    let id = fields::first_id(object, MESSAGE).ok_or("neither an `_id` nor a `message_id`")?;
+    let recipient = fields::first_id(object, RECIPIENT);
     let word = written(object, STATUS).to_ascii_lowercase();
-    let parts = [Event::Send.name(), &key, &customer, &word].map(str::as_bytes);
+    let customer = recipient.as_deref().unwrap_or_default();
+    let parts = [Event::Send.name(), &id, customer, &word].map(str::as_bytes);
+    // A text to several recipients has one id, and each of them a status.
+    let key = match &recipient {
+        Some(recipient) => format!("{id},{recipient}"),
+        None => id.clone(),
+    };
     Ok(Identity {
         kind: Kind::MessageStatus,
         dedup: DedupKey::new(&parts, Window::Record),

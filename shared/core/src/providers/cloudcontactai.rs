@@ -149,7 +149,7 @@ impl Event<'_> {
             Kind::MessageStatus => self.message(element)?,
             Kind::EmailStatus => {
                 let key = first_id(&self.data, &["emailMessageId"]).ok_or("no `emailMessageId`")?;
-                let dedup = self.by_time(TIMESTAMP, &key, element);
+                let dedup = self.by_time(TIMESTAMP, &key, Window::Record, element);
                 (key, dedup)
             }
             _ => self.unsubscribed(element)?,
@@ -192,18 +192,20 @@ impl Event<'_> {
             let key = key.ok_or("neither a phone in `ContactData` nor a `To`")?;
             (key, UNSUBSCRIBED_AT)
         };
-        let dedup = self.by_time(time, &key, element);
+        // A contact may unsubscribe again, and a clock may tell the same time twice.
+        let shortly = Window::Secs(RETRY_HORIZON_SECS);
+        let dedup = self.by_time(time, &key, shortly, element);
         Ok((key, dedup))
     }
 
     /// The key of what its time tells apart, where it has one.
-    fn by_time(&self, time: &str, key: &str, element: &Element<'_>) -> DedupKey {
+    fn by_time(&self, time: &str, key: &str, window: Window, element: &Element<'_>) -> DedupKey {
         let told = self.data.text(time);
         match told.as_deref().and_then(time::parse_rfc3339) {
             Some(at) => {
                 let at = at.to_string();
                 let parts = [self.name.as_bytes(), key.as_bytes(), at.as_bytes()];
-                DedupKey::new(&parts, Window::Record)
+                DedupKey::new(&parts, window)
             }
             None => self.by_bytes(element),
         }

@@ -133,6 +133,45 @@ fn what_repeats_is_told_apart_by_time_and_data() {
 }
 
 #[test]
+fn text_without_an_id_of_its_own_is_known_by_its_time_and_data() {
+    for (event, id) in [
+        ("sms.received", ""),
+        ("sms.received", r#""message_id":"","#),
+        ("sms.replied", ""),
+        (
+            "sms.replied",
+            r#""message_id":"of the text that is answered","#,
+        ),
+    ] {
+        let text = |timestamp: &str, words: &str| {
+            let json = format!(
+                r#"{{"event":"{event}",{timestamp}"data":{{{id}"from":"+15550100003","to":"+15550100004","text":"{words}"}}}}"#
+            );
+            let now = "2026-02-03T04:05:06Z".parse().unwrap();
+            dedup(None, &json).record_name(now)
+        };
+        let stop = text(r#""timestamp":"2026-02-03T12:00:00Z","#, "STOP");
+        assert!(stop.contains('#'), "{event} {id}: it has a window");
+        assert_eq!(stop, text(r#""timestamp":"2026-02-03T12:00:00Z","#, "STOP"));
+        for other in [
+            text(r#""timestamp":"2026-02-03T12:00:00Z","#, "START"),
+            text(r#""timestamp":"2026-02-03T12:00:40Z","#, "STOP"),
+            text(r#""timestamp":"2026-02-03T12:00:00.000Z","#, "STOP"),
+            text(r#""timestamp":1770120000,"#, "STOP"),
+            text(r#""timestamp":null,"#, "STOP"),
+            text("", "STOP"),
+        ] {
+            assert_ne!(stop, other, "{event} {id}");
+        }
+    }
+    let named = r#"{"event":"sms.received","timestamp":"a","data":{"message_id":"m","conversation_id":"c"}}"#;
+    assert_eq!(
+        dedup(None, named),
+        dedup(None, &named.replace("\"a\"", "\"b\""))
+    );
+}
+
+#[test]
 fn the_same_contact_bytes_under_two_slugs_are_two_events() {
     let json = r#"{"phone_number":"+15550100003"}"#;
     assert_ne!(

@@ -151,6 +151,28 @@ fn a_status_is_one_by_its_message_receiver_and_word() {
 }
 
 #[test]
+fn key_of_a_status_is_its_message_and_its_recipient() {
+    for (fields, key) in [
+        (r#""_id":"m","receiver":"+61400000001""#, "m,+61400000001"),
+        (r#""_id":"m","receiver":" 0400 000 001""#, "m, 0400 000 001"),
+        (r#""message_id":"m","recipient":"400000001""#, "m,400000001"),
+        (r#""_id":"m","receiver":61400000001"#, "m,61400000001"),
+        (
+            r#""_id":"m","receiver":"","recipient":"400000001""#,
+            "m,400000001",
+        ),
+        (r#""_id":"m","receiver":null"#, "m"),
+        (r#""_id":"m","receiver":" ""#, "m"),
+        (r#""_id":"m","receiver":["+61400000001"]"#, "m"),
+        (r#""_id":"m""#, "m"),
+    ] {
+        let json = format!(r#"{{"type":"send","status":"sent",{fields}}}"#);
+        let expected = Ok((Kind::MessageStatus, key.to_owned()));
+        assert_eq!(identify(None, &json), expected, "{fields}");
+    }
+}
+
+#[test]
 fn a_legacy_text_is_one_by_its_id_else_by_its_time_and_text() {
     let named = r#"{"from":"400000000","body":"Yes","message_id":"m","received_at":"a"}"#;
     assert_eq!(dedup(named), dedup(&named.replace("\"a\"", "\"b\"")));

@@ -147,6 +147,10 @@ fn an_unsubscribe_is_one_by_its_time_where_that_is_one() {
     let one = r#"{"eventType":"contact.unsubscribed","data":{"To":"+2","UnsubscribedAt":"2025-09-25T11:08:14.368388Z"}}"#;
     let at_once = one.replace("14.368388Z", "14.368388Z\",\"Message\":\"x");
     assert_eq!(dedup(one), dedup(&at_once));
+    assert!(
+        dedup(one).record_name(Timestamp::UNIX_EPOCH).contains('#'),
+        "a contact is no message"
+    );
     let elsewhere = one.replace("T11:08:14.368388Z", "T13:08:14.368388+02:00");
     assert_eq!(dedup(one), dedup(&elsewhere));
     assert_ne!(dedup(one), dedup(&one.replace("14.368388", "14.368389")));

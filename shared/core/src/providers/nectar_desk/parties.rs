@@ -96,28 +96,27 @@ fn without_alias(written: &str) -> &str {
     if is_number(written) {
         return written;
     }
-    let bracketed = |open, close| {
-        let (before, behind) = written.rsplit_once(open)?;
-        let (inside, _) = behind.split_once(close)?;
-        [before.trim(), inside.trim()]
+    // The number may have brackets of its own: `Ann (+44 (0)7400 123456)`.
+    let bracketed = |(open, close): (char, char)| {
+        let (before, behind) = written.split_once(open)?;
+        let (inside, _) = behind.rsplit_once(close)?;
+        let (before_last, behind_last) = written.rsplit_once(open)?;
+        let (inside_last, _) = behind_last.split_once(close)?;
+        [before, inside, before_last, inside_last]
+            .map(str::trim)
             .into_iter()
             .find(|text| is_number(text))
     };
-    [('(', ')'), ('[', ']'), ('<', '>')]
+    [('(', ')'), ('[', ']'), ('<', '>'), ('（', '）')]
         .into_iter()
-        .find_map(|(open, close)| bracketed(open, close))
+        .find_map(bracketed)
         .unwrap_or(written)
 }
 
-/// Tells whether a text is a number and nothing else, however it is punctuated.
+/// Reports whether a text is a number and nothing else, however it is punctuated.
 pub(super) fn is_number(text: &str) -> bool {
-    let digits = text.chars().filter(char::is_ascii_digit).count();
-    let plain = |c: char| c.is_ascii_digit() || "+ -.()\u{a0}".contains(c);
-    digits >= MIN_DIGITS && text.chars().all(plain)
+    phone::is_written_number(text)
 }
-
-/// The fewest digits of a number that a text is searched for: those of the shortest short codes.
-const MIN_DIGITS: usize = 3;
 
 #[cfg(test)]
 mod tests {
@@ -139,6 +138,15 @@ mod tests {
             ("Ann [15550100003]", "15550100003"),
             ("Ann <+15550100003>", "+15550100003"),
             ("15550100003 (Flat 12)", "15550100003"),
+            ("+44 (0)7400 123456", "+44 (0)7400 123456"),
+            ("+44 (0)7400 123456 (Ann)", "+44 (0)7400 123456"),
+            ("Ann (+44 (0)7400 123456)", "+44 (0)7400 123456"),
+            ("“+1 555 010‑0003” <Ann>", "“+1 555 010‑0003”"),
+            ("\"Ann\" <tel:+15550100003>", "tel:+15550100003"),
+            (
+                "Ann（＋１５５５０１００００３）",
+                "＋１５５５０１００００３",
+            ),
             ("anonymous", "anonymous"),
             ("Ann (at home)", "Ann (at home)"),
             ("Ann (12)", "Ann (12)"),
