@@ -90,7 +90,7 @@ const GENERATIONS: &[Generation] = &[
         path: VOICE,
         is_identified: true,
         body: |n, word, _| {
-            json!({"event": "sms.replied", "data": {
+            json!({"event": "sms.received", "data": {
                 "message_id": format!("m{n}"), "from": CUSTOMER, "to": "+61400000456", "text": word}})
         },
     },
@@ -110,6 +110,15 @@ const GENERATIONS: &[Generation] = &[
         body: |_, word, _| {
             json!({"event": "sms.received", "data": {
                 "from": CUSTOMER, "to": "+61400000456", "text": word}})
+        },
+    },
+    Generation {
+        name: "ai-sync's replies, whose id may be that of the text that is answered",
+        path: VOICE,
+        is_identified: false,
+        body: |_, word, _| {
+            json!({"event": "sms.replied", "data": {
+                "message_id": "m1", "from": CUSTOMER, "to": "+61400000456", "text": word}})
         },
     },
     Generation {

@@ -130,8 +130,10 @@ async fn positions(rig: &Rig, entity: &str, sequences: &[u128]) -> String {
         place.map_or_else(|| part.to_owned(), |place| format!("place {place}"))
     };
     let lines = positions.iter().map(|(position, names)| {
-        let parts: Vec<_> = position.split(':').map(place).collect();
-        format!("{} {names}", parts.join(":"))
+        // Rank and time come first.
+        let parts = position.split(':').enumerate();
+        let parts = parts.map(|(n, part)| if n < 2 { part.to_owned() } else { place(part) });
+        format!("{} {names}", parts.collect::<Vec<_>>().join(":"))
     });
     let mut lines: Vec<_> = lines.collect();
     lines.sort();

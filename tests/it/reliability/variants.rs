@@ -239,7 +239,8 @@ async fn duplicate_of_a_record_that_is_gone_begins_again_its_age_included() {
         let record: Record = rig.records(CALL).await.remove(0);
         let sort = format!("event#{}", record.key.name);
         rig.delete_item(CALL, &sort).await;
-        let committed = committer.commit(&message(9), duplicate.clone(), &mut snapshot);
+        let message = message(9);
+        let committed = committer.commit(&message, duplicate.clone(), &mut snapshot);
         match (committed.await, outcome) {
             (Ok(committed), Some(outcome)) => assert_eq!(committed.outcome, outcome),
             (Err(error), None) => assert_eq!(error.reason(), "too_old"),
