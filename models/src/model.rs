@@ -191,6 +191,9 @@ impl Protocol {
         let is_forced = self.config.is(Broken::RedriveForced);
         match self.known(world, delivery) {
             Known::Variant(_) if self.config.is(Broken::RecordedIsDropped) => Redrive::Drop,
+            Known::RepeatedStop(_) if self.config.is(Broken::RepeatedStopIsDropped) => {
+                Redrive::Drop
+            }
             known => known.redrive(is_too_old, is_forced),
         }
     }
@@ -228,7 +231,8 @@ impl Protocol {
         match self.redriven(world, letter.delivery) {
             Redrive::Send => world.redrive(&letter, &self.config),
             Redrive::Drop => {
-                if let Known::Copy(key) = self.known(world, letter.delivery) {
+                let known = self.known(world, letter.delivery);
+                if let Known::Copy(key) | Known::RepeatedStop(key) = known {
                     self.count_copy(world, letter.delivery, &key.name);
                 }
             }

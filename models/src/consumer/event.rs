@@ -249,7 +249,9 @@ impl Invocation<'_> {
         match (current.awaits.clone(), answer) {
             (Await::Count(added), Some(Answer::NoRecord)) => {
                 self.see_none(&added);
-                if current.is_open {
+                if self.config.is(Broken::GoneIsDone) {
+                    DONE
+                } else if current.is_open {
                     self.commit(current)
                 } else {
                     self.begin_event(current)
