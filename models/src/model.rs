@@ -11,8 +11,9 @@ use crate::broken::Broken;
 use crate::consumer::Invocation;
 use crate::laws::Law;
 use crate::ledger::{self, Added, Write};
+use crate::run::Await;
 use crate::scenario::{Config, Fault, Nature, Post, RETENTION_DAYS, at, digest};
-use crate::world::{Await, Delivery, Lane, World};
+use crate::world::{Delivery, Lane, World};
 
 const DAY: i64 = 24 * 60 * 60;
 

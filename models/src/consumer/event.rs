@@ -10,8 +10,8 @@ use switchhook_core::retention;
 use super::{Invocation, Next, attempt_of};
 use crate::broken::Broken;
 use crate::ledger::{Added, Answer, Buried, Record, Write, snapshot};
+use crate::run::{Await, Current, Part, Read};
 use crate::scenario::{Config, Nature, RETENTION_DAYS, SHARED, at, digest};
-use crate::world::{Await, Current, Part, Read};
 
 /// It is in the ledger.
 pub(super) const DONE: Next = Next::Settled(Settled::Committed);
