@@ -21,7 +21,7 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tests::sign;
 
 use crate::programs::{Answer, Home, Local, eventually};
