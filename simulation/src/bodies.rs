@@ -39,7 +39,7 @@ enum Changing {
 fn changing(kind: Kind<'_>) -> Changing {
     match (kind.provider, kind.sample) {
         ("ai-sync", "contact" | "contact-form" | "contact-delete") => Changing::Nothing,
-        ("ai-sync", "sms.received" | "sms.replied") => Changing::Words,
+        ("ai-sync", "sms.received") => Changing::Words,
         ("ai-sync", sample) if window_secs("ai-sync", sample).is_some() => Changing::Envelope,
         ("nectar-desk", "message-received" | "message-received-stop") => Changing::Words,
         ("nectar-desk", "message-sent" | "call-recording-received") => Changing::Fields,

@@ -68,7 +68,9 @@ fn many(seeds: Range<u64>, args: &Args) -> ExitCode {
     let work = || worker(&next, &end, args);
     let (counts, wrong) = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let done = workers.into_iter().filter_map(|worker| worker.join().ok());
+        // A simulation that is wrong itself is none that holds.
+        let done = workers.into_iter().map(|worker| worker.join());
+        let done = done.map(|ended| ended.unwrap_or((Counts::default(), 1)));
         done.fold((Counts::default(), 0), |(sum, all), (counts, wrong)| {
             (sum + counts, all + wrong)
         })

@@ -386,6 +386,8 @@ pub(crate) fn window_secs(provider: &str, sample: &str) -> Option<u32> {
             "agent.updated",
             "agent.status_changed",
             "agent.performance",
+            // Whether its id is that of the reply or of the text that it answers is not known.
+            "sms.replied",
             "contact",
             "contact-form",
             "contact-delete",
@@ -400,6 +402,8 @@ pub(crate) fn window_secs(provider: &str, sample: &str) -> Option<u32> {
             "message.incoming",
             "message.received",
             "message.excluded",
+            "contact.unsubscribed",
+            "email.unsubscribed",
             "inbound-untyped",
         ],
         "nectar-desk" => &[
@@ -449,7 +453,8 @@ fn identities(sources: &Sources, happening: &Happening) -> Vec<(String, String)>
         assert_eq!(told.len(), telling.elements.len(), "{}", happening.name);
         for (element, identity) in telling.elements.iter().zip(told) {
             let known = identities.entry(element.event).or_insert(identity.clone());
-            assert_eq!(*known, identity, "{} is told as two", happening.name);
+            let text = String::from_utf8_lossy(&element.bytes);
+            assert_eq!(*known, identity, "{}: {text}", happening.name);
         }
     }
     identities.into_values().collect()
