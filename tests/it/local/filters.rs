@@ -1,6 +1,8 @@
 //! Filters of the listings: times in every form, and what is said when nothing matches.
 
 use serde_json::json;
+use switchhook_aws::clock::SystemClock;
+use switchhook_core::time::Clock;
 
 use super::{accepted, configured};
 use crate::programs::{Home, Said};
@@ -120,7 +122,7 @@ fn an_unknown_kind_is_wrong_usage_that_lists_them() {
 #[test]
 fn times_are_taken_in_every_form() {
     let home = one_event();
-    let now = jiff::Timestamp::now();
+    let now = SystemClock.now();
     let today = now.strftime("%Y-%m-%d").to_string();
     let count = |args: &[&str]| {
         let said = home.run(&[&["events", "--json"], args].concat());
