@@ -80,6 +80,9 @@ fn a_filter_that_matches_nothing_says_so_beside_the_output() {
     let shown = home.run(&["show", "nope/call/1", "--json"]);
     assert_eq!(shown.json()["events"], json!([]));
     assert!(shown.err.contains("unknown source `nope`"), "{}", shown.err);
+    let shown = home.run(&["show", "vioce/call/1"]);
+    assert_eq!(shown.code, Some(1));
+    assert!(shown.err.contains("did you mean `voice`?"), "{}", shown.err);
 
     let all = home.run(&["events", "--source", "other"]);
     assert_eq!((all.code, all.err.as_str()), (Some(0), ""));
