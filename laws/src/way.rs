@@ -120,8 +120,7 @@ impl Way {
 
     /// How the run of its message begins, received once.
     fn begin(&self, envelope: &Envelope, snapshot: &Snapshot) -> Beginning {
-        self.committer
-            .begin(&message(envelope), envelope, snapshot)
+        self.committer.begin(&message(envelope), envelope, snapshot)
     }
 
     fn snapshot(&self, envelope: &Envelope) -> Snapshot {

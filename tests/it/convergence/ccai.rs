@@ -58,8 +58,13 @@ fn a_text_that_failed_stays_so_whenever_its_sending_is_told() {
 
 #[test]
 fn an_unsubscribe_counts_from_its_own_time_and_a_text_from_its_arrival() {
-    for (unsubscribed_at, opted_out) in [(0, false), (1, true), (2, true)] {
-        let events = [text("START", 1, 1), unsubscribed(unsubscribed_at, 2, 2)];
+    for (unsubscribed_at, accepted, opted_out) in
+        [(0, 0, false), (0, 2, true), (1, 2, true), (2, 2, true)]
+    {
+        let events = [
+            text("START", 1, 1),
+            unsubscribed(unsubscribed_at, accepted, 2),
+        ];
         let listed = read(&after(&events), "_/opt_out/");
         assert_eq!(listed["opted_out"], opted_out, "at {unsubscribed_at}");
     }

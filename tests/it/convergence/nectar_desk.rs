@@ -84,8 +84,8 @@ fn a_wish_is_the_customers_and_goes_by_its_own_time() {
     let text = |text: &str, at: usize| [("text", json!(text)), ("sentAt", json!(TIMES[at]))];
     for (first, second, opted_out) in [("STOP", "START", false), ("START", "STOP", true)] {
         let events = [
-            told("message-received", &text(second, 2), 0, 1),
-            told("message-received-stop", &text(first, 0), 2, 2),
+            told("message-received", &text(second, 2), 2, 2),
+            told("message-received-stop", &text(first, 0), 0, 1),
         ];
         let states = after(&events);
         assert_eq!(

@@ -2,7 +2,7 @@
 //! all orders of arrival, and twice.
 
 use switchhook_core::data::{self, Data, MailStatus};
-use switchhook_core::dedup::{DedupKey, Window};
+use switchhook_core::dedup::{DedupKey, Window, content_digest};
 use switchhook_core::envelope::Envelope;
 use switchhook_core::occurrence::{Occurrence, Role, Sequence};
 
@@ -10,7 +10,7 @@ use super::*;
 
 /// An event that says `data`: told at one of [`TIMES`] by itself, or by nobody.
 fn event(kind: Kind, data: impl Into<Data>, told_at: Option<usize>, sequence: u128) -> Occurrence {
-    accepted(kind, data, told_at, 1, sequence)
+    accepted(kind, data, told_at, 2, sequence)
 }
 
 /// An event that was accepted at one of [`TIMES`] by the clock of the ingress that took it.
@@ -248,10 +248,11 @@ fn an_unsubscribe_event_puts_a_number_on_the_list_until_a_later_start() {
         event(Kind::MessageReceived, data, Some(told_at), sequence)
     };
     let stop = || {
-        event(
+        accepted(
             Kind::ContactOptedOut,
             unsubscribed(Some(number), None, "sms"),
             Some(1),
+            1,
             1,
         )
     };
@@ -271,7 +272,7 @@ fn an_unsubscribe_event_puts_a_number_on_the_list_until_a_later_start() {
 }
 
 #[test]
-fn an_address_is_listed_in_lower_case_and_what_is_neither_is_not_listed() {
+fn address_is_listed_in_lower_case_and_what_is_neither_as_it_came() {
     let listed = |data| {
         let states = after(&[event(Kind::ContactOptedOut, data, Some(1), 1)]);
         let names: Vec<_> = states
@@ -289,16 +290,21 @@ fn an_address_is_listed_in_lower_case_and_what_is_neither_is_not_listed() {
         listed(both),
         ["_/opt_out/ann@example.com/email", "desk/contact/7"]
     );
-    for (phone, email) in [(Some("5550100"), None), (None, Some("ann")), (None, None)] {
+    for (phone, email, key) in [
+        (Some("5550100"), None, "5550100"),
+        (None, Some("ann"), "ann"),
+        (None, None, "desk/contact/7"),
+    ] {
         assert_eq!(
             listed(unsubscribed(phone, email, "sms")),
-            ["desk/contact/7"]
+            [&format!("_/opt_out/{key}/sms"), "desk/contact/7"]
         );
     }
     let endless = format!("{}@example.com", "a".repeat(300));
+    let digest = content_digest(endless.as_bytes());
     assert_eq!(
         listed(unsubscribed(None, Some(&endless), "email")),
-        ["desk/contact/7"]
+        [&format!("_/opt_out/{digest}/email"), "desk/contact/7"]
     );
 }
 
