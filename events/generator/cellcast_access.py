@@ -7,7 +7,7 @@ from .cellcast_case import *
 BODY = '{"_id":"65a0c0ffee0000000000000a","status":"delivered","type":"send","sender":"cellcast","receiver":"+61400000001"}'
 ID = "65a0c0ffee0000000000000a"
 FOUND = send(
-    ID,
+    f"{ID},+61400000001",
     status_record(ID, "+61400000001", "delivered"),
     status="delivered",
     status_raw="delivered",

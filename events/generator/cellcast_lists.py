@@ -109,7 +109,7 @@ def several():
 def no_lists():
     one = f'{{"_id":"m1","type":"send","status":"sent","sender":"ACME","receiver":"{CUSTOMER}","messages":[{{"a":1}}, 2]}}'
     told = {"status": "sent", "status_raw": "sent", "final": False, "from": "ACME", "to": CUSTOMER}
-    found = send("m1", status_record("m1", CUSTOMER, "sent"), **told, extra={"_id": "m1", "messages": [{"a": 1}, 2]})
+    found = send(f"m1,{CUSTOMER}", status_record("m1", CUSTOMER, "sent"), **told, extra={"_id": "m1", "messages": [{"a": 1}, 2]})
     add_list("messages-of-an-event", "An event of its own that has `messages` is one event.", one, [found])
     body = '{"messages":{"0":{}},"status":"ok"}'
     extra = {"messages": {"0": {}}, "status": "ok"}

@@ -13,9 +13,14 @@ pub fn configuration(data: &[u8]) {
     for read in [Sources::from_toml(&text), Sources::from_json(&text)] {
         match read {
             Ok(sources) => everybody_proves_who_they_are(&sources),
-            Err(error) => assert!(!error.to_string().is_empty()),
+            Err(error) => {
+                assert!(!error.mistakes().is_empty());
+                assert!(!error.to_string().is_empty());
+            }
         }
     }
+    let (toml, json) = (Sources::from_toml(&text), Sources::toml_to_json(&text));
+    assert_eq!(toml.is_ok(), json.is_ok(), "what is valid can be pushed");
 }
 
 fn everybody_proves_who_they_are(sources: &Sources) {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
-use consumer::commit::{Committer, HandleError, Outcome};
+use consumer::commit::{Committer, Outcome};
+use consumer::error::HandleError;
 use consumer::message::{AgeLimit, Message};
 use consumer::routes::routes;
 use futures_util::FutureExt;
@@ -14,13 +15,12 @@ use switchhook_core::body::{self, Carried, MAX_INLINE_BYTES};
 use switchhook_core::content::MAX_INFLATED_BYTES;
 use switchhook_core::entity::Entity;
 use switchhook_core::envelope::Envelope;
-use switchhook_core::ids::DeliveryId;
 use switchhook_core::intake::Ready;
 use switchhook_core::ledger::{
-    Beginning, RawBody, Record, RecordHead, RecordKey, Snapshot, StateItem,
+    Beginning, Entry, RawBody, Record, RecordHead, RecordKey, Snapshot, StateItem, Variant,
 };
 use switchhook_core::occurrence::Sequence;
-use switchhook_core::ports::{BodyStore, Ledger, PortFuture, Written, message_body};
+use switchhook_core::ports::{Added, BodyStore, Ledger, PortFuture, Written, message_body};
 use switchhook_core::states::Stored;
 use switchhook_core::time::{Clock, Timestamp};
 
@@ -68,6 +68,19 @@ struct Way {
     committer: Committer,
 }
 
+/// The message of an event, received once.
+fn message(envelope: &Envelope) -> Message {
+    Message {
+        id: String::new(),
+        receipt_handle: String::new(),
+        group: envelope.entity.message_group(),
+        sequence: Sequence(1),
+        receives: 1,
+        age_limit: AgeLimit::Kept,
+        body: String::new(),
+    }
+}
+
 impl Way {
     fn new() -> Self {
         let shelf = Arc::new(Shelf::default());
@@ -93,10 +106,11 @@ impl Way {
     fn commits(&self, envelope: &Envelope) -> Result<(), HandleError> {
         let mut snapshot = self.snapshot(envelope);
         assert_eq!(self.begin(envelope, &snapshot), Beginning::TouchBody);
+        let message = message(envelope);
         let commit = self
             .committer
-            .commit(envelope.clone(), Sequence(1), &mut snapshot);
-        assert_eq!(at_once(commit)?, Outcome::Recorded);
+            .commit(&message, envelope.clone(), &mut snapshot);
+        assert_eq!(at_once(commit)?.outcome, Outcome::Recorded);
         Ok(())
     }
 
@@ -106,16 +120,8 @@ impl Way {
 
     /// How the run of its message begins, received once.
     fn begin(&self, envelope: &Envelope, snapshot: &Snapshot) -> Beginning {
-        let message = Message {
-            id: String::new(),
-            receipt_handle: String::new(),
-            group: envelope.entity.message_group(),
-            sequence: Sequence(1),
-            receives: 1,
-            age_limit: AgeLimit::Kept,
-            body: String::new(),
-        };
-        self.committer.begin(&message, envelope, snapshot)
+        self.committer
+            .begin(&message(envelope), envelope, snapshot)
     }
 
     fn snapshot(&self, envelope: &Envelope) -> Snapshot {
@@ -273,8 +279,12 @@ impl Ledger for Shelf {
         done(Written::Done)
     }
 
-    fn count_delivery<'a>(&'a self, _: &'a RecordKey, _: DeliveryId) -> PortFuture<'a, ()> {
-        panic!("nothing is a copy");
+    fn put_variant<'a>(&'a self, _: &'a Variant) -> PortFuture<'a, ()> {
+        panic!("nothing is a variant");
+    }
+
+    fn add_entry<'a>(&'a self, _: &'a RecordKey, _: &'a Entry) -> PortFuture<'a, Added> {
+        panic!("nothing is a duplicate");
     }
 
     fn add_attempt<'a>(

@@ -93,6 +93,8 @@ pub enum Broken {
     EveryStopIsSaidAgain,
     /// A repeated STOP is counted before it is on the list.
     EntryBeforeList,
+    /// A redriven letter of a repeated STOP is counted and dropped.
+    RepeatedStopIsDropped,
 }
 
 impl Broken {
@@ -141,6 +143,7 @@ impl Broken {
         Self::EveryStartIsSaidAgain,
         Self::EveryStopIsSaidAgain,
         Self::EntryBeforeList,
+        Self::RepeatedStopIsDropped,
     ];
 
     /// Returns the scenario that shows why the rule is there.
@@ -191,6 +194,7 @@ impl Broken {
             Self::EveryStartIsSaidAgain => all::START_AGAIN,
             Self::EveryStopIsSaidAgain => all::STOP_AGAIN,
             Self::EntryBeforeList => all::STOP_REPEATED,
+            Self::RepeatedStopIsDropped => all::STOP_REPEATED_DEAD,
         }
     }
 
@@ -200,7 +204,6 @@ impl Broken {
         match self {
             Self::RecordBeforeState
             | Self::NoVersion
-            | Self::JudgedByNow
             | Self::ReceivedTimeOrder
             | Self::OnePosition
             | Self::TiesAreOpen
@@ -229,13 +232,14 @@ impl Broken {
             | Self::PlainAttemptCounter
             | Self::AttemptsSurviveRedrive => Law::Isolated,
             Self::BodyFirst | Self::NeverEnds => Law::Ends,
-            Self::PlainCopyCounter => Law::CopiesCounted,
+            Self::JudgedByNow | Self::PlainCopyCounter => Law::CopiesCounted,
             Self::AnswerBeforeQueue => Law::Durable,
             Self::EqualIsLater
             | Self::OwnTimeAlone
             | Self::AcceptedTimeAlone
             | Self::EveryStartIsSaidAgain
-            | Self::EntryBeforeList => Law::LeftAlone,
+            | Self::EntryBeforeList
+            | Self::RepeatedStopIsDropped => Law::LeftAlone,
             Self::OneTimeForAWord
             | Self::StackStartIsItsSources
             | Self::StackStartLiftsWhatIsThere

@@ -10,8 +10,9 @@ use switchhook_core::attempts::{self, Attempt, Settled};
 
 use crate::broken::Broken;
 use crate::ledger::{Answer, Attempts, Write};
+use crate::run::{Await, Current, Group, Run};
 use crate::scenario::{Config, Fault, SHARED};
-use crate::world::{Await, Current, Group, Message, Run, World};
+use crate::world::{Message, World};
 
 /// How an event's run goes on.
 #[expect(clippy::large_enum_variant, reason = "there is one at a time")]

@@ -211,7 +211,7 @@ pub enum Write {
         /// Whose.
         entity: u8,
         /// What it will be.
-        content: Content,
+        content: Box<Content>,
         /// The version read.
         read: u64,
     },

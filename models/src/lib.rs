@@ -17,6 +17,7 @@ pub mod consumer;
 pub mod laws;
 pub mod ledger;
 pub mod model;
+pub mod run;
 pub mod scenario;
 pub mod scenarios;
 pub mod words;

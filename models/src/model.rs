@@ -11,8 +11,9 @@ use crate::broken::Broken;
 use crate::consumer::Invocation;
 use crate::laws::Law;
 use crate::ledger::{self, Added, Write};
+use crate::run::Await;
 use crate::scenario::{Config, Fault, Nature, Post, RETENTION_DAYS, at, digest};
-use crate::world::{Await, Delivery, Lane, World};
+use crate::world::{Delivery, Lane, World};
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -191,6 +192,9 @@ impl Protocol {
         let is_forced = self.config.is(Broken::RedriveForced);
         match self.known(world, delivery) {
             Known::Variant(_) if self.config.is(Broken::RecordedIsDropped) => Redrive::Drop,
+            Known::RepeatedStop(_) if self.config.is(Broken::RepeatedStopIsDropped) => {
+                Redrive::Drop
+            }
             known => known.redrive(is_too_old, is_forced),
         }
     }
@@ -228,7 +232,8 @@ impl Protocol {
         match self.redriven(world, letter.delivery) {
             Redrive::Send => world.redrive(&letter, &self.config),
             Redrive::Drop => {
-                if let Known::Copy(key) = self.known(world, letter.delivery) {
+                let known = self.known(world, letter.delivery);
+                if let Known::Copy(key) | Known::RepeatedStop(key) = known {
                     self.count_copy(world, letter.delivery, &key.name);
                 }
             }

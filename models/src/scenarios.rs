@@ -14,7 +14,7 @@ pub use variants::{
 };
 pub use wishes::{
     CLOCKS, EARLIEST, SLOW_STOP, STACK, START_AGAIN, STOP_AGAIN, STOP_DEAD, STOP_REPEATED,
-    STOP_START_STOP,
+    STOP_REPEATED_DEAD, STOP_START_STOP, STOP_VARIANT,
 };
 
 const DAY: i64 = 24 * 60 * 60;
@@ -79,6 +79,8 @@ pub const ALL: &[Scenario] = &[
     STOP_AGAIN,
     START_AGAIN,
     STOP_DEAD,
+    STOP_REPEATED_DEAD,
+    STOP_VARIANT,
     SLOW_STOP,
     STACK,
     CLOCKS,

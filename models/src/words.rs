@@ -2,8 +2,9 @@
 
 use crate::ledger::{Added, Buried, Write};
 use crate::model::{Action, Intake};
+use crate::run::{Await, Read};
 use crate::scenario::{Config, Fault, SHARED};
-use crate::world::{Await, Read, World};
+use crate::world::World;
 
 /// Tells a story, a line a step.
 #[must_use]

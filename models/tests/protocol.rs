@@ -91,3 +91,22 @@ fn the_shortest_story_is_told_in_words() {
         ]
     );
 }
+
+#[test]
+fn the_story_of_a_lost_variant_names_its_bytes() {
+    let (_, story) = check::breaking(Broken::EntryBeforeBytes).broken.unwrap();
+    assert_eq!(
+        story,
+        [
+            "`ended` is sent: delivery 0, at second 0, is accepted and answered 2xx",
+            "`ended` is sent: delivery 1, bytes [1], at second 0, is accepted and answered 2xx",
+            "consumer 0 receives `ended` (delivery 0) (receive 1), `ended` (delivery 1, bytes 1) (receive 1) and reads the ledger",
+            "consumer 0 writes the state of entity 0 (read in version 0)",
+            "consumer 0 puts the record of `ended` (delivery 0)",
+            "consumer 0 writes the state of entity 0 (read in version 1)",
+            "consumer 0 counts the variant `ended` (delivery 1, bytes 1) and dies right after it",
+            "consumer 0 receives `ended` (delivery 0) (receive 2), `ended` (delivery 1, bytes 1) (receive 2) and reads the ledger",
+            "consumer 0 answers: what is done is deleted",
+        ]
+    );
+}

@@ -121,7 +121,7 @@ class Load:
             self.made += 1
             is_call = self.made % 3 > 0
             if self.poisons and self.made % 10 == 5:
-                self.damage(f"ai-sync/call/{key}" if is_call else f"cellcast/message/{key}")
+                self.damage(f"ai-sync/call/{key}" if is_call else f"cellcast/message/{key},+61400000123")
             if is_call:
                 for event in ("call.started", "call.answered", "call.ended"):
                     large = self.numbers.random() < 0.1

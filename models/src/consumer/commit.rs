@@ -13,8 +13,8 @@ use super::event::{DONE, name_of, waits};
 use super::{Invocation, Next};
 use crate::broken::Broken;
 use crate::ledger::{Added, Answer, Content, Kept, Record, State, Write};
+use crate::run::{Await, Current, Part, Read};
 use crate::scenario::{Config, Nature, RETENTION_DAYS, SHARED, at, digest};
-use crate::world::{Await, Current, Part, Read};
 
 impl Invocation<'_> {
     /// Says what an open event is by now, and goes on with that.
@@ -32,7 +32,9 @@ impl Invocation<'_> {
         let message = current.message;
         let mut record = |name: &str| self.seen(message, name).expect("it is known");
         current.part = match known {
-            Known::Variant(key) => Part::Variant(record(&key.name)),
+            Known::Variant(key) | Known::VariantAgain(key) => {
+                Part::Variant(record(&key.name))
+            }
             Known::RepeatedStop(key) => Part::RepeatedStop(record(&key.name)),
             Known::No | Known::Counted | Known::Copy(_) => Part::New,
         };
@@ -151,7 +153,7 @@ impl Invocation<'_> {
         let state = self.run().states.get(&entity).cloned().unwrap_or_default();
         Write::State {
             entity,
-            content: self.applied(entity, state.content, current),
+            content: Box::new(self.applied(entity, state.content, current)),
             read: state.version,
         }
     }
@@ -258,7 +260,7 @@ impl Invocation<'_> {
             return false;
         };
         let state = self.run().states.get(entity);
-        state.is_some_and(|state| state.content == *content)
+        state.is_some_and(|state| state.content == **content)
     }
 
     pub(super) fn wrote(
@@ -316,8 +318,11 @@ impl Invocation<'_> {
                 content,
                 read,
             } => {
-                let version = read + 1;
-                self.run().states.insert(entity, State { version, content });
+                let state = State {
+                    version: read + 1,
+                    content: *content,
+                };
+                self.run().states.insert(entity, state);
             }
             Write::Record(record) => {
                 let records = &mut self.run().records;

@@ -10,8 +10,8 @@ use switchhook_core::retention;
 use super::{Invocation, Next, attempt_of};
 use crate::broken::Broken;
 use crate::ledger::{Added, Answer, Buried, Record, Write, snapshot};
+use crate::run::{Await, Current, Part, Read};
 use crate::scenario::{Config, Nature, RETENTION_DAYS, SHARED, at, digest};
-use crate::world::{Await, Current, Part, Read};
 
 /// It is in the ledger.
 pub(super) const DONE: Next = Next::Settled(Settled::Committed);
@@ -249,7 +249,9 @@ impl Invocation<'_> {
         match (current.awaits.clone(), answer) {
             (Await::Count(added), Some(Answer::NoRecord)) => {
                 self.see_none(&added);
-                if current.is_open {
+                if self.config.is(Broken::GoneIsDone) {
+                    DONE
+                } else if current.is_open {
                     self.commit(current)
                 } else {
                     self.begin_event(current)

@@ -23,8 +23,6 @@ pub const VARIANTS_TWICE: Scenario = Scenario {
         Post::again(0, 0, &[2]),
         Post::again(0, 0, &[1]),
     ],
-    faults: 1,
-    kinds: Fault::IN_TIME,
     ..PLAIN
 };
 
@@ -59,7 +57,11 @@ pub const VARIANT_LAPSE: Scenario = Scenario {
     name: "variant lapse",
     about: "two consumers have an event and a variant of it in hand, since the first takes too long",
     events: &[Event::sound("ended", 0)],
-    posts: &[Post::of(0), Post::again(0, 0, &[1])],
+    posts: &[
+        Post::of(0),
+        Post::again(0, 0, &[1]),
+        Post::again(0, 0, &[0]),
+    ],
     consumers: 2,
     faults: 1,
     lapses: 1,
@@ -86,7 +88,6 @@ pub const VARIANT_SLOTS: Scenario = Scenario {
         },
     ],
     moments: &[WINDOW as i64 + 2],
-    faults: 1,
     ..PLAIN
 };
 
@@ -116,7 +117,7 @@ pub const VARIANT_FORGOTTEN: Scenario = Scenario {
     posts: &[Post::of(0), Post::again(0, 0, &[1])],
     moments: &[29 * DAY, DAY],
     faults: 1,
-    kinds: Fault::IN_TIME,
+    consumer_skew: -3_600,
     redrives: 2,
     is_repaired: true,
     is_overtaken: true,
@@ -131,7 +132,11 @@ pub const VARIANT_REDRIVE: Scenario = Scenario {
         nature: Nature::Hopeless,
         ..Event::sound("ended", 0)
     }],
-    posts: &[Post::of(0), Post::again(0, 0, &[1])],
+    posts: &[
+        Post::of(0),
+        Post::again(0, 0, &[1]),
+        Post::again(0, 0, &[1]),
+    ],
     faults: 1,
     kinds: Fault::IN_TIME,
     redrives: 2,

@@ -34,7 +34,6 @@ pub const STOP_REPEATED: Scenario = Scenario {
     events: &[bare("stop", Word::Stop), bare("start", Word::Start)],
     posts: &[Post::of(0), Post::at(1, 1), Post::at(0, 2)],
     moments: &[60, 60],
-    faults: 1,
     ..PLAIN
 };
 
@@ -49,8 +48,6 @@ pub const STOP_START_STOP: Scenario = Scenario {
     ],
     posts: &[Post::of(0), Post::of(1), Post::at(2, 1)],
     moments: &[60],
-    faults: 1,
-    kinds: Fault::IN_TIME,
     ..PLAIN
 };
 
@@ -73,7 +70,6 @@ pub const STOP_AGAIN: Scenario = Scenario {
     ],
     moments: &[60, 60],
     faults: 1,
-    kinds: Fault::IN_TIME,
     ..PLAIN
 };
 
@@ -113,8 +109,47 @@ pub const STOP_DEAD: Scenario = Scenario {
     moments: &[60],
     faults: 1,
     kinds: Fault::IN_TIME,
-    redrives: 1,
+    redrives: 2,
     is_repaired: true,
+    ..PLAIN
+};
+
+/// A second STOP in the same bytes that becomes a dead letter.
+pub const STOP_REPEATED_DEAD: Scenario = Scenario {
+    name: "repeated stop dead",
+    about: "the same, where the STOP may be a dead letter each time; repair and redrive",
+    events: &[
+        Event {
+            nature: Nature::Hopeless,
+            ..bare("stop", Word::Stop)
+        },
+        Event {
+            entity: 1,
+            ..bare("start", Word::Start)
+        },
+    ],
+    faults: 0,
+    redrives: 2,
+    is_repaired: true,
+    is_overtaken: true,
+    ..STOP_REPEATED
+};
+
+/// A STOP and a variant of it beside another source's START.
+pub const STOP_VARIANT: Scenario = Scenario {
+    name: "stop variant",
+    about: "a STOP, the same in other bytes, and a START of another source; two consumers",
+    events: &[
+        Event::word("stop", 0, Word::Stop),
+        Event {
+            source: "other",
+            ..Event::word("start", 1, Word::Start)
+        },
+    ],
+    posts: &[Post::of(0), Post::of(1), Post::again(0, 0, &[1])],
+    consumers: 2,
+    faults: 1,
+    kinds: Fault::IN_TIME,
     ..PLAIN
 };
 
@@ -129,7 +164,7 @@ pub const SLOW_STOP: Scenario = Scenario {
     ],
     posts: &[Post::of(0), Post::of(1), Post::of(2)],
     moments: &[60],
-    faults: 0,
+    faults: 1,
     ..PLAIN
 };
 
@@ -178,7 +213,8 @@ pub const CLOCKS: Scenario = Scenario {
         Post::of(3),
         Post::of(4),
     ],
-    faults: 0,
+    faults: 1,
+    kinds: Fault::IN_TIME,
     ..PLAIN
 };
 
@@ -200,7 +236,13 @@ pub const EARLIEST: Scenario = Scenario {
         first("right", -10),
         first("alike", -10),
     ],
-    posts: &[Post::of(0), Post::of(1), Post::of(2), Post::of(3)],
+    posts: &[
+        Post::of(0),
+        Post::of(1),
+        Post::of(2),
+        Post::of(3),
+        Post::again(2, 0, &[1]),
+    ],
     faults: 0,
     ..PLAIN
 };

@@ -21,7 +21,7 @@ fn status(word: &str, time: usize, sequence: u128) -> Occurrence {
 }
 
 fn legacy_status(word: &str, time: usize, sequence: u128) -> Occurrence {
-    let body = json!([{ "message_id": "m", "status": word, "recipient": "400000123" }]);
+    let body = json!([{ "message_id": "m", "status": word, "recipient": "+61400000123" }]);
     told("status", &body, time, sequence)
 }
 

@@ -249,7 +249,7 @@ impl Load {
             "_id": format!("m{number}"), "sender": "ACME", "receiver": "+61400000123",
             "type": "send", "status": status, "noise": self.numbers.noise(),
         });
-        let entity = self.entity(format!("texts/message/m{number}"), number);
+        let entity = self.entity(format!("texts/message/m{number},+61400000123"), number);
         Event {
             bytes: body.to_string(),
             kind: "message.status",

@@ -79,9 +79,9 @@ async fn open() -> Rig {
 }
 
 /// An ingress over the queue of a stack that refuses a message's entry so many times.
-fn refusing(rig: &Rig, message: &str, times: u32) -> Ingress {
+fn refusing(rig: &Rig, message: usize, times: u32) -> Ingress {
     let refusal = Refusal {
-        about: format!("texts/message/{message}"),
+        about: entity(message),
         left: AtomicU32::new(times),
     };
     let config = rig
@@ -124,6 +124,11 @@ async fn all_records(test: &TestStack) -> Vec<Record> {
     ledger.records(&keys).await.unwrap()
 }
 
+/// Returns the entity of a message's status.
+fn entity(message: usize) -> String {
+    format!("texts/message/m{message},+6140{message:07}")
+}
+
 /// Returns how many records there are of each entity.
 fn by_entity(records: &[Record]) -> BTreeMap<&str, usize> {
     let mut counts = BTreeMap::new();
@@ -135,7 +140,7 @@ fn by_entity(records: &[Record]) -> BTreeMap<&str, usize> {
 
 #[track_caller]
 fn assert_each_once(records: &[Record], count: usize) {
-    let entities: Vec<_> = (0..count).map(|n| format!("texts/message/m{n}")).collect();
+    let entities: Vec<_> = (0..count).map(entity).collect();
     let wanted: BTreeMap<_, _> = entities.iter().map(|e| (e.as_str(), 1)).collect();
     assert_eq!(by_entity(records), wanted);
 }
@@ -152,14 +157,14 @@ fn still_time() -> mpsc::Sender<()> {
 async fn a_list_of_which_one_event_is_refused_is_not_received_until_all_are_and_counts_once() {
     let _still = still_time();
     let rig = open().await;
-    let ingress = refusing(&rig, "m7", 2);
+    let ingress = refusing(&rig, 7, 2);
     let (status, answer) = post(&ingress, &list(25)).await;
     assert_eq!(
         (status, answer.as_str()),
         (503, r#"{"error":"unavailable"}"#)
     );
     rig.settle().await;
-    let refused = "texts/message/m7";
+    let refused = &entity(7);
     assert!(rig.records(refused).await.is_empty(), "it was refused");
     let taken = all_records(&rig.test).await.len();
     assert!(taken > 0, "what was taken is recorded");
@@ -181,7 +186,7 @@ async fn a_list_of_which_one_event_is_refused_is_not_received_until_all_are_and_
 async fn an_event_of_a_list_that_is_refused_once_is_sent_again_by_ourselves() {
     let _still = still_time();
     let rig = open().await;
-    let ingress = refusing(&rig, "m7", 1);
+    let ingress = refusing(&rig, 7, 1);
     let (status, answer) = post(&ingress, &list(25)).await;
     assert_eq!(status, 200, "{answer}");
     rig.settle().await;
@@ -209,7 +214,7 @@ async fn a_list_of_a_thousand_events_is_received_and_recorded() {
         .map(|record| (record.id.index, record.key.entity.as_str()))
         .collect();
     assert_eq!(ids.len(), 1_000, "each has an index of its own");
-    assert_eq!(ids[&999], "texts/message/m999");
+    assert_eq!(ids[&999], entity(999));
 }
 
 #[tokio::test(start_paused = true)]

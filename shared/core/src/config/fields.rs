@@ -114,7 +114,7 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn integer(&mut self, field: &str) -> Taken<i64> {
-        self.take(field, "a number", |value| match value {
+        self.take(field, "a whole number", |value| match value {
             Value::Integer(number) => Ok(number),
             other => Err(other),
         })

@@ -278,7 +278,7 @@ fn the_document_itself_has_its_refusals() {
         ),
         (
             "retention_days = \"30\"",
-            "line 1: `retention_days`: must be a number, not a text",
+            "line 1: `retention_days`: must be a whole number, not a text",
         ),
         (
             "\nretention = 30",
