@@ -221,7 +221,7 @@ def times():
             "call_6",
             call(extra={"timestamp": written, "implausible_time": written}),
             occurred_at=None,
-            states={"ended_at": None, "updated_at": RECEIVED_AT},
+            states={"voice/call/call_6": {"ended_at": None, "updated_at": RECEIVED_AT}},
         )
     ahead = "2026-02-03T04:10:06.789Z"
     add_call(
@@ -231,7 +231,7 @@ def times():
         "call_6",
         call(ended_at=ahead),
         occurred_at=ahead,
-        states={"ended_at": ahead, "updated_at": RECEIVED_AT},
+        states={"voice/call/call_6": {"ended_at": ahead, "updated_at": RECEIVED_AT}},
     )
     add_call(
         "time-of-2000",

@@ -14,6 +14,7 @@ use switchhook_core::json::without_half_pairs;
 use switchhook_core::occurrence::{Occurrence, Sequence};
 use switchhook_core::providers;
 use switchhook_core::states::Stored;
+use switchhook_core::time::Timestamp;
 
 use crate::input::{CONTENT_TYPES, ENCODINGS, Input, SLUGS, Told, events, grown, open_sources};
 use crate::way::survives;
@@ -79,6 +80,12 @@ fn meets_no_other(source: &str, own: &Envelope, other: &Envelope) {
 fn can_be_handled(envelope: &Envelope, bytes: Vec<u8>) {
     let read = Occurrence::read(envelope.clone(), Sequence(1), bytes.into());
     let occurrence = read.expect("the provider is built in");
+    let accepted_at = envelope.received_at;
+    let is_believed = |at: Timestamp| {
+        at.as_second() >= 946_684_800 && at.duration_since(accepted_at).as_secs() <= 300
+    };
+    assert!(occurrence.occurred_at.is_none_or(is_believed));
+    assert!(occurrence.place().time <= accepted_at);
     let data = canonical::write(&occurrence.data).expect("data can be written");
     assert!(data.len() <= MAX_DATA_BYTES, "{} bytes of data", data.len());
     serde_json::from_str::<BTreeMap<String, &serde_json::value::RawValue>>(&data)

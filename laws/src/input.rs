@@ -53,6 +53,33 @@ pub(crate) const CONTENT_TYPES: &[&str] = &[
 /// The encodings that are told apart.
 pub(crate) const ENCODINGS: &[&str] = &["", "gzip", "identity", "br", "deflate", "utf-8, gzip"];
 
+/// Times that senders tell: of every age, and around [`now`] as far as clocks are off.
+pub(crate) const TIMES: &[&str] = &[
+    "0000-01-01T00:00:00Z",
+    "0001-01-01T00:00:00Z",
+    "1970-01-01T00:00:00Z",
+    "1999-12-31T23:59:59.999999Z",
+    "2000-01-01T00:00:00Z",
+    "2026-01-01T00:00:00Z",
+    "2026-03-03T17:06:07Z",
+    "2026-03-04T00:06:07-05:00",
+    "2026-03-04T05:06:06.999999999Z",
+    "2026-03-04T05:06:07Z",
+    "2026-03-04T05:06:07.0000001Z",
+    "2026-03-04T05:06:08Z",
+    "2026-03-04T05:11:07Z",
+    "2026-03-04T05:11:07.001Z",
+    "2026-03-04T06:06:07Z",
+    "2026-03-04T17:06:07Z",
+    "2026-03-04T05:06:07-12:00",
+    "2038-01-19T03:14:07Z",
+    "9999-12-30T00:00:00Z",
+    "9999-12-31T23:59:59Z",
+];
+
+/// How many seconds after [`now`] things are accepted.
+pub(crate) const ACCEPTED_AFTER: &[i64] = &[0, 1, 2, 60, 299, 300, 301, 599, 3_600, 7_199, 43_200];
+
 /// Makes more of a body than a message carries, or leaves it as it is, by a byte: its low half says
 /// what is added, its high half up to which length. An input of a few bytes so reaches every form in
 /// which bodies travel.
@@ -79,6 +106,37 @@ pub(crate) fn grown(how: u8, body: &[u8]) -> Vec<u8> {
         _ => {}
     }
     grown
+}
+
+/// Puts other times in the place of those of a body, by a byte: nothing, or the times from one of
+/// [`TIMES`] on.
+pub(crate) fn timed(which: u8, body: &[u8]) -> Vec<u8> {
+    let Some(first) = usize::from(which).checked_sub(1) else {
+        return body.to_vec();
+    };
+    let mut timed = Vec::with_capacity(body.len());
+    let (mut rest, mut number) = (body, first);
+    while let Some((byte, after)) = rest.split_first() {
+        if begins_like_a_time(rest) {
+            let is_end = |byte: &u8| [b'"', b'&', SEPARATOR].contains(byte);
+            let length = rest.iter().position(is_end).unwrap_or(rest.len());
+            timed.extend(TIMES[number % TIMES.len()].as_bytes());
+            (rest, number) = (&rest[length..], number + 1);
+        } else {
+            timed.push(*byte);
+            rest = after;
+        }
+    }
+    timed
+}
+
+fn begins_like_a_time(text: &[u8]) -> bool {
+    const SHAPE: &[u8] = b"0000-00-00T";
+    let is_alike = |(byte, shape): (&u8, &u8)| match shape {
+        b'0' => byte.is_ascii_digit(),
+        shape => byte == shape,
+    };
+    text.len() >= SHAPE.len() && text.iter().zip(SHAPE).all(is_alike)
 }
 
 /// Bytes without end that no compression makes fewer, the same for the same body.

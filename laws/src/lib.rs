@@ -19,8 +19,10 @@ mod input;
 mod order;
 mod request;
 mod seeds;
+mod shelf;
 mod verification;
 mod way;
+mod words;
 
 pub use bytes::bytes;
 pub use configuration::configuration;
@@ -30,6 +32,7 @@ pub use request::request;
 pub use seeds::seeds;
 pub use verification::verification;
 pub use way::forms;
+pub use words::words;
 
 /// A law: it panics where it does not hold for these bytes.
 pub type Law = fn(&[u8]);
@@ -42,4 +45,5 @@ pub const ALL: &[(&str, Law)] = &[
     ("order", order),
     ("request", request),
     ("verification", verification),
+    ("words", words),
 ];

@@ -4,7 +4,7 @@ use switchhook_core::config::Sources;
 use switchhook_core::providers;
 use switchhook_testing::{Case, cases};
 
-use crate::input::{CONTENT_TYPES, ENCODINGS, SEPARATOR, SLUGS};
+use crate::input::{CONTENT_TYPES, ENCODINGS, SEPARATOR, SLUGS, TIMES};
 
 /// The longest seed: larger ones make a fuzzer slow and show it nothing.
 const MAX_BYTES: usize = 8 << 10;
@@ -24,6 +24,7 @@ pub fn seeds(law: &str) -> Vec<Vec<u8>> {
         "configuration" => cases.iter().flat_map(of_configuration).collect(),
         "delivery" => cases.iter().enumerate().flat_map(of_delivery).collect(),
         "order" => orders(&cases),
+        "words" => words(),
         "request" => cases.iter().flat_map(of_request).collect(),
         "verification" => cases.iter().enumerate().map(of_verification).collect(),
         _ => Vec::new(),
@@ -87,24 +88,49 @@ fn of_delivery((number, case): (usize, &Case)) -> Vec<Vec<u8>> {
     growths(number).map(seed).collect()
 }
 
-/// Puts the cases of a provider together by threes.
+/// Puts the cases of a provider together by threes, each with other times; and each case with itself, told
+/// with other bytes.
 fn orders(cases: &[Case]) -> Vec<Vec<u8>> {
-    let parts = cases.iter().filter_map(|case| {
+    let parts = cases.iter().enumerate().filter_map(|(number, case)| {
         let (provider, slug) = sender(case)?;
         let content_type = place(header(case, "content-type"), CONTENT_TYPES);
+        let times = u8::try_from(number % (TIMES.len() + 1)).expect("a short list");
+        let accepted = u8::try_from(number % 3).expect("below three");
         Some((
             provider,
-            [&[slug, content_type, 0][..], &case.body].concat(),
+            [&[slug, content_type, accepted, times][..], &case.body].concat(),
         ))
     });
     let parts: Vec<_> = parts.filter(|(_, part)| part.len() < 2_000).collect();
     let together = parts.windows(3).filter(|some| some[0].0 == some[2].0);
-    together
-        .map(|some| {
-            let bodies: Vec<_> = some.iter().map(|(_, part)| part.as_slice()).collect();
-            [&[some[0].0][..], &bodies.join(&SEPARATOR)].concat()
-        })
-        .collect()
+    let together = together.map(|some| {
+        let bodies: Vec<_> = some.iter().map(|(_, part)| part.clone()).collect();
+        [&[some[0].0][..], &bodies.join(&SEPARATOR)].concat()
+    });
+    let again = parts.iter().filter_map(|(provider, part)| {
+        let begin = part.iter().position(|byte| *byte == b'{')? + 1;
+        let other = |number: u8| {
+            let mut other = part.clone();
+            other[2] = number;
+            let attempt = format!(r#""attempt":{number},"#);
+            other.splice(begin..begin, attempt.bytes());
+            other
+        };
+        let told = [part.clone(), other(1), other(2)];
+        Some([&[*provider][..], &told.join(&SEPARATOR)].concat())
+    });
+    together.chain(again).collect()
+}
+
+/// Every word of one byte, and a few histories of several.
+fn words() -> Vec<Vec<u8>> {
+    let one = (0..=u8::MAX).map(|word| vec![word, 5, 3, 0]);
+    let several = (0..=u8::MAX).map(|seed| {
+        let bytes =
+            (1..=20_u8).map(|place| seed.wrapping_mul(37).wrapping_mul(place) ^ (place * 11));
+        bytes.collect()
+    });
+    one.chain(several).collect()
 }
 
 /// A document, and what is left of it without each of its lines.

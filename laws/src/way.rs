@@ -2,29 +2,27 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use consumer::commit::{Committer, Outcome};
 use consumer::error::HandleError;
 use consumer::message::{AgeLimit, Message};
 use consumer::routes::routes;
 use futures_util::FutureExt;
-use switchhook_core::attempts::Attempt;
-use switchhook_core::body::{self, Carried, MAX_INLINE_BYTES};
-use switchhook_core::content::MAX_INFLATED_BYTES;
+use switchhook_core::body::{Carried, MAX_INLINE_BYTES};
+use switchhook_core::dedup;
 use switchhook_core::entity::Entity;
 use switchhook_core::envelope::Envelope;
+use switchhook_core::ids::EventId;
 use switchhook_core::intake::Ready;
-use switchhook_core::ledger::{
-    Beginning, Entry, RawBody, Record, RecordHead, RecordKey, Snapshot, StateItem, Variant,
-};
+use switchhook_core::ledger::{Beginning, Snapshot};
 use switchhook_core::occurrence::Sequence;
-use switchhook_core::ports::{Added, BodyStore, Ledger, PortFuture, Written, message_body};
+use switchhook_core::ports::{Added, BodyStore, message_body};
 use switchhook_core::states::Stored;
 use switchhook_core::time::{Clock, Timestamp};
 
-use crate::input::now;
+use crate::input::{delivery_id, now};
+use crate::shelf::{Items, Shelf};
 
 /// The most bytes of a message (quotas of SQS).
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
@@ -57,6 +55,23 @@ pub(crate) fn survives(event: &Ready) -> Vec<u8> {
     WAY.with(|way| way.of(event, &received))
 }
 
+/// Returns the states after messages were handled one after the other by the consumer's own commit: each
+/// an envelope with its bytes in it, and its number in the accepted order.
+pub(crate) fn states_after<'a>(
+    messages: impl Iterator<Item = &'a (Envelope, Sequence)>,
+) -> BTreeMap<Entity, Stored> {
+    WAY.with(|way| {
+        *way.shelf.items() = Items::default();
+        for (envelope, sequence) in messages {
+            way.handle(envelope, *sequence);
+        }
+        let states = way.shelf.items().states.clone().into_iter();
+        states
+            .filter_map(|(entity, item)| Some((entity, item.stored?)))
+            .collect()
+    })
+}
+
 /// API reference of `SendMessage`.
 fn is_taken_by_sqs(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
@@ -69,12 +84,12 @@ struct Way {
 }
 
 /// The message of an event, received once.
-fn message(envelope: &Envelope) -> Message {
+fn message(envelope: &Envelope, sequence: Sequence) -> Message {
     Message {
         id: String::new(),
         receipt_handle: String::new(),
         group: envelope.entity.message_group(),
-        sequence: Sequence(1),
+        sequence,
         receives: 1,
         age_limit: AgeLimit::Kept,
         body: String::new(),
@@ -98,29 +113,93 @@ impl Way {
         if let Carried::Stored(pointer) = &received.body {
             self.is_missed(&pointer.key, received);
         }
-        assert!(self.commits(received).is_ok());
+        assert_eq!(self.commits(received).ok(), Some(Outcome::Recorded));
         assert!(self.is_known(received), "its own record is not known");
-        self.shelf.told(received)
+        let bytes = self.shelf.told(received);
+        self.comes_again(received, &bytes);
+        bytes
     }
 
-    fn commits(&self, envelope: &Envelope) -> Result<(), HandleError> {
+    /// Another delivery of an event counts in its record; other bytes are kept beside those there.
+    fn comes_again(&self, first: &Envelope, bytes: &[u8]) {
+        let again = |number, other: Option<&[u8]>| {
+            let mut again = first.clone();
+            again.id = EventId {
+                delivery: delivery_id(number),
+                ..first.id
+            };
+            if let Some(other) = other {
+                again.body = Carried::inline(other).expect("it fits");
+                again.digest = Some(dedup::content_digest(other));
+            }
+            again
+        };
+        let other = [bytes, b" "].concat();
+        let other = other.get(..MAX_INLINE_BYTES).unwrap_or(&other);
+        let copy = again(1_001, None);
+        assert_eq!(self.handle(&copy, Sequence(2)), Outcome::Duplicate);
+        let variant = again(1_002, Some(other));
+        let expected = if first.digest == variant.digest {
+            Outcome::Duplicate
+        } else {
+            Outcome::Variant
+        };
+        assert_eq!(self.handle(&variant, Sequence(3)), expected);
+        for known in [first, &copy, &variant] {
+            let outcome = self.handle(known, Sequence(1));
+            let is_known =
+                outcome == Outcome::Known || outcome == Outcome::Variant && known.id.index > 0;
+            assert!(is_known, "{outcome:?}");
+        }
+        self.shelf.counts(first, 3);
+        assert_eq!(
+            self.shelf.told(first),
+            bytes,
+            "the bytes that are recorded stay"
+        );
+        if expected == Outcome::Variant {
+            self.shelf.keeps(&variant, other);
+        }
+    }
+
+    /// Handles a message as the consumer does.
+    fn handle(&self, envelope: &Envelope, sequence: Sequence) -> Outcome {
         let mut snapshot = self.snapshot(envelope);
-        assert_eq!(self.begin(envelope, &snapshot), Beginning::TouchBody);
-        let message = message(envelope);
+        let message = message(envelope, sequence);
+        match self.committer.begin(&message, envelope, &snapshot) {
+            Beginning::Nothing => Outcome::Known,
+            Beginning::CountCopy(key) => {
+                let counted = self
+                    .committer
+                    .count_duplicate(&key, envelope, None, &mut snapshot);
+                assert_eq!(at_once(counted).expect("maps take it"), Added::Done);
+                Outcome::Duplicate
+            }
+            Beginning::TouchBody => {
+                let commit = self
+                    .committer
+                    .commit(&message, envelope.clone(), &mut snapshot);
+                at_once(commit).expect("it can be committed").outcome
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn commits(&self, envelope: &Envelope) -> Result<Outcome, HandleError> {
+        let mut snapshot = self.snapshot(envelope);
+        let message = message(envelope, Sequence(1));
+        let begins = self.committer.begin(&message, envelope, &snapshot);
+        assert_eq!(begins, Beginning::TouchBody);
         let commit = self
             .committer
             .commit(&message, envelope.clone(), &mut snapshot);
-        assert_eq!(at_once(commit)?.outcome, Outcome::Recorded);
-        Ok(())
+        Ok(at_once(commit)?.outcome)
     }
 
     fn is_known(&self, envelope: &Envelope) -> bool {
-        self.begin(envelope, &self.snapshot(envelope)) == Beginning::Nothing
-    }
-
-    /// How the run of its message begins, received once.
-    fn begin(&self, envelope: &Envelope, snapshot: &Snapshot) -> Beginning {
-        self.committer.begin(&message(envelope), envelope, snapshot)
+        let message = message(envelope, Sequence(1));
+        let snapshot = self.snapshot(envelope);
+        self.committer.begin(&message, envelope, &snapshot) == Beginning::Nothing
     }
 
     fn snapshot(&self, envelope: &Envelope) -> Snapshot {
@@ -153,7 +232,7 @@ impl Way {
         let refused = self.commits(envelope).expect_err("it has no body");
         assert_eq!(refused.reason(), reason);
         let items = self.shelf.items();
-        assert!(items.record.is_none() && items.states.is_empty());
+        assert!(items.records.is_empty() && items.states.is_empty());
     }
 }
 
@@ -186,116 +265,5 @@ struct Noon;
 impl Clock for Noon {
     fn now(&self) -> Timestamp {
         now()
-    }
-}
-
-#[derive(Default)]
-struct Items {
-    bodies: BTreeMap<String, Bytes>,
-    states: BTreeMap<Entity, StateItem>,
-    record: Option<Record>,
-}
-
-/// Body store and ledger for one event at a time.
-#[derive(Default)]
-struct Shelf(Mutex<Items>);
-
-impl Shelf {
-    fn items(&self) -> MutexGuard<'_, Items> {
-        self.0.lock().unwrap()
-    }
-
-    /// The bytes that the record tells of, of the event's name and place.
-    fn told(&self, envelope: &Envelope) -> Vec<u8> {
-        let items = self.items();
-        let record = items.record.as_ref().expect("it is recorded");
-        assert_eq!(record.id, envelope.id);
-        assert_eq!(record.key.entity, envelope.entity);
-        match &record.raw {
-            RawBody::Plain(bytes) => bytes.clone(),
-            RawBody::Deflated(bytes) => body::inflate(bytes, MAX_INFLATED_BYTES).expect("deflated"),
-            RawBody::Stored(pointer) => items.bodies[&pointer.key].to_vec(),
-        }
-    }
-}
-
-fn done<'a, T: Send + 'a>(answer: T) -> PortFuture<'a, T> {
-    Box::pin(std::future::ready(Ok(answer)))
-}
-
-impl BodyStore for Shelf {
-    fn put<'a>(&'a self, key: &'a str, body: Bytes) -> PortFuture<'a, ()> {
-        self.items().bodies.insert(key.to_owned(), body);
-        done(())
-    }
-
-    fn get<'a>(&'a self, key: &'a str) -> PortFuture<'a, Option<Bytes>> {
-        done(self.items().bodies.get(key).cloned())
-    }
-}
-
-impl Ledger for Shelf {
-    fn read<'a>(
-        &'a self,
-        states: &'a [Entity],
-        records: &'a [RecordKey],
-    ) -> PortFuture<'a, Snapshot> {
-        let items = self.items();
-        let found = states.iter().filter_map(|entity| {
-            let item = items.states.get(entity)?;
-            Some((entity.clone(), item.clone()))
-        });
-        let record = items.record.as_ref();
-        let record = record.filter(|record| records.contains(&record.key));
-        done(Snapshot {
-            states: found.collect(),
-            records: record
-                .map(|record| (record.key.clone(), RecordHead::from(record)))
-                .into_iter()
-                .collect(),
-            ..Snapshot::default()
-        })
-    }
-
-    fn put_state<'a>(
-        &'a self,
-        entity: &'a Entity,
-        stored: &'a Stored,
-        read_version: u64,
-    ) -> PortFuture<'a, Written<StateItem>> {
-        let item = StateItem {
-            version: read_version + 1,
-            stored: Some(stored.clone()),
-        };
-        let before = self.items().states.insert(entity.clone(), item);
-        assert_eq!(before.unwrap_or_default().version, read_version);
-        done(Written::Done)
-    }
-
-    fn put_record<'a>(&'a self, record: &'a Record) -> PortFuture<'a, Written<RecordHead>> {
-        let before = self.items().record.replace(record.clone());
-        assert_eq!(before, None, "one event, one record");
-        done(Written::Done)
-    }
-
-    fn put_variant<'a>(&'a self, _: &'a Variant) -> PortFuture<'a, ()> {
-        panic!("nothing is a variant");
-    }
-
-    fn add_entry<'a>(&'a self, _: &'a RecordKey, _: &'a Entry) -> PortFuture<'a, Added> {
-        panic!("nothing is a duplicate");
-    }
-
-    fn add_attempt<'a>(
-        &'a self,
-        _: &'a str,
-        receive: u32,
-        _: Timestamp,
-    ) -> PortFuture<'a, Attempt> {
-        done(Attempt::counted(&[receive].into()))
-    }
-
-    fn take_back_attempt<'a>(&'a self, _: &'a str, _: u32) -> PortFuture<'a, ()> {
-        done(())
     }
 }

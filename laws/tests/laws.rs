@@ -97,6 +97,11 @@ fn exactly_what_was_signed_is_taken() {
 }
 
 #[test]
+fn whoever_said_stop_last_is_left_alone_whatever_is_told_when() {
+    holds("words");
+}
+
+#[test]
 fn every_law_has_a_target_of_the_fuzzer() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/targets");
     for (law, _) in ALL {

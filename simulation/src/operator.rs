@@ -72,6 +72,27 @@ pub(crate) fn move_back(world: &World, letter: Message) {
     }
 }
 
+/// Tells whether two dead letters are of one event, with different bytes.
+pub(crate) fn has_pair(world: &World) -> bool {
+    let letters = world.dead_letters.messages();
+    let mut ones = letters.iter().enumerate();
+    ones.any(|(at, one)| {
+        letters[..at]
+            .iter()
+            .any(|other| tells_otherwise(one, other))
+    })
+}
+
+/// Tells whether two letters are of one event for as long as its record lives, with different bytes.
+pub(crate) fn tells_otherwise(one: &Message, other: &Message) -> bool {
+    let read = |letter: &Message| serde_json::from_str::<Envelope>(&letter.sent.body).ok();
+    let both = read(one).zip(read(other));
+    both.is_some_and(|(one, other)| {
+        let is_one_event = one.entity == other.entity && one.dedup == other.dedup;
+        is_one_event && one.dedup.has_record_life() && one.digest != other.digest
+    })
+}
+
 fn place(letter: &Message) -> Option<u128> {
     letter.sent.attributes.get(SEQUENCE_ATTRIBUTE)?.parse().ok()
 }

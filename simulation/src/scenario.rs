@@ -52,6 +52,8 @@ pub struct Counts {
     pub records: usize,
     /// Variants in the ledger.
     pub variants: usize,
+    /// Records that met one of another delivery when they were put.
+    pub met: usize,
     /// Events whose own time is not believed.
     pub implausible: usize,
     /// Numbers and addresses on the suppression list, and those of several sources.
@@ -85,6 +87,7 @@ impl std::ops::Add for Counts {
             messages: self.messages + other.messages,
             records: self.records + other.records,
             variants: self.variants + other.variants,
+            met: self.met + other.met,
             implausible: self.implausible + other.implausible,
             listed: [0, 1].map(|place| self.listed[place] + other.listed[place]),
             erased: self.erased + other.erased,
@@ -168,6 +171,7 @@ fn counts(world: &World, attempts: &[Attempt]) -> Counts {
         messages: world.queue.archive().len(),
         records: table.inserted.len(),
         variants: table.kept.len(),
+        met: table.met,
         implausible: table.inserted.iter().filter(is_implausible).count(),
         listed: [items.len(), items.iter().filter(is_of_several).count()],
         erased: table.erased.len(),
@@ -189,7 +193,10 @@ fn told<'a>(world: &World, door: &'a Door, happenings: &'a [Happening]) -> Vec<B
             continue;
         }
         parts.push(door.tell(place, happening, first).boxed());
-        let copies = world.draw(|chance| chance.usize(0..12)).saturating_sub(8);
+        let mut copies = world.draw(|chance| chance.usize(0..12)).saturating_sub(8);
+        if happening.tellings.len() > 1 {
+            copies += world.draw(|chance| chance.usize(0..3));
+        }
         for _ in 0..copies {
             let most = [0, 500, 300_000, 10_800_000][world.draw(|chance| chance.usize(0..4))];
             let again = first + world.pause(most);
@@ -317,7 +324,8 @@ async fn redrive(world: &Arc<World>) -> Vec<String> {
             locked(&world.damage).repair(world);
         }
         let is_last = round + 1 == pauses.len();
-        if !is_last && world.happens(0.4) {
+        let likelihood = if operator::has_pair(world) { 0.9 } else { 0.4 };
+        if !is_last && world.happens(likelihood) {
             wrong.extend(move_back(world).await);
         } else {
             operator::redrive(world, is_last).await;
@@ -329,10 +337,20 @@ async fn redrive(world: &Arc<World>) -> Vec<String> {
 
 /// Moves dead letters back with another tool, one after the other: by such a tool each is a group of
 /// its own, and of two copies that run side by side the state may hold one and the record the other.
+/// Those of one event with other bytes go together all the same: one of them then meets the other's
+/// record, and its bytes must be kept.
 async fn move_back(world: &World) -> Vec<String> {
     let mut wrong = Vec::new();
-    for letter in world.dead_letters.messages() {
-        operator::move_back(world, letter);
+    let mut letters = world.dead_letters.messages();
+    while !letters.is_empty() {
+        let first = letters.remove(0);
+        let (together, others) = letters
+            .into_iter()
+            .partition(|letter| operator::tells_otherwise(&first, letter));
+        letters = others;
+        for letter in std::iter::once(first).chain(together) {
+            operator::move_back(world, letter);
+        }
         wrong.extend(drain(world).await);
     }
     wrong

@@ -43,6 +43,8 @@ pub(crate) struct Table {
     variants: BTreeMap<(Entity, String), (Variant, i64)>,
     /// Variants in the order they were kept, each as it was last.
     pub(crate) kept: Vec<Variant>,
+    /// How many records met one of another delivery.
+    pub(crate) met: usize,
     /// Whether somebody erases an entity while a duplicate of it is on its way.
     pub(crate) is_erasing: bool,
     /// What was erased.
@@ -112,6 +114,7 @@ impl Table {
             && !is_unconditional
         {
             world.note("ledger", "refuses a record that is there");
+            self.met += usize::from(row.record.id != record.id);
             return Written::Refused(head(world, &row.record));
         }
         world.note(
