@@ -4,7 +4,7 @@ use switchhook_aws::dynamodb::DynamoDbLedger;
 use switchhook_core::address::email_address;
 use switchhook_core::channel;
 use switchhook_core::entity::Entity;
-use switchhook_core::phone::{self, Country};
+use switchhook_core::phone::{self, Country, countries};
 use switchhook_core::states::{Owner, Stored};
 
 use super::super::{CommandError, output};
@@ -32,9 +32,12 @@ pub(super) async fn find(
 
 fn country(code: &str) -> Result<Country, CommandError> {
     Country::new(code).ok_or_else(|| {
+        let meant = countries::named(code)
+            .map(|country| format!("; {} is `{}`", country.name, country.code))
+            .unwrap_or_default();
         let code = output::shown(code);
         CommandError::Usage(format!(
-            "there is no country `{code}`: it is two capital letters, such as `AU` or `GB`"
+            "there is no country `{code}`{meant}: a country is two capital letters, such as `AU`"
         ))
     })
 }
