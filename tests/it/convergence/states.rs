@@ -1,16 +1,18 @@
 //! Each state's own rules: what may follow what, and which value wins. Every test runs its events in
 //! all orders of arrival, and twice.
 
+use switchhook_core::config::OptInScope;
 use switchhook_core::data::{self, Data, MailStatus};
 use switchhook_core::dedup::{DedupKey, Window};
 use switchhook_core::envelope::Envelope;
+use switchhook_core::kind::EntityType;
 use switchhook_core::occurrence::{Occurrence, Role, Sequence};
 
 use super::*;
 
 /// An event that says `data`: told at one of [`TIMES`] by itself, or by nobody.
 fn event(kind: Kind, data: impl Into<Data>, told_at: Option<usize>, sequence: u128) -> Occurrence {
-    accepted(kind, data, told_at, 1, sequence)
+    accepted(kind, data, told_at, 2, sequence)
 }
 
 /// An event that was accepted at one of [`TIMES`] by the clock of the ingress that took it.
@@ -245,15 +247,11 @@ fn an_unsubscribe_event_puts_a_number_on_the_list_until_a_later_start() {
             channel: text("SMS"),
             ..Default::default()
         };
-        event(Kind::MessageReceived, data, Some(told_at), sequence)
+        accepted(Kind::MessageReceived, data, Some(told_at), 2, sequence)
     };
     let stop = || {
-        event(
-            Kind::ContactOptedOut,
-            unsubscribed(Some(number), None, "sms"),
-            Some(1),
-            1,
-        )
+        let data = unsubscribed(Some(number), None, "sms");
+        accepted(Kind::ContactOptedOut, data, Some(1), 1, 1)
     };
     for (told_at, opted_out) in [(0, true), (1, true), (2, false)] {
         let states = after(&[stop(), start(told_at, 2)]);
@@ -271,7 +269,7 @@ fn an_unsubscribe_event_puts_a_number_on_the_list_until_a_later_start() {
 }
 
 #[test]
-fn an_address_is_listed_in_lower_case_and_what_is_neither_is_not_listed() {
+fn address_is_listed_in_lower_case_and_what_is_neither_as_it_came() {
     let listed = |data| {
         let states = after(&[event(Kind::ContactOptedOut, data, Some(1), 1)]);
         let names: Vec<_> = states
@@ -289,17 +287,47 @@ fn an_address_is_listed_in_lower_case_and_what_is_neither_is_not_listed() {
         listed(both),
         ["_/opt_out/ann@example.com/email", "desk/contact/7"]
     );
-    for (phone, email) in [(Some("5550100"), None), (None, Some("ann")), (None, None)] {
+    let digest = "a".repeat(300);
+    for (phone, email, item) in [
+        (Some("5550100"), None, "_/opt_out/5550100/sms"),
+        (None, Some("ann"), "_/opt_out/ann/sms"),
+        (None, None, "_/opt_out/desk/contact/7/sms"),
+    ] {
         assert_eq!(
             listed(unsubscribed(phone, email, "sms")),
-            ["desk/contact/7"]
+            [item, "desk/contact/7"]
         );
     }
-    let endless = format!("{}@example.com", "a".repeat(300));
-    assert_eq!(
-        listed(unsubscribed(None, Some(&endless), "email")),
-        ["desk/contact/7"]
-    );
+    assert_eq!(listed(unsubscribed(Some(&digest), None, "sms")).len(), 2);
+}
+
+/// What the command line tells of by itself.
+#[test]
+fn opt_in_is_the_stacks_only_where_it_says_so() {
+    let number = Some("+15550100003");
+    for (scope, opted_out) in [(OptInScope::Source, true), (OptInScope::Stack, false)] {
+        let stop = accepted(
+            Kind::ContactOptedOut,
+            unsubscribed(number, None, "sms"),
+            None,
+            1,
+            1,
+        );
+        let mut start = accepted(
+            Kind::ContactOptedIn,
+            unsubscribed(number, None, "sms"),
+            None,
+            2,
+            2,
+        );
+        start.envelope.entity = Entity::new("_", EntityType::Contact, "+15550100003");
+        start.envelope.opt_in_scope = scope;
+        let states = after(&[stop, start]);
+        let item = read(&states, "_/opt_out/");
+        assert_eq!(item["opted_out"], opted_out);
+        assert_eq!(read(&states, "_/contact/")["opted_out"], false);
+        assert_eq!(read(&states, "desk/contact/")["opted_out"], true);
+    }
 }
 
 fn contact(name: &str) -> data::Contact {
