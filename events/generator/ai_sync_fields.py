@@ -204,8 +204,49 @@ def times():
         "A time of the far future, to the nanosecond.",
         ended('{"call_id":"call_6"}', timestamp='"9000-12-31T23:59:59.123456789Z"'),
         "call_6",
-        call(ended_at="9000-12-31T23:59:59.123456789Z"),
-        occurred_at="9000-12-31T23:59:59.123456789Z",
+        call(extra={"timestamp": "9000-12-31T23:59:59.123456789Z", "implausible_time": "9000-12-31T23:59:59.123456789Z"}),
+        occurred_at=None,
+    )
+    for name, about, written in [
+        ("time-never-set", "A time of a clock that was never set is none.", "1970-01-01T00:00:00Z"),
+        ("time-year-zero", "Nor is one of the year 0.", "0000-01-01T00:00:00Z"),
+        ("time-beyond-calendars", "Nor one that no calendar of ours reaches.", "9999-12-31T23:59:59Z"),
+        ("time-ahead", "More than five minutes ahead of its acceptance is no time.", "2026-02-03T04:10:06.790Z"),
+        ("time-of-another-zone", "An hour ahead is none, in whatever zone.", "2026-02-03T06:05:06+01:00"),
+    ]:
+        add_call(
+            name,
+            about,
+            ended('{"call_id":"call_6"}', timestamp=f'"{written}"'),
+            "call_6",
+            call(extra={"timestamp": written, "implausible_time": written}),
+            occurred_at=None,
+            states={"voice/call/call_6": {"ended_at": None, "updated_at": RECEIVED_AT}},
+        )
+    ahead = "2026-02-03T04:10:06.789Z"
+    add_call(
+        "time-five-minutes-ahead",
+        "Five minutes ahead is believed, and counts as the accepted time.",
+        ended('{"call_id":"call_6"}', timestamp=f'"{ahead}"'),
+        "call_6",
+        call(ended_at=ahead),
+        occurred_at=ahead,
+        states={"voice/call/call_6": {"ended_at": ahead, "updated_at": RECEIVED_AT}},
+    )
+    add_call(
+        "time-of-2000",
+        "The first second of 2000 is believed.",
+        ended('{"call_id":"call_6"}', timestamp='"2000-01-01T00:00:00Z"'),
+        "call_6",
+        call(ended_at="2000-01-01T00:00:00Z"),
+        occurred_at="2000-01-01T00:00:00Z",
+    )
+    add_call(
+        "time-of-a-field",
+        "A field with such a time is null, and stays among the others.",
+        ended('{"call_id":"call_6","started_at":"2036-01-01T00:00:00Z"}'),
+        "call_6",
+        call(ended_at=AT, extra={"started_at": "2036-01-01T00:00:00Z", "implausible_time": "2036-01-01T00:00:00Z"}),
     )
     add_event(
         "appointment-time-without-zone",

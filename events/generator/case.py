@@ -67,6 +67,7 @@ class Case:
     provider: str = "ai-sync"
     path: str = "/webhooks/voice"
     query: str = ""
+    received_at: str = RECEIVED_AT
     method: str = "POST"
     peer: str | None = "192.0.2.10"
     sources: str = SOURCES
@@ -76,7 +77,7 @@ class Case:
 
     def request(self) -> dict:
         request = {"method": self.method, "path": self.path, "query": self.query, "headers": self.headers}
-        request["received_at"] = RECEIVED_AT
+        request["received_at"] = self.received_at
         if self.peer:
             request["peer"] = self.peer
         if self.recipe:
@@ -161,9 +162,10 @@ def once(*parts: str) -> str:
     return dedup_key(*parts)
 
 
-def within_window(*parts: str | bytes, window_secs: int = 2 * 60 * 60) -> str:
+def within_window(*parts: str | bytes, window_secs: int = 2 * 60 * 60, received_at: str = RECEIVED_AT) -> str:
     """The record of what may rightly happen again; AI Sync's window is two hours."""
-    return f"{dedup_key(*parts)}#{slot(ACCEPTED_AT_MS, window_secs)}"
+    accepted_at_ms = round(datetime.fromisoformat(received_at).timestamp() * 1000)
+    return f"{dedup_key(*parts)}#{slot(accepted_at_ms, window_secs)}"
 
 
 def repeatable(name: str, body: str) -> str:

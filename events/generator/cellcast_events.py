@@ -277,8 +277,8 @@ def opt_outs():
         add(f"stop-of-number-{name}", about, body, accepted(found, listed))
     body = f'{{"type":"receive","_id":"{ID}","sender":"ACME","receiver":"{OURS}","reply":"STOP"}}'
     found = receive(f"ACME,{OURS}", reply_record(ID, "ACME", "STOP"), **{"from": "ACME"}, to=OURS, text="STOP", extra={"_id": ID})
-    states = {f"texts/conversation/ACME,{OURS}": {"opted_out": True}, "_/opt_out/ACME/sms": None}
-    add("stop-of-no-number", "Who has no number is on no list.", body, accepted(found, states))
+    states = {f"texts/conversation/ACME,{OURS}": {"opted_out": True}, "_/opt_out/ACME/sms": {"opted_out": True, "unplaced": True, "phone": "ACME"}}
+    add("stop-of-no-number", "Who has no number is on the list as it came.", body, accepted(found, states))
 
 
 # The fields of the legacy generation's inbound page, with values of ours.

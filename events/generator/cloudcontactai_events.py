@@ -275,6 +275,7 @@ EMAIL_UNSUBSCRIBED = """{
   }
 }"""
 MAILED_AT = "2026-08-12T23:15:00Z"
+MAIL_RECEIVED_AT = "2026-08-12T23:15:06.789Z"
 
 
 def opt_out_event(name, key, record, data, at):
@@ -327,12 +328,12 @@ def documented_opt_outs():
     no_number = with_mail.replace("+1 555 010 0003", "unknown")
     unsubscribed_case(
         "contact-unsubscribed-no-number",
-        "A phone that is no number puts nobody on a list, nor the address beside it.",
+        "Of a phone that is no number the one that was texted is taken, and not the address beside it.",
         no_number,
         "unknown",
-        "unknown",
+        OURS,
         {"To": OURS, "ContactData": CONTACT | {"phone": "unknown", "email": "Jon@Example.com"}},
-        states={"_/opt_out/jon@example.com/email": None, f"_/opt_out/{OURS}/sms": None, "sms/contact/unknown": {"opted_out": True}},
+        states={"_/opt_out/jon@example.com/email": None, f"_/opt_out/{OURS}/sms": {"opted_out": True}, "sms/contact/unknown": {"opted_out": True}},
     )
     before = UNSUBSCRIBED.replace("+0987654321", CUSTOMER).split(",\n    \"ContactData\"")[0] + "\n  }\n}"
     unsubscribed_case(
@@ -389,9 +390,10 @@ def documented_opt_outs():
 
 def email_opt_outs():
     def case(name, about, body, key, data, at=MAILED_AT, record=None, states=None):
-        record = record or within_window("email.unsubscribed", key, at, window_secs=WINDOW_SECS)
+        received_at = RECEIVED_AT if at is None else MAIL_RECEIVED_AT
+        record = record or within_window("email.unsubscribed", key, at, window_secs=WINDOW_SECS, received_at=received_at)
         found = opt_out_event("email.unsubscribed", key, record, data, at)
-        add_unsigned(name, about, body, accepted(found, states))
+        add_unsigned(name, about, body, accepted(found, states), received_at=received_at)
 
     def data(extra, email="recipient@example.com", method="link_click"):
         return opted_out(email=email, channel="email", method=method, extra={"clientId": 12345} | extra)
@@ -418,11 +420,14 @@ def email_opt_outs():
     )
     case(
         "email-unsubscribed-address-null",
-        "The page says that the address may be null: nobody is put on a list.",
+        "The page says that the address may be null: the list has the contact, unplaced.",
         EMAIL_UNSUBSCRIBED.replace('"recipient@example.com"', "null"),
         "abc-123",
         data({"contactId": "abc-123", "toEmail": None}, email=None),
-        states={"sms/contact/abc-123": {"opted_out": True, "email": None}},
+        states={
+            "sms/contact/abc-123": {"opted_out": True, "email": None},
+            "_/opt_out/sms/contact/abc-123/email": {"opted_out": True, "unplaced": True, "email": "sms/contact/abc-123"},
+        },
     )
     case(
         "email-unsubscribed-contact-missing",
@@ -470,6 +475,7 @@ def mail_case(name, about, body, event_name, status, reason, extra, *, key="1112
     fields = {"status": status, "reason": reason} | (usual if told is None else told)
     data = email_status(**fields, extra={"clientId": 12345, "campaignId": 67890, "emailMessageId": 111222} | extra)
     found = event("email.status", f"sms/email/{key}", record, data, provider_event=event_name, occurred_at=at)
+    more = {"received_at": MAIL_RECEIVED_AT} | more
     add_unsigned(name, about, body, accepted(found, states), **more)
 
 

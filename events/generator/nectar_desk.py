@@ -225,6 +225,7 @@ def ended():
         key="70011",
         occurred_at="2026-02-03T07:02:00Z",
         states={"to": "15550100002", "outcome": "answered"},
+        received_at="2026-02-03T07:02:01.789Z",
     )
     pretty = json.dumps({"id": 7, "type": "outbound"}, indent=4)
     add_call("call-ended-pretty", "White space changes the digest and nothing else.", "call-ended", pretty, call(direction="outbound", extra={"id": 7}), key="7")

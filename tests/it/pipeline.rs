@@ -49,6 +49,7 @@ async fn state_after(entity: &str, bodies: &[&str]) -> serde_json::Value {
     let test = TestStack::open().await;
     for body in bodies {
         assert_eq!(test.post(body).await.0, 200, "{body}");
+        test.clock.advance(1);
     }
     test.stack.drain().await.unwrap();
     assert!(test.stack.dead_letters().await.unwrap().is_empty());

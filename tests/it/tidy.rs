@@ -215,6 +215,9 @@ fn every_provider_is_one_file_one_line_and_its_cases() {
         .iter()
         .map(|provider| provider.name().to_owned())
         .collect();
+    // Switchhook itself sends no deliveries: an operator's word has no source that can be configured.
+    let mut files = files;
+    assert!(files.remove("switchhook"));
     assert_eq!(
         files, listed,
         "files of `providers/` and lines of `providers::ALL`"

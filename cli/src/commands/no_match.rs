@@ -22,7 +22,7 @@ pub(super) async fn note(
 }
 
 /// Lists the sources, unless this is one of them or they cannot be read.
-async fn unknown_source(context: &Context, source: &str) -> Option<String> {
+pub(super) async fn unknown_source(context: &Context, source: &str) -> Option<String> {
     let sources = context.sources().await.ok()?;
     if sources.get(source).is_some() {
         return None;

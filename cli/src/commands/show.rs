@@ -42,7 +42,7 @@ pub(super) async fn run(context: &Context, args: &Show) -> Result<ExitCode, Comm
     );
     if context.json {
         if state.is_none() && records.is_empty() {
-            let source = args.what.split('/').next();
+            let source = args.what.split_once('/').map(|(source, _)| source);
             no_match::note(context, "states or events", source).await?;
         }
         print_json(context, args, state, records, variants).await?;
@@ -56,8 +56,15 @@ pub(super) async fn run(context: &Context, args: &Show) -> Result<ExitCode, Comm
             )));
         }
         let name = output::shown(&args.what);
+        let source = args.what.split('/').next().unwrap_or_default();
+        let unknown = match args.what.contains('/') {
+            true => no_match::unknown_source(context, source).await,
+            false => None,
+        };
+        let unknown = unknown.map(|unknown| format!("; {unknown}"));
+        let unknown = unknown.unwrap_or_default();
         return Err(CommandError::NotFound(format!(
-            "the ledger knows no `{name}`: `switchhook events` lists entities as {{source}}/{{type}}/{{key}}, and the ids of events"
+            "the ledger knows no `{name}`{unknown}: `switchhook events` lists entities as {{source}}/{{type}}/{{key}}, and the ids of events"
         )));
     }
     print_tables(state.as_ref(), &records)?;

@@ -28,57 +28,11 @@ use switchhook_core::time::{Clock, Timestamp};
 use crate::error::HandleError;
 use crate::handlers::opt_outs;
 use crate::message::{AgeLimit, Message};
+pub use crate::outcome::{Committed, Outcome};
 use crate::router::{Route, Router};
 
 /// How often a state or record that somebody else wrote meanwhile is read again.
 const MAX_CONFLICTS: u32 = 8;
-
-/// What became of an event.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Outcome {
-    /// It is recorded now.
-    Recorded,
-    /// It was recorded before, and this copy of it is counted.
-    Duplicate,
-    /// It was recorded before with other bytes, and these are kept and counted.
-    Variant,
-    /// It was recorded before, and this delivery of it is counted already: its message came again,
-    /// or the delivery tells it twice.
-    Known,
-}
-
-/// What a commit did, and what of it people should see.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Committed {
-    /// What became of the event.
-    pub outcome: Outcome,
-    /// Whether it has an own time that is not believed.
-    pub has_implausible_time: bool,
-    /// Whether it put somebody on the suppression list who could not be read.
-    pub is_unplaced_opt_out: bool,
-}
-
-impl Committed {
-    /// A commit that touched no body.
-    #[must_use]
-    pub const fn unread(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            has_implausible_time: false,
-            is_unplaced_opt_out: false,
-        }
-    }
-
-    fn new(outcome: Outcome, event: &Occurrence) -> Self {
-        let is_recorded = outcome == Outcome::Recorded;
-        let is_written = is_recorded || event.role != Role::New;
-        Self {
-            outcome,
-            has_implausible_time: is_recorded && event.has_implausible_time(),
-            is_unplaced_opt_out: is_written && opt_outs::is_unplaced_stop(event),
-        }
-    }
-}
 
 /// Brings events into the ledger.
 pub struct Committer {

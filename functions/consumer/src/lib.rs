@@ -11,6 +11,7 @@ pub mod commit;
 pub mod error;
 pub mod handlers;
 pub mod message;
+mod outcome;
 pub mod router;
 pub mod routes;
 mod run;

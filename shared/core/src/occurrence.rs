@@ -238,19 +238,18 @@ fn interpret(envelope: &Envelope, raw: &[u8]) -> Result<Meaning, UnknownProvider
     };
     Ok(match envelope.kind {
         Kind::Unreadable => unknown(envelope, &element, None),
-        Kind::Unrecognised => unknown(envelope, &element, provider.own_time(&element)),
+        Kind::Unrecognised => unknown(envelope, &element, provider.own_time(&element).as_deref()),
         kind => provider.interpret(kind, &element),
     })
 }
 
-fn unknown(envelope: &Envelope, element: &Element<'_>, own_time: Option<String>) -> Meaning {
+fn unknown(envelope: &Envelope, element: &Element<'_>, own_time: Option<&str>) -> Meaning {
     let fields = element.object.iter();
     let mut extra: Extra = fields
         .map(|(name, value)| (name.to_owned(), json::compact(value)))
         .collect();
-    let read = |text: &String| OwnTime::read(text, envelope.received_at);
-    let time = own_time.as_ref().and_then(read);
-    if let (Some(OwnTime::Implausible), Some(text)) = (time, &own_time) {
+    let time = own_time.and_then(|text| OwnTime::read(text, envelope.received_at));
+    if let (Some(OwnTime::Implausible), Some(text)) = (time, own_time) {
         let text = serde_json::value::to_raw_value(text);
         extra.extend(text.ok().map(|text| (IMPLAUSIBLE_TIME.to_owned(), text)));
     }

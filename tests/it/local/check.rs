@@ -15,7 +15,7 @@ const GOOD: &str = "[sources.voice]\nprovider = \"ai-sync\"\nsecrets = [\"a secr
 
 /// Checks a file of these bytes.
 fn check(home: &Home, bytes: impl AsRef<[u8]>, args: &[&str]) -> Said {
-    home.write("file.toml", bytes);
+    home.write("file.toml", &bytes);
     home.run(&[&["check", "--config", "file.toml"], args].concat())
 }
 
@@ -210,7 +210,7 @@ fn a_secret_with_white_space_around_it_verifies_what_the_sender_signs() {
     let home = Home::new();
     home.write(
         "switchhook.toml",
-        GOOD.replace(
+        &GOOD.replace(
             "\"a secret that no terminal may show\"",
             "\"\"\"\n\ta secret that no terminal may show\u{a0}\r\n\"\"\"",
         ),
@@ -241,7 +241,7 @@ fn placeholders_of_our_pages_are_refused_by_check_and_warned_of_by_local() {
     for part in ["is a placeholder", "did you mean `max_body`?"] {
         assert!(said.err.contains(part), "{}", said.err);
     }
-    home.write("switchhook.toml", file);
+    home.write("switchhook.toml", &file);
     let said = home.local(&[]).stop("TERM");
     let warning = "switchhook: warning: line 3: source `voice`: `secrets`: is a placeholder";
     assert!(said.err.contains(warning), "{}", said.err);
@@ -280,8 +280,7 @@ fn credentials(page: &str) -> Vec<String> {
     let page = page.replace("\\\"", "\"");
     let mut found = Vec::new();
     for field in ["secrets", "tokens", "username", "password", "client_id"] {
-        for (at, _) in page.match_indices(field) {
-            let rest = &page[at + field.len()..];
+        for rest in page.split(field).skip(1) {
             let Some(rest) = rest.trim_start().strip_prefix('=') else {
                 continue;
             };
@@ -293,12 +292,10 @@ fn credentials(page: &str) -> Vec<String> {
             found.extend(quoted.take(first).map(str::to_owned));
         }
     }
-    for (at, _) in page.match_indices("whsec_") {
-        let text: String = page[at..]
-            .chars()
-            .take_while(|c| c.is_ascii_alphanumeric() || "_+/=….".contains(*c))
-            .collect();
-        found.push(text.trim_end_matches('.').to_owned());
+    for rest in page.split("whsec_").skip(1) {
+        let is_part = |c: &char| c.is_ascii_alphanumeric() || "_+/=….".contains(*c);
+        let text: String = rest.chars().take_while(is_part).collect();
+        found.push(format!("whsec_{}", text.trim_end_matches('.')));
     }
     found
 }

@@ -1,6 +1,8 @@
 //! Filters of the listings: times in every form, and what is said when nothing matches.
 
 use serde_json::json;
+use switchhook_aws::clock::SystemClock;
+use switchhook_core::time::Clock;
 
 use super::{accepted, configured};
 use crate::programs::{Home, Said};
@@ -78,6 +80,9 @@ fn a_filter_that_matches_nothing_says_so_beside_the_output() {
     let shown = home.run(&["show", "nope/call/1", "--json"]);
     assert_eq!(shown.json()["events"], json!([]));
     assert!(shown.err.contains("unknown source `nope`"), "{}", shown.err);
+    let shown = home.run(&["show", "vioce/call/1"]);
+    assert_eq!(shown.code, Some(1));
+    assert!(shown.err.contains("did you mean `voice`?"), "{}", shown.err);
 
     let all = home.run(&["events", "--source", "other"]);
     assert_eq!((all.code, all.err.as_str()), (Some(0), ""));
@@ -120,7 +125,7 @@ fn an_unknown_kind_is_wrong_usage_that_lists_them() {
 #[test]
 fn times_are_taken_in_every_form() {
     let home = one_event();
-    let now = jiff::Timestamp::now();
+    let now = SystemClock.now();
     let today = now.strftime("%Y-%m-%d").to_string();
     let count = |args: &[&str]| {
         let said = home.run(&[&["events", "--json"], args].concat());

@@ -7,6 +7,15 @@ use super::findings::{Finding, Findings, Hidden};
 use super::node::{Node, Value};
 use crate::nearest::nearest;
 
+/// What senders' pages call the fields that hold them.
+const OTHER_WORDS: [(&str, &str); 5] = [
+    ("key", "secrets"),
+    ("signing_key", "secrets"),
+    ("login", "users"),
+    ("password", "users"),
+    ("username", "users"),
+];
+
 /// A value that was there, and the line that it stands on.
 pub(super) type Taken<T> = Option<(T, Option<usize>)>;
 
@@ -197,7 +206,12 @@ impl<'a> Fields<'a> {
     /// missing then.
     pub(super) fn unknown(&mut self, name: &str, line: Option<usize>, known: &[&str]) {
         let unknown = super::findings::visible(name);
-        let reason = match nearest(name, known.iter().copied()) {
+        let other_word = OTHER_WORDS
+            .iter()
+            .find(|(word, field)| name.eq_ignore_ascii_case(word) && known.contains(field))
+            .map(|(_, field)| *field);
+        let near = other_word.or_else(|| nearest(name, known.iter().copied()));
+        let reason = match near {
             Some(near) => {
                 self.set_given(near);
                 format!("unknown field `{unknown}`; did you mean `{near}`?")

@@ -232,6 +232,10 @@ fn each_field_has_its_refusal() {
             "unknown field `secret`; did you mean `secrets`?",
         ),
         (
+            "signing_key = \"s\"",
+            "unknown field `signing_key`; did you mean `secrets`?",
+        ),
+        (
             "Country = \"AU\"",
             "unknown field `Country`; did you mean `country`?",
         ),

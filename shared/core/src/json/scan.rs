@@ -8,7 +8,7 @@
 use memchr::memchr2;
 
 /// The longest name or text that is kept, in bytes as written.
-const MAX_KEPT_BYTES: usize = 4 << 10;
+const MAX_KEPT_BYTES: usize = 64 << 10;
 
 /// The levels whose brackets are matched by kind; deeper ones are only counted.
 const MATCHED_LEVELS: u32 = u128::BITS;

@@ -185,7 +185,7 @@ pub(super) mod tests {
             deliveries: [id(n).delivery].into(),
             variants: [].into(),
             is_repeatable_stop: false,
-            expires_at: at(second + 1_000),
+            expires_at: at(second.saturating_add(1_000)),
         }
     }
 

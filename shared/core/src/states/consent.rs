@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     fn said(own: i64, accepted: i64) -> Said {
-        let at = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
+        let at = |minute: i64| Timestamp::from_second(minute.saturating_mul(60)).unwrap();
         Said {
             own: at(own),
             accepted: at(accepted),

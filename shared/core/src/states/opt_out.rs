@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     fn at(minute: i64) -> Timestamp {
-        Timestamp::from_second(minute * 60).unwrap()
+        Timestamp::from_second(minute.saturating_mul(60)).unwrap()
     }
 
     fn said(minute: i64) -> Said {
