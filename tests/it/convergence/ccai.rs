@@ -57,16 +57,24 @@ fn a_text_that_failed_stays_so_whenever_its_sending_is_told() {
 }
 
 #[test]
-fn an_unsubscribe_counts_from_its_own_time_and_a_text_from_its_arrival() {
-    for (unsubscribed_at, accepted, opted_out) in
-        [(0, 0, false), (0, 2, true), (1, 2, true), (2, 2, true)]
-    {
+fn unsubscribe_stands_until_a_start_is_later_by_its_own_time_and_by_arrival() {
+    for (unsubscribed_at, accepted, started, opted_out) in [
+        (0, 0, 1, false),
+        (0, 2, 1, true),
+        (1, 1, 1, true),
+        (1, 2, 1, true),
+        (0, 1, 2, false),
+        (1, 0, 2, false), // by a clock that is a millisecond ahead
+    ] {
         let events = [
-            text("START", 1, 1),
+            text("START", started, 1),
             unsubscribed(unsubscribed_at, accepted, 2),
         ];
         let listed = read(&after(&events), "_/opt_out/");
-        assert_eq!(listed["opted_out"], opted_out, "at {unsubscribed_at}");
+        assert_eq!(
+            listed["opted_out"], opted_out,
+            "{unsubscribed_at} {accepted}"
+        );
     }
 }
 

@@ -80,17 +80,26 @@ fn of_dispositions_the_one_that_was_accepted_last_stands() {
 }
 
 #[test]
-fn a_wish_is_the_customers_and_goes_by_its_own_time() {
+fn wish_is_the_customers_and_a_start_is_later_by_both_times() {
     let text = |text: &str, at: usize| [("text", json!(text)), ("sentAt", json!(TIMES[at]))];
-    for (first, second, opted_out) in [("STOP", "START", false), ("START", "STOP", true)] {
+    for (first, second, opted_out) in [
+        (("STOP", 0, 1), ("START", 2, 2), false),
+        (("START", 0, 1), ("STOP", 2, 2), true),
+        (("STOP", 1, 1), ("START", 0, 2), true),
+        (("STOP", 0, 2), ("START", 1, 1), true),
+    ] {
+        let event = |name, (words, own, accepted): (&str, usize, usize), sequence| {
+            told(name, &text(words, own), accepted, sequence)
+        };
         let events = [
-            told("message-received", &text(second, 2), 2, 2),
-            told("message-received-stop", &text(first, 0), 0, 1),
+            event("message-received", second, 1),
+            event("message-received-stop", first, 2),
         ];
         let states = after(&events);
         assert_eq!(
             read(&states, "_/opt_out/+15555550100/sms")["opted_out"],
-            opted_out
+            opted_out,
+            "{first:?} {second:?}"
         );
         let conversation = "nectar-desk/conversation/15550100";
         assert_eq!(read(&states, conversation)["opted_out"], opted_out);

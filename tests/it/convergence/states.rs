@@ -1,9 +1,11 @@
 //! Each state's own rules: what may follow what, and which value wins. Every test runs its events in
 //! all orders of arrival, and twice.
 
+use switchhook_core::config::OptInScope;
 use switchhook_core::data::{self, Data, MailStatus};
 use switchhook_core::dedup::{DedupKey, Window, content_digest};
 use switchhook_core::envelope::Envelope;
+use switchhook_core::kind::EntityType;
 use switchhook_core::occurrence::{Occurrence, Role, Sequence};
 
 use super::*;
@@ -245,16 +247,11 @@ fn an_unsubscribe_event_puts_a_number_on_the_list_until_a_later_start() {
             channel: text("SMS"),
             ..Default::default()
         };
-        event(Kind::MessageReceived, data, Some(told_at), sequence)
+        accepted(Kind::MessageReceived, data, Some(told_at), 2, sequence)
     };
     let stop = || {
-        accepted(
-            Kind::ContactOptedOut,
-            unsubscribed(Some(number), None, "sms"),
-            Some(1),
-            1,
-            1,
-        )
+        let data = unsubscribed(Some(number), None, "sms");
+        accepted(Kind::ContactOptedOut, data, Some(1), 1, 1)
     };
     for (told_at, opted_out) in [(0, true), (1, true), (2, false)] {
         let states = after(&[stop(), start(told_at, 2)]);
@@ -290,14 +287,14 @@ fn address_is_listed_in_lower_case_and_what_is_neither_as_it_came() {
         listed(both),
         ["_/opt_out/ann@example.com/email", "desk/contact/7"]
     );
-    for (phone, email, key) in [
-        (Some("5550100"), None, "5550100"),
-        (None, Some("ann"), "ann"),
-        (None, None, "desk/contact/7"),
+    for (phone, email, item) in [
+        (Some("5550100"), None, "_/opt_out/5550100/sms"),
+        (None, Some("ann"), "_/opt_out/ann/sms"),
+        (None, None, "_/opt_out/desk/contact/7/sms"),
     ] {
         assert_eq!(
             listed(unsubscribed(phone, email, "sms")),
-            [&format!("_/opt_out/{key}/sms"), "desk/contact/7"]
+            [item, "desk/contact/7"]
         );
     }
     let endless = format!("{}@example.com", "a".repeat(300));
@@ -306,6 +303,35 @@ fn address_is_listed_in_lower_case_and_what_is_neither_as_it_came() {
         listed(unsubscribed(None, Some(&endless), "email")),
         [&format!("_/opt_out/{digest}/email"), "desk/contact/7"]
     );
+}
+
+/// What the command line tells of by itself.
+#[test]
+fn opt_in_is_the_stacks_only_where_it_says_so() {
+    let number = Some("+15550100003");
+    for (scope, opted_out) in [(OptInScope::Source, true), (OptInScope::Stack, false)] {
+        let stop = accepted(
+            Kind::ContactOptedOut,
+            unsubscribed(number, None, "sms"),
+            None,
+            1,
+            1,
+        );
+        let mut start = accepted(
+            Kind::ContactOptedIn,
+            unsubscribed(number, None, "sms"),
+            None,
+            2,
+            2,
+        );
+        start.envelope.entity = Entity::new("_", EntityType::Contact, "+15550100003");
+        start.envelope.opt_in_scope = scope;
+        let states = after(&[stop, start]);
+        let item = read(&states, "_/opt_out/");
+        assert_eq!(item["opted_out"], opted_out);
+        assert_eq!(read(&states, "_/contact/")["opted_out"], false);
+        assert_eq!(read(&states, "desk/contact/")["opted_out"], true);
+    }
 }
 
 fn contact(name: &str) -> data::Contact {
