@@ -99,9 +99,18 @@ fn the_list_follows_what_people_text() {
     }
 
     assert_eq!(looked_up(&home, &[SECOND], true), entry(SECOND, 1));
-    assert_eq!(looked_up(&home, &["+1 (555) 010-0007"], true), entry(SECOND, 1));
-    assert_eq!(looked_up(&home, &[SECOND, "--channel", "MMS"], true), entry(SECOND, 1));
-    assert_eq!(looked_up(&home, &[THIRD], false), never_asked_for(THIRD, "sms"));
+    assert_eq!(
+        looked_up(&home, &["+1 (555) 010-0007"], true),
+        entry(SECOND, 1)
+    );
+    assert_eq!(
+        looked_up(&home, &[SECOND, "--channel", "MMS"], true),
+        entry(SECOND, 1)
+    );
+    assert_eq!(
+        looked_up(&home, &[THIRD], false),
+        never_asked_for(THIRD, "sms")
+    );
     let on_another = looked_up(&home, &[SECOND, "--channel", "WhatsApp"], false);
     assert_eq!(on_another, never_asked_for(SECOND, "whatsapp"));
     let unclear = home.run(&["opt-outs", "call me"]);
@@ -127,15 +136,29 @@ fn opt_out_that_cannot_be_placed_is_seen() {
     let local = home.local(&[]);
     text(&home, &local, "0400 000 123", "STOP", 1);
     let list = asked(&home, &[], 0);
-    assert!(list.out.contains("0400 000 123") && list.out.contains("unplaced"), "{}", list.out);
-    assert!(list.err.contains("1 of them could not be read"), "{}", list.err);
+    assert!(
+        list.out.contains("0400 000 123") && list.out.contains("unplaced"),
+        "{}",
+        list.out
+    );
+    assert!(
+        list.err.contains("1 of them could not be read"),
+        "{}",
+        list.err
+    );
     let entry = looked_up(&home, &["0400 000 123"], true);
-    assert_eq!((&entry["unplaced"], &entry["phone"]), (&json!(true), &json!("0400 000 123")));
+    assert_eq!(
+        (&entry["unplaced"], &entry["phone"]),
+        (&json!(true), &json!("0400 000 123"))
+    );
     looked_up(&home, &["0400 000 123", "--country", "AU"], false);
     let unknown = asked(&home, &["0400 000 123", "--country", "UK"], 2);
     assert!(unknown.err.contains("`GB`"), "{}", unknown.err);
     let warned = local.stop("TERM").out;
-    assert!(warned.contains("opt-out without a readable number"), "{warned}");
+    assert!(
+        warned.contains("opt-out without a readable number"),
+        "{warned}"
+    );
 }
 
 /// An operator's word is an event like any other, whether `local` runs or not.
@@ -144,8 +167,16 @@ fn operator_adds_and_removes_with_a_reason() {
     let home = configured();
     let local = home.local(&[]);
     text(&home, &local, FIRST, "STOP", 1);
-    let queued = asked(&home, &["add", "+1 555 010 0007", "--because", "ticket 7"], 0);
-    assert!(queued.out.contains(SECOND) && queued.err.is_empty(), "{}", queued.out);
+    let queued = asked(
+        &home,
+        &["add", "+1 555 010 0007", "--because", "ticket 7"],
+        0,
+    );
+    assert!(
+        queued.out.contains(SECOND) && queued.err.is_empty(),
+        "{}",
+        queued.out
+    );
     let event = crate::programs::eventually("the word", || {
         let mut events = home.events().into_iter();
         events.find(|event| event["source"] == "_")
@@ -165,7 +196,11 @@ fn operator_adds_and_removes_with_a_reason() {
     assert_eq!(looked_up(&home, &[SECOND], true)["source"], "_");
     local.stop("TERM");
     for number in [FIRST, SECOND] {
-        let said = asked(&home, &["remove", number, "--because", "a new form", "--json"], 0);
+        let said = asked(
+            &home,
+            &["remove", number, "--because", "a new form", "--json"],
+            0,
+        );
         assert_eq!(said.json()["kind"], "contact.opted_in");
         assert!(said.err.contains("is not running"), "{}", said.err);
         looked_up(&home, &[number], true);
@@ -174,7 +209,11 @@ fn operator_adds_and_removes_with_a_reason() {
     home.events_when(4);
     looked_up(&home, &[FIRST], false);
     looked_up(&home, &[SECOND], false);
-    for wrong in [&["add", FIRST][..], &["add", "nobody", "--because", "x"], &["add"]] {
+    for wrong in [
+        &["add", FIRST][..],
+        &["add", "nobody", "--because", "x"],
+        &["add"],
+    ] {
         asked(&home, wrong, 2);
     }
     local.stop("TERM");
