@@ -65,7 +65,7 @@ fn the_checker_finds_whatever_is_broken() {
 /// What must happen in so many seeds for them to prove anything.
 #[test]
 fn enough_goes_wrong() {
-    let outcomes = (0..60).map(|seed| run(seed, None).counts);
+    let outcomes = (0..100).map(|seed| run(seed, None).counts);
     let sum = outcomes.fold(simulation::Counts::default(), |sum, counts| sum + counts);
     assert!(sum.requests > 1_000, "{sum:?}");
     assert!(sum.requests > sum.received + 100, "{sum:?}");
@@ -73,6 +73,9 @@ fn enough_goes_wrong() {
     assert!(sum.faults > 300, "{sum:?}");
     assert!(sum.lists > 5, "{sum:?}");
     assert!(sum.late > 0, "{sum:?}");
+    assert!(sum.variants > 60 && sum.implausible > 30, "{sum:?}");
+    assert!(sum.listed[0] > 40 && sum.listed[1] > 10, "{sum:?}");
+    assert!(sum.erased > 0, "{sum:?}");
     assert!(sum.deaths > 100 && sum.mishaps > 100, "{sum:?}");
     // By right; nothing in a simulation gives another reason.
     let reasons = [
