@@ -205,9 +205,10 @@ impl Committer {
         resting: &RawBody,
         snapshot: &mut Snapshot,
     ) -> Result<Option<Outcome>, HandleError> {
-        let (key, is_variant) = match known {
-            Known::Variant(key) => (key, true),
-            Known::RepeatedStop(key) => (key, false),
+        let (key, is_variant, is_offered) = match known {
+            Known::Variant(key) => (key, true, false),
+            Known::VariantAgain(key) => (key, true, true),
+            Known::RepeatedStop(key) => (key, false, false),
             Known::No | Known::Counted | Known::Copy(_) => {
                 event.role = Role::New;
                 return self.record(event, resting, snapshot).await;
@@ -221,6 +222,14 @@ impl Committer {
         } else {
             Role::RepeatedStop(head)
         };
+        let changes = if is_offered {
+            Vec::new()
+        } else {
+            self.plan(event, snapshot).await?
+        };
+        for change in changes {
+            self.write_state(change, event, snapshot).await?;
+        }
         self.add_duplicate(&key, event, resting, snapshot).await
     }
 
@@ -244,8 +253,8 @@ impl Committer {
         Ok(outcome)
     }
 
-    /// Adds a duplicate whose bytes matter: its states, its bytes where they differ, and last its entry
-    /// in the record.
+    /// Adds a duplicate whose bytes matter, its states being written: its bytes where they differ, and
+    /// last its entry in the record.
     ///
     /// INVARIANT: the entry comes last. Without it the redelivery does all of it again; with it the
     /// redelivery does nothing, so nothing may be left to do.
@@ -256,9 +265,6 @@ impl Committer {
         resting: &RawBody,
         snapshot: &mut Snapshot,
     ) -> Result<Option<Outcome>, HandleError> {
-        for change in self.plan(event, snapshot).await? {
-            self.write_state(change, event, snapshot).await?;
-        }
         let variant = self.variant_of(key, event, resting);
         if let Some(variant) = &variant {
             self.ledger.put_variant(variant).await?;
