@@ -475,7 +475,7 @@ def mail_case(name, about, body, event_name, status, reason, extra, *, key="1112
     fields = {"status": status, "reason": reason} | (usual if told is None else told)
     data = email_status(**fields, extra={"clientId": 12345, "campaignId": 67890, "emailMessageId": 111222} | extra)
     found = event("email.status", f"sms/email/{key}", record, data, provider_event=event_name, occurred_at=at)
-    more = {"received_at": MAIL_RECEIVED_AT} | more
+    more = ({"received_at": MAIL_RECEIVED_AT} if at else {}) | more
     add_unsigned(name, about, body, accepted(found, states), **more)
 
 

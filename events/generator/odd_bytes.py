@@ -44,7 +44,7 @@ def byte_order_marks():
     cellcast.add("bom", "A byte order mark before a STOP.", BOM + stop.encode(), accepted(found, states))
     one = '{"message_id":"m1","status":"Delivered","recipient":"%s"}' % CUSTOMER
     two = one.replace("m1", "m2")
-    event_of = lambda id_: cellcast.send(id_, cellcast.status_record(id_, CUSTOMER, "delivered"), status="delivered", status_raw="Delivered", final=True, to=CUSTOMER, extra={"message_id": id_})
+    event_of = lambda id_: cellcast.send(f"{id_},{CUSTOMER}", cellcast.status_record(id_, CUSTOMER, "delivered"), status="delivered", status_raw="Delivered", final=True, to=CUSTOMER, extra={"message_id": id_})
     both = [element(event_of("m1"), 0, one), element(event_of("m2"), 1, two)]
     cellcast.add("bom-list", "A mark before a list is in none of its events.", BOM + f"[{one},{two}]".encode(), accepted_all(both))
     body = ccai.envelope("message.sent", '{"SmsSid":7}')
@@ -128,7 +128,7 @@ def half_pairs():
     add_call("half-pair-of-letters", "A backslash that is escaped begins no escape.", escaped, "call_9", call(ended_at=AT, extra={"notes": "\\ud83d"}))
     one = '{"message_id":"m\\ud83d","status":"Delivered","recipient":"%s"}' % CUSTOMER
     two = '{"message_id":"m2","status":"Delivered","recipient":"%s","\\udfff":"\\udfff"}' % CUSTOMER
-    of = lambda id_, extra: cellcast.send(id_, cellcast.status_record(id_, CUSTOMER, "delivered"), status="delivered", status_raw="Delivered", final=True, to=CUSTOMER, extra={"message_id": id_} | extra)
+    of = lambda id_, extra: cellcast.send(f"{id_},{CUSTOMER}", cellcast.status_record(id_, CUSTOMER, "delivered"), status="delivered", status_raw="Delivered", final=True, to=CUSTOMER, extra={"message_id": id_} | extra)
     both = [element(of("m\ufffd", {}), 0, one), element(of("m2", {"\ufffd": "\ufffd"}), 1, two)]
     cellcast.add("half-pair-list", "The bytes of an element are those that were sent.", f"[{one},{two}]", accepted_all(both))
 

@@ -198,7 +198,15 @@ def prove_reading(stack, command, secret):
     """What the commands show is what the table and the bucket hold."""
     stop = b'{"event":"sms.received","data":{"from":"+15550100003","to":"+15550100004","message":"STOP"}}'
     stack.post(secret, stop)
-    wait_for("the number", lambda: command.lines(stack, "opt-outs", "+15550100003"))
+    wait_for("the number", lambda: command.lines(stack, "opt-outs"))
+    [entry] = command.lines(stack, "opt-outs", "+1 555 010 0003", code=3)
+    check(entry["opted_out"] and entry["phone"] == "+15550100003", entry)
+    command.on(stack, "opt-outs", "remove", "+15550100003", "--because", "signed the form")
+    wait_for("the number to leave", lambda: not command.lines(stack, "opt-outs"))
+    command.on(stack, "opt-outs", "add", "+15550100007", "--because", "asked on the phone")
+    wait_for("another number", lambda: command.lines(stack, "opt-outs"))
+    command.on(stack, "opt-outs", "+15550100007", code=3)
+    command.on(stack, "opt-outs", "+15550100003")
     records = {record["id"]["S"]: record for record in stack.records()}
     events = command.lines(stack, "events", "--limit", "1000")
     check({event["id"] for event in events} == records.keys(), "other events")
@@ -207,7 +215,7 @@ def prove_reading(stack, command, secret):
     check(shown.endswith("\n" + large_call("large").decode()), "other bytes")
     [entity] = command.lines(stack, "show", "ai-sync/call/large")
     check([event["id"] for event in entity["events"]] == [large["id"]["S"]], entity)
-    told(f"`events` lists all {len(events)} events, `show` their bytes, `opt-outs` who said STOP")
+    told(f"`events` lists all {len(events)} events, `show` their bytes, `opt-outs` who said STOP and who was added by hand")
     sent = command.on(stack, "send", "ai-sync", "call.ended", "--url", stack.base())
     check(sent.startswith("200 "), sent)
     elsewhere = command.on(stack, "send", "ai-sync", "call.ended", code=1)

@@ -9,10 +9,11 @@ use serde::Serialize;
 use switchhook_aws::dynamodb::DynamoDbLedger;
 use switchhook_core::channel;
 use switchhook_core::entity::Entity;
+use switchhook_core::providers::switchhook;
 use switchhook_core::states::{OptOutView, Owner, SourceView, Stored, Word};
 use switchhook_core::time::Timestamp;
 
-use super::{CommandError, Context, output};
+use super::{CommandError, Context, no_match, output};
 use crate::args::{self, OptOuts, OptOutsAction};
 
 /// The exit code when the number or address that was looked up is on the list.
@@ -122,6 +123,14 @@ async fn look_up(context: &Context, asked: &args::Owner) -> Result<ExitCode, Com
 
 async fn list(context: &Context, args: &OptOuts) -> Result<ExitCode, CommandError> {
     let entries = listed(&context.ledger()?, args).await?;
+    let is_filtered = args.source.is_some() || args.channel.is_some();
+    if entries.is_empty() && is_filtered {
+        // An operator's words have a source that no file configures.
+        let source = args.source.as_deref();
+        let source = source.filter(|name| *name != switchhook::SOURCE);
+        no_match::note(context, "opt-outs", source).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if context.json {
         for entry in &entries {
             output::line(&serde_json::to_string(entry)?)?;

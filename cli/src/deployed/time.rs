@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_sdk_sqs::config::interceptors::BeforeDeserializationInterceptorContextRef;
 use aws_sdk_sqs::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_sqs::error::BoxError;
-use jiff::SignedDuration;
 use jiff::fmt::rfc2822;
 use switchhook_core::ports::PortError;
 use switchhook_core::time::Timestamp;
@@ -35,7 +34,7 @@ impl Intercept for NoteDate {
 }
 
 impl Deployed {
-    /// Returns the time as SQS says it: the end of the second, since its answers name whole seconds.
+    /// Returns the time as SQS says it, in whole seconds.
     pub(crate) async fn now(&self) -> Result<Timestamp, DeployedError> {
         const ASKING: &str = "asking AWS for the time";
         let noted = NoteDate::default();
@@ -50,8 +49,6 @@ impl Deployed {
         let date = noted.0.lock().unwrap_or_else(PoisonError::into_inner);
         let date = date.as_deref().and_then(|date| rfc2822::parse(date).ok());
         let date = date.ok_or_else(|| PortError::new(ASKING, "its answer has no date"))?;
-        let end = SignedDuration::from_millis(999);
-        let end = date.timestamp().checked_add(end);
-        Ok(end.map_err(|error| PortError::new(ASKING, error))?)
+        Ok(date.timestamp())
     }
 }

@@ -206,7 +206,7 @@ impl Committer {
         snapshot: &mut Snapshot,
     ) -> Result<Option<Outcome>, HandleError> {
         let (key, is_variant) = match known {
-            Known::Variant(key) | Known::VariantAgain(key) => (key, true),
+            Known::Variant(key) => (key, true),
             Known::RepeatedStop(key) => (key, false),
             Known::No | Known::Counted | Known::Copy(_) => {
                 event.role = Role::New;

@@ -45,7 +45,7 @@ impl Committed {
         let is_written = is_recorded || event.role != Role::New;
         Self {
             outcome,
-            has_implausible_time: is_recorded && event.has_implausible_time(),
+            has_implausible_time: is_written && event.has_implausible_time(),
             is_unplaced_opt_out: is_written && opt_outs::is_unplaced_stop(event),
         }
     }

@@ -32,7 +32,7 @@ impl Invocation<'_> {
         let message = current.message;
         let mut record = |name: &str| self.seen(message, name).expect("it is known");
         current.part = match known {
-            Known::Variant(key) | Known::VariantAgain(key) => Part::Variant(record(&key.name)),
+            Known::Variant(key) => Part::Variant(record(&key.name)),
             Known::RepeatedStop(key) => Part::RepeatedStop(record(&key.name)),
             Known::No | Known::Counted | Known::Copy(_) => Part::New,
         };

@@ -79,7 +79,16 @@ pub fn events(admitted: &Admitted<'_>, id: DeliveryId, received_at: Timestamp) -
     };
     match texts.as_deref() {
         Err(error) => vec![delivery.unreadable(&bytes, error)],
-        Ok([only]) => vec![delivery.event(0, only, &Part::Whole(&bytes))],
+        Ok([only]) => {
+            let text = text.as_ref().ok();
+            let text = text.filter(|text| text.as_str_of_form().is_none());
+            let exact = text.and_then(|text| text.bytes_of(&bytes, &[only]).pop());
+            let part = Part::Whole {
+                bytes: &bytes,
+                mapped: exact.unwrap_or(&bytes),
+            };
+            vec![delivery.event(0, only, &part)]
+        }
         Ok(several) => {
             let content_type = text.as_ref().ok().and_then(content::Text::part_type);
             let exact = text.as_ref().map(|text| text.bytes_of(&bytes, several));
@@ -102,7 +111,11 @@ pub fn events(admitted: &Admitted<'_>, id: DeliveryId, received_at: Timestamp) -
 /// compressed anew.
 enum Part<'a> {
     /// All of them.
-    Whole(&'a [u8]),
+    Whole {
+        bytes: &'a [u8],
+        /// Those that are mapped: of a list of one, its element.
+        mapped: &'a [u8],
+    },
     /// Those of one of several elements.
     Element {
         bytes: &'a [u8],
@@ -114,7 +127,14 @@ enum Part<'a> {
 impl<'a> Part<'a> {
     const fn bytes(&self) -> &'a [u8] {
         match self {
-            Self::Whole(bytes) | Self::Element { bytes, .. } => bytes,
+            Self::Whole { bytes, .. } | Self::Element { bytes, .. } => bytes,
+        }
+    }
+
+    const fn mapped(&self) -> &'a [u8] {
+        match self {
+            Self::Whole { mapped, .. } => mapped,
+            Self::Element { bytes, .. } => bytes,
         }
     }
 }
@@ -129,7 +149,11 @@ struct Delivery<'a> {
 impl Delivery<'_> {
     fn unreadable(&self, bytes: &[u8], error: &Unreadable) -> Ready {
         let found = self.unknown(Kind::Unreadable, bytes, None, error.to_string().into());
-        self.ready(0, found, &Part::Whole(bytes))
+        let part = Part::Whole {
+            bytes,
+            mapped: bytes,
+        };
+        self.ready(0, found, &part)
     }
 
     /// Makes the event of one JSON text.
@@ -201,7 +225,7 @@ impl Delivery<'_> {
         let request = self.admitted.request();
         let mut headers = envelope::kept_headers(&request.headers);
         let (body, oversized) = match part {
-            Part::Whole(_) => carry(source, id, Bytes::clone(&request.body)),
+            Part::Whole { .. } => carry(source, id, Bytes::clone(&request.body)),
             Part::Element {
                 bytes,
                 content_type,
@@ -227,7 +251,7 @@ impl Delivery<'_> {
             reason: found.reason.map(Cow::into_owned),
             entity: Entity::new(&source.name, kind.entity_type(), &key),
             dedup,
-            digest: Some(dedup::content_digest(part.bytes())),
+            digest: Some(dedup::content_digest(part.mapped())),
             opt_in_scope: self.admitted.opt_in_scope(),
             reading: source.reading.clone(),
             headers,
@@ -315,6 +339,28 @@ mod tests {
             let other = envelope("nectar-desk", slug, body);
             assert_ne!(other.entity, one.entity, "{slug} {body}");
         }
+    }
+
+    #[test]
+    fn digest_is_of_the_bytes_that_are_mapped() {
+        let status = r#"{"message_id":"m1","status":"Delivered","recipient":"+15550100003"}"#;
+        let digest = Some(dedup::content_digest(status.as_bytes()));
+        for body in [
+            status.to_owned(),
+            format!("[{status}]"),
+            format!(" [ {status} ]\n"),
+            format!("{{\"messages\":[{status}]}}"),
+            format!("\u{feff}[{status}]"),
+        ] {
+            let body: &'static str = body.leak();
+            assert_eq!(
+                envelope("cellcast", "/status", body).digest,
+                digest,
+                "{body}"
+            );
+        }
+        let other = envelope("cellcast", "/status", "[{\"message_id\":\"m1\"}]");
+        assert_ne!(other.digest, digest);
     }
 
     #[test]

@@ -63,6 +63,16 @@ pub fn is_written_number(text: &str) -> bool {
     Written::read(text).is_some_and(|written| written.digits.len() >= MIN_DIGITS)
 }
 
+/// Returns whether a text is a plus, 7 to 15 digits of which the first is no zero, and what people write
+/// around them.
+#[must_use]
+pub fn is_written_international(text: &str) -> bool {
+    Written::read(text).is_some_and(|written| {
+        let digits = &written.digits;
+        written.plus && (7..=15).contains(&digits.len()) && !digits.starts_with('0')
+    })
+}
+
 /// The fewest digits of a number: those of the shortest short codes.
 const MIN_DIGITS: usize = 3;
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{PROVIDER, SAMPLES, accepted, configured, fields, hits};
 use crate::programs::Home;
 
-const EVENT_FIELDS: [&str; 10] = [
+const EVENT_FIELDS: [&str; 11] = [
     "data",
     "deliveries",
     "entity",
@@ -18,6 +18,7 @@ const EVENT_FIELDS: [&str; 10] = [
     "provider_event",
     "received_at",
     "source",
+    "variants",
 ];
 
 #[test]

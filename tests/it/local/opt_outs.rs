@@ -21,39 +21,72 @@ fn text(home: &Home, local: &Local, from: &str, text: &str, minute: u8) -> Value
     )
 }
 
-fn asked(home: &Home, args: &[&str]) -> Said {
+fn asked(home: &Home, args: &[&str], code: i32) -> Said {
     let said = home.run(&[&["opt-outs"], args].concat());
-    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{args:?}");
+    assert_eq!(said.code, Some(code), "{args:?}: {} {}", said.out, said.err);
     said
 }
 
 fn listed(home: &Home, args: &[&str]) -> Vec<Value> {
-    asked(home, &[args, &["--json"]].concat()).json_lines()
+    let lines = asked(home, &[args, &["--json"]].concat(), 0).json_lines();
+    lines.into_iter().map(without_events).collect()
+}
+
+/// Looks one number or address up, which must be on the list or not.
+fn looked_up(home: &Home, args: &[&str], opted_out: bool) -> Value {
+    let code = if opted_out { 3 } else { 0 };
+    let said = asked(home, &[args, &["--json"]].concat(), code);
+    assert_eq!(said.err, "");
+    let entry = without_events(said.json());
+    assert_eq!(entry["opted_out"], opted_out, "{args:?}");
+    let shown = asked(home, args, code).out;
+    assert_eq!(shown.contains("is not on the list"), !opted_out, "{shown}");
+    entry
+}
+
+/// Takes the ids of events out, which no test knows beforehand.
+fn without_events(mut entry: Value) -> Value {
+    for source in entry["sources"].as_array_mut().unwrap() {
+        let event = source.as_object_mut().unwrap().remove("event");
+        assert!(event.is_some_and(|id| id.as_str().unwrap().ends_with(".0")));
+    }
+    entry
 }
 
 fn entry(phone: &str, minute: u8) -> Value {
     let since = format!("2026-01-15T13:{minute:02}:00Z");
-    json!({"phone": phone, "channel": "sms", "since": since, "source": "other"})
+    json!({
+        "phone": phone, "email": null, "channel": "sms", "opted_out": true, "unplaced": false,
+        "since": since, "source": "other",
+        "sources": [{"source": "other", "opted_out": true, "at": since}],
+    })
+}
+
+fn never_asked_for(phone: &str, channel: &str) -> Value {
+    json!({
+        "phone": phone, "email": null, "channel": channel, "opted_out": false, "unplaced": false,
+        "since": null, "source": null, "sources": [],
+    })
 }
 
 #[test]
 fn the_list_follows_what_people_text() {
     let home = configured();
     let local = home.local(&[]);
-    assert!(asked(&home, &[]).out.contains("Nobody"));
+    assert!(asked(&home, &[], 0).out.contains("Nobody"));
     text(&home, &local, FIRST, "STOP", 2);
     text(&home, &local, SECOND, "stop", 1);
     text(&home, &local, THIRD, "Please stop by on Friday", 3);
     let both = [entry(SECOND, 1), entry(FIRST, 2)];
     assert_eq!(listed(&home, &[]), both, "sorted by since");
     assert_eq!(
-        listed(&home, &["--channel", "sms", "--source", "other"]),
+        listed(&home, &["--channel", "MMS", "--source", "other"]),
         both
     );
     assert!(listed(&home, &["--channel", "whatsapp"]).is_empty());
     assert!(listed(&home, &["--source", "voice"]).is_empty());
-    let table = asked(&home, &[]).out;
-    for told in [
+    let table = asked(&home, &[], 0).out;
+    for shown in [
         "PHONE",
         "CHANNEL",
         "SINCE",
@@ -62,29 +95,128 @@ fn the_list_follows_what_people_text() {
         SECOND,
         "2026-01-15 13:01:00",
     ] {
-        assert!(table.contains(told), "{told} in {table}");
+        assert!(table.contains(shown), "{shown} in {table}");
     }
 
-    assert_eq!(listed(&home, &[SECOND]), [entry(SECOND, 1)]);
-    assert_eq!(listed(&home, &["+1 (555) 010-0007"]), [entry(SECOND, 1)]);
-    assert!(
-        asked(&home, &[THIRD])
-            .out
-            .contains(&format!("{THIRD} is not on the list"))
+    assert_eq!(looked_up(&home, &[SECOND], true), entry(SECOND, 1));
+    assert_eq!(
+        looked_up(&home, &["+1 (555) 010-0007"], true),
+        entry(SECOND, 1)
     );
-    assert_eq!(asked(&home, &[THIRD, "--json"]).out, "");
-    assert!(listed(&home, &[SECOND, "--channel", "whatsapp"]).is_empty());
-    let unclear = home.run(&["opt-outs", "5550100007"]);
+    assert_eq!(
+        looked_up(&home, &[SECOND, "--channel", "MMS"], true),
+        entry(SECOND, 1)
+    );
+    assert_eq!(
+        looked_up(&home, &[THIRD], false),
+        never_asked_for(THIRD, "sms")
+    );
+    let on_another = looked_up(&home, &[SECOND, "--channel", "WhatsApp"], false);
+    assert_eq!(on_another, never_asked_for(SECOND, "whatsapp"));
+    let unclear = home.run(&["opt-outs", "call me"]);
     assert_eq!((unclear.code, unclear.out.as_str()), (Some(2), ""));
+    assert!(unclear.err.contains("`call me`"), "{}", unclear.err);
+    let nowhere = home.run(&["--data", "nowhere", "opt-outs", SECOND]);
+    assert_eq!((nowhere.code, nowhere.out.as_str()), (Some(1), ""));
 
     text(&home, &local, SECOND, "START", 4);
     assert_eq!(listed(&home, &[]), [entry(FIRST, 2)]);
-    assert!(asked(&home, &[SECOND]).out.contains("is not on the list"));
+    assert_eq!(looked_up(&home, &[SECOND], false)["source"], "other");
     local.stop("TERM");
     assert_eq!(listed(&home, &[]), [entry(FIRST, 2)]);
     // The list's place in the time index is no hour: the events are all there, and nothing else.
     assert_eq!(home.events_when(4).len(), 4);
     assert_eq!(super::hits(&home), 4);
+}
+
+/// Who cannot be read is on the list as they came, and every listing says so.
+#[test]
+fn opt_out_that_cannot_be_placed_is_seen() {
+    let home = configured();
+    let local = home.local(&[]);
+    text(&home, &local, "0400 000 123", "STOP", 1);
+    let list = asked(&home, &[], 0);
+    assert!(
+        list.out.contains("0400 000 123") && list.out.contains("unplaced"),
+        "{}",
+        list.out
+    );
+    assert!(
+        list.err.contains("1 of them could not be read"),
+        "{}",
+        list.err
+    );
+    let entry = looked_up(&home, &["0400 000 123"], true);
+    assert_eq!(
+        (&entry["unplaced"], &entry["phone"]),
+        (&json!(true), &json!("0400 000 123"))
+    );
+    looked_up(&home, &["0400 000 123", "--country", "AU"], false);
+    let unknown = asked(&home, &["0400 000 123", "--country", "UK"], 2);
+    assert!(unknown.err.contains("`GB`"), "{}", unknown.err);
+    let warned = local.stop("TERM").out;
+    assert!(
+        warned.contains("opt-out without a readable number"),
+        "{warned}"
+    );
+}
+
+/// An operator's word is an event like any other, whether `local` runs or not.
+#[test]
+fn operator_adds_and_removes_with_a_reason() {
+    let home = configured();
+    let local = home.local(&[]);
+    text(&home, &local, FIRST, "STOP", 1);
+    let queued = asked(
+        &home,
+        &["add", "+1 555 010 0007", "--because", "ticket 7"],
+        0,
+    );
+    assert!(
+        queued.out.contains(SECOND) && queued.err.is_empty(),
+        "{}",
+        queued.out
+    );
+    let event = crate::programs::eventually("the word", || {
+        let mut events = home.events().into_iter();
+        events.find(|event| event["source"] == "_")
+    });
+    assert_eq!(
+        (&event["kind"], &event["provider"], &event["entity"]),
+        (
+            &json!("contact.opted_out"),
+            &json!("switchhook"),
+            &json!(format!("_/contact/{SECOND}"))
+        )
+    );
+    assert_eq!(
+        (&event["data"]["method"], &event["data"]["extra"]["because"]),
+        (&json!("by hand"), &json!("ticket 7"))
+    );
+    assert_eq!(looked_up(&home, &[SECOND], true)["source"], "_");
+    local.stop("TERM");
+    for number in [FIRST, SECOND] {
+        let said = asked(
+            &home,
+            &["remove", number, "--because", "a new form", "--json"],
+            0,
+        );
+        assert_eq!(said.json()["kind"], "contact.opted_in");
+        assert!(said.err.contains("is not running"), "{}", said.err);
+        looked_up(&home, &[number], true);
+    }
+    let local = home.local(&[]);
+    home.events_when(4);
+    looked_up(&home, &[FIRST], false);
+    looked_up(&home, &[SECOND], false);
+    for wrong in [
+        &["add", FIRST][..],
+        &["add", "nobody", "--because", "x"],
+        &["add"],
+    ] {
+        asked(&home, wrong, 2);
+    }
+    local.stop("TERM");
 }
 
 #[test]

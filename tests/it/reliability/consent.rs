@@ -350,6 +350,22 @@ async fn opt_out_that_cannot_be_placed_is_on_the_list_as_it_came() {
     );
 }
 
+/// A provider's id has no limit of its own, and a key that is too long would fail for ever.
+#[tokio::test]
+async fn long_id_of_a_person_is_listed_by_its_digest() {
+    let rig = rig().await;
+    let id = "x".repeat(3_000);
+    let body = json!({"event": "sms.received", "data": {
+        "message_id": "1", "conversation_id": "c", "from": id, "to": "1", "text": "STOP", "channel": "messenger"}});
+    say(&rig, VOICE, &body).await;
+    let digest = switchhook_core::dedup::content_digest(id.as_bytes());
+    let state = rig.state(&format!("_/opt_out/{digest}/messenger")).await;
+    assert_eq!(
+        (&state["opted_out"], &state["unplaced"]),
+        (&json!(true), &json!(false))
+    );
+}
+
 #[tokio::test]
 async fn unsubscribe_with_an_unreadable_phone_counts_for_the_number_that_was_texted() {
     for phone in ["", "n/a", "see notes", "ext. 12", "call mum"] {

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use jiff::SignedDuration;
 use serde_json::json;
 use switchhook_core::ids::DeliveryId;
 use switchhook_core::providers::switchhook;
@@ -24,6 +25,12 @@ pub(super) async fn queue(
     let channel = owner.channel.clone();
     let said = switchhook::ByHand::new(word, owner, args.because.clone());
     let now = context.accepting_time().await?;
+    // AWS says whole seconds. Within one, the STOP is the later word: the safe side.
+    let now = match word {
+        Word::Stop => now.checked_add(SignedDuration::from_millis(999)),
+        Word::Start => Ok(now),
+    };
+    let now = now.map_err(|error| CommandError::Refused(error.to_string()))?;
     let delivery = delivery_id(now);
     let envelope = said
         .envelope(delivery, now, context.retention_days().await?)

@@ -4,8 +4,8 @@ use switchhook_aws::dynamodb::DynamoDbLedger;
 use switchhook_core::address::email_address;
 use switchhook_core::channel;
 use switchhook_core::entity::Entity;
-use switchhook_core::phone::{self, Country};
-use switchhook_core::states::{Owner, Stored};
+use switchhook_core::phone::{self, Country, countries};
+use switchhook_core::states::{OptOutView, Owner, Stored};
 
 use super::super::{CommandError, output};
 use crate::args;
@@ -19,22 +19,42 @@ pub(super) async fn find(
     let country = asked.country.as_deref().map(country).transpose()?;
     let channel = asked.channel.as_deref();
     let channel = channel.map(|word| channel::named(Some(word)));
-    if let Some(owner) = read(&asked.address, channel, country.as_ref()) {
-        let stored = ledger.state(&item(&owner)).await?;
-        return Ok((owner, stored));
+    let placed = match read(&asked.address, channel, country.as_ref()) {
+        None => None,
+        Some(owner) => {
+            let stored = ledger.state(&item(&owner)).await?;
+            Some((owner, stored))
+        }
+    };
+    // The very text may stand on the list, too, as somebody who could not be read: the safe answer.
+    let unplaced = Owner::unplaced(&asked.address, channel.unwrap_or(channel::SMS));
+    let as_it_came = ledger.state(&item(&unplaced)).await?;
+    match (placed, as_it_came) {
+        (Some((_, stored)), Some(other))
+            if is_listed(&other) && !stored.as_ref().is_some_and(is_listed) =>
+        {
+            Ok((unplaced, Some(other)))
+        }
+        (Some(placed), _) => Ok(placed),
+        (None, Some(other)) => Ok((unplaced, Some(other))),
+        (None, None) => Err(unreadable(&asked.address)),
     }
-    let owner = Owner::unplaced(&asked.address, channel.unwrap_or(channel::SMS));
-    match ledger.state(&item(&owner)).await? {
-        Some(stored) => Ok((owner, Some(stored))),
-        None => Err(unreadable(&asked.address)),
-    }
+}
+
+/// Returns whether a state is that of somebody on the list.
+fn is_listed(stored: &Stored) -> bool {
+    let view = serde_json::from_str::<OptOutView>(&stored.state);
+    view.is_ok_and(|view| view.opted_out)
 }
 
 fn country(code: &str) -> Result<Country, CommandError> {
     Country::new(code).ok_or_else(|| {
+        let meant = countries::named(code)
+            .map(|country| format!("; {} is `{}`", country.name, country.code))
+            .unwrap_or_default();
         let code = output::shown(code);
         CommandError::Usage(format!(
-            "there is no country `{code}`: it is two capital letters, such as `AU` or `GB`"
+            "there is no country `{code}`{meant}: a country is two capital letters, such as `AU`"
         ))
     })
 }
@@ -54,13 +74,16 @@ fn item(owner: &Owner) -> Entity {
 /// Reads a number or address; `None` for what is neither.
 fn read(text: &str, channel: Option<&'static str>, country: Option<&Country>) -> Option<Owner> {
     let text = text.trim();
+    if text.is_empty() {
+        return None;
+    }
     let channel = channel.unwrap_or_else(|| match email_address(text) {
         Some(_) => channel::EMAIL,
         None => channel::SMS,
     });
     let (phone, email) = match channel {
         channel::EMAIL => (None, Some(email_address(text)?)),
-        channel::MESSENGER => (Some(text.to_owned()), None),
+        channel::MESSENGER => return Some(Owner::of_id(text, channel)),
         _ => {
             let number = phone::normalise(text, country);
             (phone::is_e164(&number).then_some(number), None)

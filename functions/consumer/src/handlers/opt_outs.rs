@@ -43,7 +43,10 @@ pub(super) fn said(event: &Occurrence) -> Option<(Word, Said)> {
         Word::Stop => event.times_of_stop(),
         Word::Start => event.times_of_start(),
     };
-    Some((word, Said::new(times, event.envelope.id)))
+    // The evidence is the record's event: a duplicate's own id is in no record.
+    let record = event.role.record();
+    let id = record.map_or(event.envelope.id, |record| record.id);
+    Some((word, Said::new(times, id)))
 }
 
 /// Returns whether an event says STOP.
@@ -69,15 +72,18 @@ fn owner(event: &Occurrence) -> Option<Owner> {
     let phone = phone.as_deref().map(str::trim).filter(|s| !s.is_empty());
     let email = email.as_deref();
     let address = email.and_then(address::email_address);
-    let is_number = |phone: &&str| phone::is_e164(phone) || channel == channel::MESSENGER;
     let owner = |phone: Option<String>, email: Option<String>, channel: &str| Owner {
         phone,
         email,
         channel: channel.to_owned(),
         is_unplaced: false,
     };
+    if let Some(id) = phone.filter(|_| channel == channel::MESSENGER) {
+        return Some(Owner::of_id(id, channel));
+    }
     let is_of_address = channel == channel::EMAIL || phone.is_none();
-    Some(match (address, phone.filter(is_number)) {
+    let number = phone.filter(|phone| phone::is_e164(phone));
+    Some(match (address, number) {
         (Some(address), _) if is_of_address => owner(None, Some(address), channel::EMAIL),
         (_, Some(phone)) if channel != channel::EMAIL => {
             owner(Some(phone.to_owned()), None, channel)

@@ -218,7 +218,11 @@ impl DynamoDbLedger {
     ///
     /// When the table cannot be read.
     pub async fn state(&self, entity: &Entity) -> Result<Option<Stored>, PortError> {
-        let Snapshot { mut states, .. } = self.read(std::slice::from_ref(entity), &[]).await?;
+        let read = self.read(std::slice::from_ref(entity), &[]).await?;
+        if !read.damaged.is_empty() {
+            return Err(PortError::new(READING, "the state is damaged"));
+        }
+        let Snapshot { mut states, .. } = read;
         Ok(states.remove(entity).and_then(|state| state.stored))
     }
 

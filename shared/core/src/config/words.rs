@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::fields::Fields;
+use crate::keywords::{OPT_IN, OPT_OUT, plain};
 
 /// What the carriers' rules ask every sender of texts to obey.
 const STOP: &str = "STOP";
@@ -21,11 +22,19 @@ pub(super) fn check_words(
 ) {
     let outs = check_list(fields, "opt_out_words", opt_out);
     let ins = check_list(fields, "opt_in_words", opt_in);
-    for (plain, (word, line)) in ins {
-        if outs.contains_key(&plain) {
+    let replaces = only.is_some_and(|(only, _)| only);
+    for (plain, (word, line)) in &ins {
+        if outs.contains_key(plain) || (!replaces && OPT_OUT.contains(&plain.as_str())) {
             let quoted = fields.quote(word);
-            let reason = format!("{quoted} stands among `opt_out_words` too: it opts out");
+            let reason = format!("{quoted} is an opt-out word too: it opts out");
             fields.warn(*line, "opt_in_words", reason);
+        }
+    }
+    for (plain, (word, line)) in &outs {
+        if OPT_IN.contains(&plain.as_str()) {
+            let quoted = fields.quote(word);
+            let reason = format!("{quoted} usually opts in: with this line it opts out");
+            fields.warn(*line, "opt_out_words", reason);
         }
     }
     if let Some((true, line)) = only
@@ -64,10 +73,4 @@ fn check_list<'a>(
         }
     }
     known
-}
-
-/// Letters and digits alone, in upper case.
-fn plain(text: &str) -> String {
-    let letters = text.chars().filter(|c| c.is_alphanumeric());
-    letters.flat_map(char::to_uppercase).collect()
 }

@@ -20,15 +20,24 @@ const PIECE_BYTES: usize = 16 << 10;
 /// It looks at nothing else: what the reader makes of the rest does not matter. The memory that it
 /// takes does not depend on the body, unless that is a form.
 pub(crate) fn field(headers: &Headers, body: &[u8], name: &str) -> Option<String> {
+    let undone = coding::reader(headers, body, MAX_SCANNED_BYTES);
+    scanned(headers, undone, name)
+        // A coding may be false where nobody can know before it is tried.
+        .or_else(|| scanned(headers, Box::new(body), name))
+        .or_else(|| of_form(headers, body, name))
+}
+
+/// Scans what a reader gives, up to its end or to where it breaks off.
+fn scanned(headers: &Headers, mut reader: Box<dyn Read + '_>, name: &str) -> Option<String> {
     let content_type = headers.get("content-type").unwrap_or_default();
     let label = parameter(content_type, "charset");
-    let mut reader = coding::reader(headers, body).take(MAX_SCANNED_BYTES);
     let mut piece = Vec::with_capacity(PIECE_BYTES);
     let mut stream: Option<Stream<'_>> = None;
     loop {
         piece.clear();
         let limit = u64::try_from(PIECE_BYTES).ok()?;
-        reader.by_ref().take(limit).read_to_end(&mut piece).ok()?;
+        // What came before an error is kept: junk may follow a whole body.
+        let is_broken = reader.by_ref().take(limit).read_to_end(&mut piece).is_err();
         let bytes = match &stream {
             Some(_) => piece.as_slice(),
             None => {
@@ -39,14 +48,11 @@ pub(crate) fn field(headers: &Headers, body: &[u8], name: &str) -> Option<String
         };
         let stream = stream.as_mut()?;
         stream.feed(bytes);
-        if piece.len() < PIECE_BYTES || stream.scan.is_broken() {
+        if is_broken || piece.len() < PIECE_BYTES || stream.scan.is_broken() {
             break;
         }
     }
-    match stream.and_then(Stream::finish) {
-        Some(text) => Some(text),
-        None => of_form(headers, body, name),
-    }
+    stream.and_then(Stream::finish)
 }
 
 /// Returns a field of a form, whose size is bounded where it is read.
@@ -163,6 +169,22 @@ mod tests {
     }
 
     #[test]
+    fn it_is_found_behind_a_coding_that_is_false_or_breaks_off() {
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        let deflate = ("content-encoding", "deflate");
+        let marked = "\u{feff}{\"hash\":\"x\"}";
+        assert_eq!(found(&[deflate], marked.as_bytes()).as_deref(), Some("x"));
+        assert_eq!(found(&[deflate, form], b"hash=x&a=1").as_deref(), Some("x"));
+        let level = flate2::Compression::fast();
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
+        encoder.write_all(b"{\"hash\":\"x\"}").unwrap();
+        let mut gzip = encoder.finish().unwrap();
+        gzip.extend(b"junk behind the body");
+        let hash = found(&[("content-encoding", "gzip")], &gzip);
+        assert_eq!(hash.as_deref(), Some("x"));
+    }
+
+    #[test]
     fn it_is_found_in_forms_and_behind_false_encodings() {
         let form = "application/x-www-form-urlencoded";
         let multipart = "--X\r\nContent-Disposition: form-data; name=hash\r\n\r\nx\r\n--X--\r\n";
@@ -203,6 +225,12 @@ mod tests {
         let headers = [("content-encoding", "gzip")];
         assert_eq!(found(&headers, &gzip(&body)).as_deref(), Some("x"));
         let whole = gzip(b"{\"hash\":\"x\"}");
-        assert_eq!(found(&headers, &whole[..whole.len() - 8]), None, "damaged");
+        let damaged = found(&headers, &whole[..whole.len() - 8]);
+        assert_eq!(damaged.as_deref(), Some("x"), "its end is missing");
+        assert_eq!(
+            found(&headers, &whole[..whole.len() - 16]),
+            None,
+            "and its hash"
+        );
     }
 }

@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 
 use super::Unreadable;
 use super::charset::Charset;
+use crate::phone;
 
 /// The most fields that a form may have.
 pub(super) const MAX_FIELDS: usize = 10_000;
-
-/// The fewest and the most digits of an international number (E.164, and short ones).
-const NUMBER_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 
 /// The fields of a form by their names; a repeated name has several values.
 #[derive(Debug, Default)]
@@ -169,25 +167,9 @@ fn has_plus_first(written: &[u8]) -> bool {
     }
 }
 
-/// Tells whether a text that began with a plus is an international number.
+/// Returns whether a text that began with a plus is an international number.
 fn is_number(text: &str) -> bool {
-    let text = text.trim_matches(' ');
-    let first = text.trim_start_matches('(').bytes().next();
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    let is_part = |c: char| c.is_ascii_digit() || "-.()/".contains(c) || is_mark_of_number(c);
-    matches!(first, Some(b'1'..=b'9'))
-        && text.chars().all(is_part)
-        && NUMBER_DIGITS.contains(&digits)
-}
-
-/// Tells whether a character is a blank, a dash or an invisible mark, as they come with pasted numbers.
-fn is_mark_of_number(c: char) -> bool {
-    c.is_whitespace()
-        || matches!(
-            c,
-            '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ad}' | '\u{feff}'
-        )
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
+    phone::is_written_international(&format!("+{text}"))
 }
 
 #[cfg(test)]

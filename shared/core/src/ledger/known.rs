@@ -18,10 +18,6 @@ pub enum Known {
     Copy(RecordKey),
     /// It is recorded with other bytes: these are to be kept, and their fields to be offered.
     Variant(RecordKey),
-    /// It is recorded with other bytes, and these are kept already, but perhaps for as long as an
-    /// earlier delivery of them is to be: they are to be kept for as long as this one. Their fields were
-    /// offered.
-    VariantAgain(RecordKey),
     /// It is recorded with the same bytes, which say STOP and may be a word of their own: to be put on
     /// the suppression list before this delivery is counted.
     RepeatedStop(RecordKey),
@@ -86,7 +82,6 @@ impl Known {
         match (self, refusal) {
             (Self::Counted, _) => Beginning::Nothing,
             (Self::Copy(key), _) => Beginning::CountCopy(key.clone()),
-            (Self::VariantAgain(_), _) => Beginning::TouchBody, // it was handled without trouble
             (Self::No, Some(refusal)) => Beginning::Refuse(refusal),
             (_, Some(RunRefusal::DamagedItem)) => Beginning::Refuse(RunRefusal::DamagedItem),
             _ if attempts::is_counted(receives) => Beginning::CountAttempt,
@@ -99,7 +94,7 @@ impl Known {
     pub const fn redrive(&self, is_too_old: bool, is_forced: bool) -> Redrive {
         match self {
             Self::Counted | Self::Copy(_) => Redrive::Drop,
-            Self::Variant(_) | Self::VariantAgain(_) | Self::RepeatedStop(_) => Redrive::Send,
+            Self::Variant(_) | Self::RepeatedStop(_) => Redrive::Send,
             Self::No if is_too_old && !is_forced => Redrive::Refuse,
             Self::No => Redrive::Send,
         }
@@ -117,10 +112,10 @@ impl RecordHead {
         let is_counted = self.deliveries.contains(&id.delivery);
         if self.differs_from(digest) {
             let is_kept = digest.is_some_and(|digest| self.variants.contains(digest));
-            return match (is_counted, is_kept) {
-                (true, true) if id.index == 0 => Known::Counted,
-                (true, true) => Known::VariantAgain(key),
-                _ => Known::Variant(key),
+            return if is_counted && is_kept && id.index == 0 {
+                Known::Counted
+            } else {
+                Known::Variant(key)
             };
         }
         match (is_counted, self.is_repeatable_stop) {
@@ -254,12 +249,8 @@ pub(super) mod tests {
             "another delivery"
         );
         let second = EventId { index: 1, ..id(1) };
-        let told_twice = snapshot.knows(&entity(), &dedup, second, Some("d2"), at(0));
-        let again = Known::VariantAgain(key.clone());
-        assert_eq!(
-            told_twice, again,
-            "kept, but perhaps for an earlier delivery"
-        );
+        let found = snapshot.knows(&entity(), &dedup, second, Some("d2"), at(0));
+        assert_eq!(found, variant, "kept, but perhaps for an earlier delivery");
         let head = snapshot.records.get_mut(&key).unwrap();
         head.digest = None;
         assert_eq!(known(&snapshot, &dedup, 2, "d2", 0), Known::Copy(key));
@@ -287,7 +278,6 @@ pub(super) mod tests {
             assert_eq!(redrive(Known::Counted), Redrive::Drop);
             assert_eq!(redrive(Known::Copy(key.clone())), Redrive::Drop);
             assert_eq!(redrive(Known::Variant(key.clone())), Redrive::Send);
-            assert_eq!(redrive(Known::VariantAgain(key.clone())), Redrive::Send);
             assert_eq!(redrive(Known::RepeatedStop(key.clone())), Redrive::Send);
             let expected = if is_too_old && !is_forced {
                 Redrive::Refuse
@@ -313,8 +303,6 @@ pub(super) mod tests {
                 assert_eq!(begin(&Known::Counted), Beginning::Nothing);
                 let copy = Beginning::CountCopy(key.clone());
                 assert_eq!(begin(&Known::Copy(key.clone())), copy);
-                let again = Known::VariantAgain(key.clone());
-                assert_eq!(begin(&again), Beginning::TouchBody);
                 let expected = refusal.map_or(try_it.clone(), Beginning::Refuse);
                 assert_eq!(begin(&Known::No), expected);
                 for known in [

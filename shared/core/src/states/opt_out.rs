@@ -32,18 +32,24 @@ pub struct Owner {
 }
 
 /// The longest text that an item stands under as it came, in bytes; of a longer one it is the digest.
-const MAX_UNPLACED_BYTES: usize = 128;
+const MAX_TEXT_BYTES: usize = 128;
 
 impl Owner {
+    /// An owner that a provider's own id stands for, as on [`channel::MESSENGER`].
+    #[must_use]
+    pub fn of_id(id: &str, channel: &str) -> Self {
+        Self {
+            phone: Some(bounded(id)),
+            email: None,
+            channel: channel.to_owned(),
+            is_unplaced: false,
+        }
+    }
+
     /// An owner whose number or address could not be read: the text as it came stands for it.
     #[must_use]
     pub fn unplaced(text: &str, channel: &str) -> Self {
-        let text = text.trim();
-        let text = if text.len() > MAX_UNPLACED_BYTES {
-            dedup::content_digest(text.as_bytes())
-        } else {
-            text.to_owned()
-        };
+        let text = bounded(text);
         let (phone, email) = if channel == channel::EMAIL {
             (None, Some(text))
         } else {
@@ -55,6 +61,16 @@ impl Owner {
             channel: channel.to_owned(),
             is_unplaced: true,
         }
+    }
+}
+
+/// Returns the text that an item stands under: keys are bounded where they are made.
+fn bounded(text: &str) -> String {
+    let text = text.trim();
+    if text.len() > MAX_TEXT_BYTES {
+        dedup::content_digest(text.as_bytes())
+    } else {
+        text.to_owned()
     }
 }
 
@@ -88,9 +104,9 @@ pub struct OptOutView {
     pub source: Option<String>,
     /// What stands through each source.
     pub sources: Vec<SourceView>,
-    /// When it last changed.
+    /// As `since`, under the name that every state has it.
     pub updated_at: Option<Timestamp>,
-    /// The event that last changed it.
+    /// The event that said so.
     pub updated_by: Option<EventId>,
 }
 

@@ -207,9 +207,7 @@ fn words_that_cannot_do_what_they_are_for_are_warned_of() {
         ),
         (
             "opt_out_words = [\"NO\"]\nopt_in_words = [\"no!\", \"JA\"]",
-            &[
-                "line 6: source `a`: `opt_in_words`: `no!` stands among `opt_out_words` too: it opts out",
-            ],
+            &["line 6: source `a`: `opt_in_words`: `no!` is an opt-out word too: it opts out"],
         ),
         (
             "opt_out_words = [\"ARRET\"]\nopt_out_words_only = true",

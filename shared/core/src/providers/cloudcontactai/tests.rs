@@ -179,11 +179,11 @@ fn the_phone_that_unsubscribed_is_the_one_of_its_key() {
         told(r#"{"phone":"+1 555 010 0003"}"#),
         ("+1 555 010 0003".into(), Some("+15550100003".into()))
     );
-    // A number where a text should be is still whom it is about: nobody else is taken for it.
-    assert_eq!(
-        told(r#"{"phone":15550100003}"#),
-        ("15550100003".into(), Some("15550100003".into()))
-    );
+    // Of what is no number that can be read, the one that was texted is taken.
+    for (phone, key) in [("15550100003", "15550100003"), ("\"n/a\"", "n/a")] {
+        let contact = format!(r#"{{"phone":{phone}}}"#);
+        assert_eq!(told(&contact), (key.to_owned(), ours.1.clone()));
+    }
 }
 
 #[test]
