@@ -89,7 +89,7 @@ fn of_delivery((number, case): (usize, &Case)) -> Vec<Vec<u8>> {
 }
 
 /// Puts the cases of a provider together by threes, each with other times; and each case with itself, told
-/// with other bytes.
+/// with other bytes and told later.
 fn orders(cases: &[Case]) -> Vec<Vec<u8>> {
     let parts = cases.iter().enumerate().filter_map(|(number, case)| {
         let (provider, slug) = sender(case)?;
@@ -116,21 +116,34 @@ fn orders(cases: &[Case]) -> Vec<Vec<u8>> {
             other.splice(begin..begin, attempt.bytes());
             other
         };
-        let told = [part.clone(), other(1), other(2)];
-        Some([&[*provider][..], &told.join(&SEPARATOR)].concat())
+        let later = |number: u8| {
+            let mut later = part.clone();
+            later[2] = number;
+            later
+        };
+        let changed = [part.clone(), other(1), other(2)];
+        let same = [part.clone(), later(3), later(4)];
+        Some([changed, same].map(|told| [&[*provider][..], &told.join(&SEPARATOR)].concat()))
     });
-    together.chain(again).collect()
+    together.chain(again.flatten()).collect()
 }
 
-/// Every word of one byte, and a few histories of several.
+/// Three words of one source in every way, the first of them told once more at the end or not; and any
+/// words.
 fn words() -> Vec<Vec<u8>> {
-    let one = (0..=u8::MAX).map(|word| vec![word, 5, 3, 0]);
-    let several = (0..=u8::MAX).map(|seed| {
-        let bytes =
-            (1..=20_u8).map(|place| seed.wrapping_mul(37).wrapping_mul(place) ^ (place * 11));
-        bytes.collect()
+    let three = (0..=u8::MAX).flat_map(|what| {
+        let (words, source, shape) = (what & 7, what & 8, what & 0x30);
+        let word = |place: u8| shape | source >> 2 | words >> place & 1;
+        let pause = what >> 6 & 3;
+        let said = [0, 1, 2].map(|place| [word(place), 0, 1 + pause, 0]);
+        let retry = [0, 0, 2, what >> 7 | 2];
+        [said.concat(), [said.concat(), retry.to_vec()].concat()]
     });
-    one.chain(several).collect()
+    let any = (0..=u8::MAX).map(|seed| {
+        let byte = |place: u8| seed.wrapping_mul(37).wrapping_mul(place) ^ place.wrapping_mul(11);
+        (1..=20).map(byte).collect()
+    });
+    three.chain(any).collect()
 }
 
 /// A document, and what is left of it without each of its lines.

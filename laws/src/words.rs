@@ -45,7 +45,7 @@ thread_local! {
 enum Shape {
     /// An id of its own, and a time.
     Id,
-    /// A time.
+    /// A time that is believed.
     Time,
     /// Neither.
     Neither,
@@ -133,6 +133,12 @@ fn word(input: &mut Input<'_>, before: &[Word]) -> Word {
         accepted
     };
     let body = body(shape, is_stop, told, before.len());
+    // A time that is not believed tells no retry from a word of its own: clocks that were never set stand
+    // still.
+    let shape = match shape {
+        Shape::Time if !is_believed => Shape::Neither,
+        shape => shape,
+    };
     // Bytes that name themselves and come again are a retry, whatever people meant.
     let mut same = before.iter();
     let again = same.position(|one| one.source == source && one.body == body);
