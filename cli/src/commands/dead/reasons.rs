@@ -51,6 +51,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
     use switchhook_core::attempts::Attempt;
+    use switchhook_core::ledger::RunRefusal;
 
     #[test]
     fn every_reason_that_the_consumer_gives_is_explained() {
@@ -75,6 +76,8 @@ mod tests {
         }
         let refused = [Attempt::Counted(usize::MAX), Attempt::Unreadable].map(Attempt::refusal);
         reasons.extend(refused.map(|reason| reason.unwrap().to_owned()));
+        let refused = [RunRefusal::DamagedItem, RunRefusal::TooOld];
+        reasons.extend(refused.map(|refusal| refusal.reason().to_owned()));
         assert!(reasons.len() >= 12, "{reasons:?}");
         for reason in reasons {
             assert_ne!(explanation(&reason), explanation("unheard of"), "{reason}");
