@@ -53,8 +53,7 @@ impl Judge<'_> {
                 let strokes = self.world.strokes(&letter.sent.dedup_id);
                 let is_marked = is_marked(PANICS) || is_marked(KILLS);
                 let is_over = attempts(letter) > ATTEMPTS && self.tried(letter) > ATTEMPTS;
-                let has_cause = strokes >= ATTEMPTS || is_marked || self.was_hopeless(letter);
-                is_over && (has_cause || self.is_written_again(&envelope))
+                is_over && (strokes >= ATTEMPTS || is_marked || self.was_hopeless(letter))
             }
             "item" => self.is_by_damage(letter),
             "body_missing" | "body_damaged" => match &envelope.body {
@@ -72,20 +71,6 @@ impl Judge<'_> {
     /// Returns at how many receives the ledger was asked to count an attempt of the letter's message.
     fn tried(&self, letter: &Message) -> usize {
         locked(&self.world.table).tried(&letter.sent.dedup_id)
-    }
-
-    /// Tells whether an event is written again whenever its message comes, and its attempt is counted
-    /// each time: a variant that is not its delivery's first event, whether or not it is kept.
-    fn is_written_again(&self, envelope: &Envelope) -> bool {
-        let digest = envelope.digest.as_deref().unwrap_or_default();
-        let table = locked(&self.world.table);
-        let mut records = table.inserted.iter();
-        envelope.id.index > 0
-            && records.any(|record| {
-                record.key.entity == envelope.entity
-                    && record.deliveries.contains(&envelope.id.delivery)
-                    && record.variants.contains(digest)
-            })
     }
 
     /// Tells whether a letter's event was to be one before, by right and for a reason of its own: while

@@ -10,7 +10,7 @@ use switchhook_core::ids::{DeliveryId, EventId};
 
 use crate::burials;
 use crate::consent;
-use crate::evidence::{Evidence, Seen, Which, envelope_id, is_within, mapped, millis};
+use crate::evidence::{Evidence, Seen, Which, envelope_id, is_within, millis};
 use crate::queue::Message;
 use crate::senders::Told;
 use crate::states;
@@ -80,7 +80,7 @@ impl Checker<'_> {
                 && record.deliveries.contains(&id)
                 && self.0.is_within(which, one, id)
                 && record.expires_at.as_millisecond() >= until
-                && (mapped(&one.bytes) == mapped(bytes) || self.has_variant(one, bytes, until))
+                && (one.bytes == bytes || self.has_variant(one, bytes, until))
         })
     }
 
@@ -93,7 +93,7 @@ impl Checker<'_> {
                 variant.record == one.record.key
                     && variant.of == one.record.id
                     && variant.digest == digest
-                    && mapped(&kept.bytes) == mapped(bytes)
+                    && kept.bytes == bytes
                     && variant.expires_at.as_millisecond() >= until
             })
     }
@@ -158,7 +158,7 @@ impl Checker<'_> {
             let is_of = of.is_some_and(|one| {
                 one.which == kept.which
                     && one.record.key == variant.record
-                    && mapped(&one.bytes) != mapped(&kept.bytes)
+                    && one.bytes != kept.bytes
             });
             let has_digest = variant.digest == content_digest(&kept.bytes);
             if is_strange(kept.which) || !is_told || !is_of || !has_digest {
@@ -241,7 +241,7 @@ impl Checker<'_> {
                 let delivery = arrived.envelope.id.delivery;
                 arrived.which == one.which && one.record.deliveries.contains(&delivery)
             });
-            let others = of.filter(|arrived| mapped(&arrived.bytes) != mapped(&one.bytes));
+            let others = of.filter(|arrived| arrived.bytes != one.bytes);
             let digests: BTreeSet<_> = others.map(|one| content_digest(&one.bytes)).collect();
             digests != one.record.variants
         });
@@ -327,9 +327,9 @@ impl Checker<'_> {
     }
 }
 
-/// 128 bits of SHA-256 in hex of what is mapped, by other code than what is checked.
+/// 128 bits of SHA-256 in hex, by other code than what is checked.
 fn content_digest(bytes: &[u8]) -> String {
-    let mut digits = hex::encode(digest(&SHA256, mapped(bytes)));
+    let mut digits = hex::encode(digest(&SHA256, bytes));
     digits.truncate(32);
     digits
 }

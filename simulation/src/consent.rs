@@ -9,7 +9,7 @@ use switchhook_core::config::OptInScope;
 use switchhook_core::entity::Entity;
 use switchhook_core::time::Timestamp;
 
-use crate::evidence::{Arrived, Evidence, Seen, mapped};
+use crate::evidence::{Arrived, Evidence, Seen};
 use crate::states::{self, BELIEVED_AHEAD_MILLIS, BELIEVED_FROM_MILLIS};
 use crate::traffic::Happening;
 
@@ -165,7 +165,7 @@ fn times(
         own.is_some() && own == recorded.0
     };
     let is_same_word = happening.window_secs.is_none() || is_same_time;
-    let has_other_bytes = mapped(&record.bytes) != mapped(&one.bytes);
+    let has_other_bytes = record.bytes != one.bytes;
     match is_stop {
         true if has_other_bytes && is_same_word => Some(recorded.1),
         true if has_other_bytes => Some(own),

@@ -218,7 +218,7 @@ impl<'a> Evidence<'a> {
         let mut bytes: BTreeMap<Which, BTreeSet<&[u8]>> = BTreeMap::new();
         for one in &self.arrived {
             if let Some(which) = one.which {
-                bytes.entry(which).or_default().insert(mapped(&one.bytes));
+                bytes.entry(which).or_default().insert(&one.bytes);
             }
         }
         let buried = self.arrived.iter().filter(|one| {
@@ -234,14 +234,6 @@ impl<'a> Evidence<'a> {
     pub(crate) fn describe(&self, record: &Record) -> String {
         format!("{} of {}", self.world.name(record.id), record.key.entity)
     }
-}
-
-/// Returns the bytes that are mapped, by which variants are recognised: of a list of one, its element.
-pub(crate) fn mapped(bytes: &[u8]) -> &[u8] {
-    let inner = bytes
-        .strip_prefix(b"[")
-        .and_then(|rest| rest.strip_suffix(b"]"));
-    inner.unwrap_or(bytes)
 }
 
 /// Returns the bytes that a message carries.
