@@ -148,7 +148,10 @@ fn check_listings(home: &Home, event: &Value, odd: &Value) {
     );
     assert_eq!(home.events(), [event.clone(), odd.clone()]);
     let shown = home.run(&["show", "other/call/call_1", "--json"]).json();
-    assert_eq!(fields(&shown), ["entity", "events", "state"].into());
+    assert_eq!(
+        fields(&shown),
+        ["entity", "events", "state", "variants"].into()
+    );
     assert_eq!(fields(&shown["events"][0]), EVENT_FIELDS.into());
     assert_eq!(
         (&shown["entity"], &shown["state"]["duration_secs"]),

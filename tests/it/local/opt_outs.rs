@@ -151,7 +151,9 @@ fn opt_out_that_cannot_be_placed_is_seen() {
         (&entry["unplaced"], &entry["phone"]),
         (&json!(true), &json!("0400 000 123"))
     );
-    looked_up(&home, &["0400 000 123", "--country", "AU"], false);
+    // Read by a country it is another item, of which nothing was said: the text itself is the safe answer.
+    looked_up(&home, &["0400 000 123", "--country", "AU"], true);
+    looked_up(&home, &["0400 000 124", "--country", "AU"], false);
     let unknown = asked(&home, &["0400 000 123", "--country", "UK"], 2);
     assert!(unknown.err.contains("`GB`"), "{}", unknown.err);
     let warned = local.stop("TERM").out;
