@@ -53,7 +53,7 @@ impl Entry {
         Ok(view.into())
     }
 
-    /// An owner of whom nothing was said.
+    /// An owner without an item on the list.
     fn unknown(owner: Owner) -> Self {
         Self {
             phone: owner.phone,

@@ -14,7 +14,7 @@ pub enum Outcome {
     /// It was recorded before with other bytes, and these are kept and counted.
     Variant,
     /// It was recorded before, and this delivery of it is counted already: its message came again,
-    /// or the delivery tells it twice.
+    /// or the delivery holds it twice.
     Known,
 }
 

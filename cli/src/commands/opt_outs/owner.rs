@@ -1,4 +1,4 @@
-//! Whom a number or address on the command line means: by the rules that put arrivals on the list.
+//! The owner of a number or address on the command line, read by the rules that put arrivals on the list.
 
 use switchhook_aws::dynamodb::DynamoDbLedger;
 use switchhook_core::address::email_address;
