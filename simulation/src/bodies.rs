@@ -3,7 +3,7 @@
 //!
 //! Which fields are no part of a key is written down here once more, from the providers' documents.
 
-use crate::poison::{KILLS, PANICS};
+use crate::poison::{KILLS, PANICS, REFUSED};
 use crate::traffic::{Element, Telling, horizon_secs, window_secs};
 use crate::world::World;
 
@@ -71,6 +71,7 @@ pub(crate) fn content(
         0..=7 => text = other_words(world, &text),
         8 if is_json => text = marked(&text, &format!(r#""mark":"{PANICS}","#)),
         9 if is_json => text = marked(&text, &format!(r#""mark":"{KILLS}","#)),
+        19 if is_json => text = marked(&text, &format!(r#""mark":"{REFUSED}","#)),
         10 | 15..=17 if is_json => text = marked(&text, &format!(r#""blob":"{}","#, blob(world))),
         11 | 12 | 18.. if text.starts_with('[') => {
             let others = (0..world.draw(|chance| chance.usize(1..6))).map(|_| {

@@ -7,7 +7,7 @@ use switchhook_core::body::Carried;
 use switchhook_core::envelope::Envelope;
 
 use crate::evidence::{carried, envelope_id, reason};
-use crate::poison::{KILLS, PANICS};
+use crate::poison::{KILLS, PANICS, REFUSED};
 use crate::queue::Message;
 use crate::world::{World, at, locked};
 
@@ -56,6 +56,7 @@ impl Judge<'_> {
                 is_over && (strokes >= ATTEMPTS || is_marked || self.was_hopeless(letter))
             }
             "item" => self.is_by_damage(letter),
+            "refused_by_table" => is_marked(REFUSED),
             "body_missing" | "body_damaged" => match &envelope.body {
                 Carried::Stored(pointer) => {
                     let is_spoiled = locked(&self.world.damage).has_spoiled(&pointer.key);

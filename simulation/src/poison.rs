@@ -1,4 +1,5 @@
-//! Handlers with mistakes: events that make them panic, or end the process, until they are mended.
+//! Handlers with mistakes: events that make them panic, or end the process, until they are mended;
+//! and events whose records the table refuses until then.
 //!
 //! They stand in the real route table beside the real handlers, and the events that set them off are
 //! real ones with a mark in their bytes.
@@ -10,6 +11,7 @@ use consumer::routes::routes;
 use switchhook_core::data;
 use switchhook_core::entity::Entity;
 use switchhook_core::kind::Kind;
+use switchhook_core::ledger::Record;
 use switchhook_core::occurrence::Occurrence;
 use switchhook_core::states::OptOut;
 
@@ -19,6 +21,8 @@ use crate::node;
 pub(crate) const PANICS: &str = "simulated-panic";
 /// What the bytes of an event hold that ends the process.
 pub(crate) const KILLS: &str = "simulated-kill";
+/// What the data of a record holds that the table refuses.
+pub(crate) const REFUSED: &str = "simulated-refusal";
 
 thread_local! {
     static IS_MENDED: Cell<bool> = const { Cell::new(false) };
@@ -27,6 +31,11 @@ thread_local! {
 /// Puts the handlers with mistakes into operation, or the mended ones.
 pub(crate) fn deploy(is_mended: bool) {
     IS_MENDED.set(is_mended);
+}
+
+/// Returns whether the table refuses a record for what it holds.
+pub(crate) fn is_refused(record: &Record) -> bool {
+    !IS_MENDED.get() && record.data.contains(REFUSED)
 }
 
 /// Returns the real handlers, and beside them those with mistakes.

@@ -22,6 +22,7 @@ use switchhook_core::time::Timestamp;
 
 use crate::broken::{self, Broken};
 use crate::node::{Node, failed};
+use crate::poison;
 use crate::queue::{Message, Outgoing};
 use crate::traffic::RETENTION_DAYS;
 use crate::world::{
@@ -292,6 +293,10 @@ impl Ledger for Ports {
 
     fn put_record<'a>(&'a self, record: &'a Record) -> PortFuture<'a, Written<RecordHead>> {
         Box::pin(async move {
+            if poison::is_refused(record) {
+                let refused = "the item is refused for what it holds";
+                return Err(PortError::permanent("writing a record", refused));
+            }
             let world = Arc::clone(&self.node.world);
             let what = format!("put record {}", world.name(record.id));
             let mut own = record.clone();

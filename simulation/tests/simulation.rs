@@ -85,6 +85,7 @@ fn enough_goes_wrong() {
         "envelope",
         "item",
         "panic",
+        "refused_by_table",
         "too_old",
     ];
     for reason in reasons {

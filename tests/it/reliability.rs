@@ -15,6 +15,7 @@ mod requests;
 pub(crate) mod rig;
 mod sending;
 mod shapes;
+mod table;
 mod variants;
 mod windows;
 

@@ -19,7 +19,7 @@ pub enum HandleError {
     },
     /// It will be tried again.
     #[error("the event is tried again later")]
-    Passing(#[from] PortError),
+    Passing(#[source] PortError),
     /// Something outside did not answer in the function's time; handlers do not wait.
     #[error("the event was not finished in the function's time")]
     OutOfTime,
@@ -65,6 +65,15 @@ impl HandleError {
             reason,
             source: Some(Box::new(source)),
         }
+    }
+}
+
+impl From<PortError> for HandleError {
+    fn from(error: PortError) -> Self {
+        if error.is_permanent {
+            return Self::caused("refused_by_table", error);
+        }
+        Self::Passing(error)
     }
 }
 

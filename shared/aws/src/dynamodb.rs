@@ -243,7 +243,7 @@ impl Ledger for DynamoDbLedger {
                 .send();
             match put.await {
                 Ok(_) => return Ok(()),
-                Err(error) if !is_condition(&error) => return Err(PortError::new(WRITING, error)),
+                Err(error) if !is_condition(&error) => return Err(item_error(WRITING, error)),
                 Err(_) => {}
             }
             let prolong = self
@@ -263,7 +263,7 @@ impl Ledger for DynamoDbLedger {
                 // It expires later already.
                 Err(error) if holds_item(&error) => Ok(()),
                 // It expired between the two requests, or nobody answered: trying again puts it.
-                Err(error) => Err(PortError::new(WRITING, error)),
+                Err(error) => Err(item_error(WRITING, error)),
             }
         })
     }
@@ -279,7 +279,7 @@ impl Ledger for DynamoDbLedger {
                     return Ok(Added::Done);
                 };
                 if !is_condition(&error) {
-                    return Err(PortError::new("counting a delivery", error));
+                    return Err(item_error("counting a delivery", error));
                 }
                 if !holds_item(&error) {
                     return Ok(Added::NoRecord);
@@ -366,6 +366,27 @@ fn written<T, O>(
                 .map_err(|e| PortError::new(writing, e)),
             None => Err(PortError::new(writing, error)),
         },
-        _ => Err(PortError::new(writing, error)),
+        _ => Err(item_error(writing, error)),
     }
+}
+
+/// Returns the error of a put or an update of one item: permanent where the table refuses the item
+/// for what it holds (its size, a key). All else may pass: throttling, access denied, a key of KMS, a
+/// missing table. One bad minute of a policy must not make dead letters of all that is queued.
+fn item_error<E, R>(action: &'static str, error: SdkError<E, R>) -> PortError
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let is_of_item = matches!(
+        error.code(),
+        Some("ValidationException" | "ItemCollectionSizeLimitExceededException")
+    );
+    let is_of_key = error
+        .message()
+        .is_some_and(|message| message.contains("KMS"));
+    if is_of_item && !is_of_key {
+        return PortError::permanent(action, error);
+    }
+    PortError::new(action, error)
 }

@@ -19,22 +19,37 @@ use crate::time::Timestamp;
 /// A boxed future: ports are used as trait objects, once or twice an event.
 pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, PortError>> + Send + 'a>>;
 
-/// Something outside did not do what was asked; trying again later may help.
+/// An error of something outside.
 #[derive(Debug, thiserror::Error)]
 #[error("{action} failed")]
 pub struct PortError {
-    /// What was tried, such as `sending to the queue`.
+    /// The action that failed, such as `sending to the queue`.
     pub action: &'static str,
-    /// Why it failed.
+    /// The cause.
     pub source: Box<dyn Error + Send + Sync>,
+    /// Whether one item was refused for what it holds, so that a retry cannot help. Everything else
+    /// is transient.
+    pub is_permanent: bool,
 }
 
 impl PortError {
-    /// Wraps what went wrong.
+    /// Creates a transient error: a retry may help.
     pub fn new(action: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             action,
             source: source.into(),
+            is_permanent: false,
+        }
+    }
+
+    /// Creates a permanent error: one item was refused for what it holds.
+    pub fn permanent(
+        action: &'static str,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self {
+            is_permanent: true,
+            ..Self::new(action, source)
         }
     }
 }

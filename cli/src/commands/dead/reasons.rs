@@ -33,6 +33,9 @@ pub(super) fn explanation(reason: &str) -> &'static str {
         "provider" => {
             "Its provider is unknown to this version of the consumer. Deploy both functions in the same version, then redrive it."
         }
+        "refused_by_table" => {
+            "DynamoDB refused an item of it for what it holds, for instance one over 400 KB; no retry helps. The consumer's log has DynamoDB's words at the event's id. Repair or delete the item of its entity that is too large (`switchhook show ENTITY`), then redrive it, or drop it."
+        }
         "state" => {
             "The state of its entity cannot be read, or the handler's new state cannot be written. Repair the handler or the item, then redrive it."
         }
