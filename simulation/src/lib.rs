@@ -15,6 +15,7 @@
     reason = "a simulation that goes wrong should end on the spot"
 )]
 
+mod backlog;
 mod bodies;
 mod broken;
 mod burials;
@@ -37,5 +38,6 @@ mod table;
 mod traffic;
 mod world;
 
+pub use backlog::{Backlog, BacklogOutcome, Hog, run as run_backlog};
 pub use broken::Broken;
 pub use scenario::{Counts, Outcome, run};

@@ -99,6 +99,14 @@ impl Ports {
         }
     }
 
+    /// Fails for the entity of which nothing can be written at the moment.
+    fn fail_for(&self, entity: &Entity) -> Result<(), PortError> {
+        match &*locked(&self.node.world.failing) {
+            Some(failing) if failing == entity => Err(failed("throttled")),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes what waited for its record or entry: a mistake.
     async fn write_waiting(&self) -> Result<(), PortError> {
         let waiting = std::mem::take(&mut *locked(&self.waiting));
@@ -149,6 +157,7 @@ impl Ports {
         read_version: u64,
     ) -> Result<Written<StateItem>, PortError> {
         let world = Arc::clone(&self.node.world);
+        self.fail_for(entity)?;
         let what = format!("put the state of {entity}");
         let (entity, stored) = (entity.clone(), stored.clone());
         let effect = move || locked(&world.table).put_state(&world, entity, stored, read_version);
@@ -304,6 +313,7 @@ impl Ledger for Ports {
                 own.occurred_at = broken::implausible_time(record).or(own.occurred_at);
             }
             let effect = move || locked(&world.table).put_record(&world, own);
+            self.fail_for(&record.key.entity)?;
             let written = self.node.call(WRITES, what, effect).await?;
             self.write_waiting().await?;
             match &written {

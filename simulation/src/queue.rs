@@ -18,6 +18,10 @@ const MAX_BYTES: usize = 1 << 20;
 /// Sequence numbers pass 64 bits soon.
 const FIRST_SEQUENCE: u128 = (1 << 64) - 2_000;
 
+/// How many messages are searched for groups, from the oldest on ("FIFO queue quotas" in the developer
+/// guide of SQS).
+const GROUP_WINDOW: usize = 120_000;
+
 /// What is sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Outgoing {
@@ -69,6 +73,10 @@ struct Inner {
 #[derive(Debug)]
 pub(crate) struct FifoQueue {
     name: &'static str,
+    /// How many messages are searched for groups.
+    window: usize,
+    /// The least that a receive asks for.
+    least: usize,
     inner: Mutex<Inner>,
     changed: Notify,
 }
@@ -77,9 +85,18 @@ impl FifoQueue {
     pub(crate) fn new(name: &'static str) -> Self {
         Self {
             name,
+            window: GROUP_WINDOW,
+            least: 1,
             inner: Mutex::default(),
             changed: Notify::new(),
         }
+    }
+
+    /// Searches so many messages only, and always asks for so many.
+    pub(crate) const fn with_window(mut self, window: usize, least: usize) -> Self {
+        self.window = window;
+        self.least = least;
+        self
     }
 
     /// Takes a message, unless it has the deduplication id of a recent one of its group.
@@ -130,7 +147,7 @@ impl FifoQueue {
         inner
             .messages
             .retain(|message| now < message.sent_at + RETENTION_MILLIS);
-        let mut groups = free_groups(&inner.messages, now);
+        let mut groups = free_groups(&inner.messages, self.window, now);
         if world.broken == Some(Broken::GroupsIgnored) {
             groups = inner
                 .messages
@@ -142,7 +159,7 @@ impl FifoQueue {
         if world.happens(0.3) {
             world.draw(|chance| chance.shuffle(&mut groups));
         }
-        let most = world.draw(|chance| chance.usize(1..=10));
+        let most = world.draw(|chance| chance.usize(self.least..=10));
         let mut taken = Vec::new();
         for group in groups {
             for message in &mut inner.messages {
@@ -240,12 +257,13 @@ impl FifoQueue {
     }
 }
 
-/// The groups with no message in flight, that with the oldest message first.
-fn free_groups(messages: &[Message], now: u64) -> Vec<String> {
+/// Returns the groups within the window with no message in flight, that with the oldest message first.
+fn free_groups(messages: &[Message], window: usize, now: u64) -> Vec<String> {
     let in_flight = messages.iter().filter(|m| m.hidden_until > now);
     let blocked: BTreeSet<_> = in_flight.map(|m| m.sent.group.as_str()).collect();
     let mut seen = BTreeSet::new();
-    let free = messages.iter().map(|m| m.sent.group.as_str());
+    let searched = messages.iter().take(window);
+    let free = searched.map(|m| m.sent.group.as_str());
     free.filter(|group| !blocked.contains(group) && seen.insert(*group))
         .map(str::to_owned)
         .collect()

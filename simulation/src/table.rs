@@ -39,6 +39,10 @@ pub(crate) struct Table {
     tried: BTreeMap<String, BTreeSet<u32>>,
     /// Records in the order they were inserted, each as it was last.
     pub(crate) inserted: Vec<Record>,
+    /// When each of them was, in milliseconds from the beginning.
+    pub(crate) inserted_at: Vec<u64>,
+    /// How often a state was written.
+    pub(crate) state_writes: usize,
     /// The bytes of variants, and when the time to live takes them.
     variants: BTreeMap<(Entity, String), (Variant, i64)>,
     /// Variants in the order they were kept, each as it was last.
@@ -97,6 +101,7 @@ impl Table {
             _ => {}
         }
         let version = current.version + 1;
+        self.state_writes += 1;
         world.note(
             "ledger",
             format!("{entity} is {} (version {version})", stored.state),
@@ -124,6 +129,7 @@ impl Table {
         let late = world.draw(|chance| chance.i64(0..MOST_LATE_MILLIS));
         let goes_at = record.expires_at.as_millisecond() + late;
         self.inserted.push(record.clone());
+        self.inserted_at.push(world.elapsed_millis());
         self.rows.insert(name, Row { record, goes_at });
         Written::Done
     }

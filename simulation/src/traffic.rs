@@ -47,7 +47,7 @@ pub(crate) const NEW_KEYS: Keys = Keys {
 pub(crate) const RETENTION_DAYS: u16 = 30;
 /// Keys of nobody.
 const FORGED: &str = "a-forged-key-of-22-characters";
-const LOGIN: &str = "hooks:s3cret:with colons";
+pub(crate) const LOGIN: &str = "hooks:s3cret:with colons";
 const STANDARD_KEY: &[u8] = b"a key of thirty-two bytes, or so";
 const CCAI_TOKEN: &str = "the-token-of-the-texts-3";
 const SECOND_TOKEN: &str = "the-token-of-desk-two-44";

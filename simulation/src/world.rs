@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use switchhook_core::config::Sources;
+use switchhook_core::entity::Entity;
 use switchhook_core::ids::{DeliveryId, EventId};
 use switchhook_core::time::Timestamp;
 use tokio::time::Instant;
@@ -46,6 +47,8 @@ pub(crate) struct World {
     /// The letters that consumers asked the dead-letter queue to keep, whether it did or not.
     pub(crate) asked: Mutex<Vec<Message>>,
     pub(crate) broken: Option<Broken>,
+    /// The entity of which nothing can be written at the moment.
+    pub(crate) failing: Mutex<Option<Entity>>,
     weather: Weather,
     /// Spans in which a port refuses everything: its name, from, to, in milliseconds.
     outages: Vec<(&'static str, u64, u64)>,
@@ -81,6 +84,7 @@ impl World {
             damage: Mutex::default(),
             asked: Mutex::default(),
             broken,
+            failing: Mutex::default(),
             weather,
             outages,
             is_calm: AtomicBool::new(false),
@@ -100,6 +104,13 @@ impl World {
         world.weather.latency = 0;
         world.make_calm();
         world
+    }
+
+    /// Has this queue, and this longest duration of a call.
+    pub(crate) fn with_queue(mut self, queue: FifoQueue, latency: u64) -> Self {
+        self.queue = queue;
+        self.weather.latency = latency;
+        self
     }
 
     /// The body store takes a body, and something may be wrong with the store.
@@ -216,6 +227,11 @@ impl World {
 
     pub(crate) fn elapsed_millis(&self) -> u64 {
         u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Returns when the simulation begins.
+    pub(crate) fn beginning(&self) -> Timestamp {
+        at(0, 0)
     }
 
     /// Returns the true time, which no process sees without its clock's skew.

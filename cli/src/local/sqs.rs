@@ -49,6 +49,10 @@ use super::worker::Worker;
 /// What queue addresses begin with when nobody serves them over HTTP.
 const IN_PROCESS_URL: &str = "http://sqs.localhost";
 
+/// How many messages SQS searches for groups, from the oldest on: what lies behind waits, whatever
+/// its group ("FIFO queue quotas" in the developer guide of SQS).
+pub const GROUP_WINDOW: u32 = 120_000;
+
 /// How often a long poll looks by itself, since another process wakes nobody here.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -76,7 +80,17 @@ impl Queues {
     /// When SQLite cannot open the file, a newer version of this program wrote it, or no thread
     /// starts.
     pub fn open(path: &Path, clock: Clock) -> Result<Self, StorageError> {
-        let store = Store::open(path, clock)?;
+        Self::open_with_window(path, clock, GROUP_WINDOW)
+    }
+
+    /// Opens the file as [`Queues::open`] does, with another window than [`GROUP_WINDOW`]: a test need not
+    /// send 120,000 messages.
+    ///
+    /// # Errors
+    ///
+    /// As [`Queues::open`].
+    pub fn open_with_window(path: &Path, clock: Clock, window: u32) -> Result<Self, StorageError> {
+        let store = Store::open(path, clock, window.into())?;
         let worker = Worker::start("sqs")?;
         let changed = Notify::new();
         Ok(Self {

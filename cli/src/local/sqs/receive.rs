@@ -2,7 +2,9 @@
 //!
 //! A group is free when none of its messages is in flight. A receive goes to the free group with
 //! the oldest message and takes from it in order, then to the next, until it has enough. What it
-//! looks at is `message_groups`, so blocked groups cost nothing however much they hold.
+//! looks at is `message_groups`, so blocked groups cost nothing however much they hold. As in SQS, only
+//! the first messages of a queue are searched for groups: one group's backlog of that many makes the
+//! others wait.
 
 use std::time::Duration;
 
@@ -196,9 +198,29 @@ fn free_groups(session: &Session<'_>, queue: &Queue) -> Result<(), Fault> {
 }
 
 fn oldest_free_group(session: &Session<'_>, queue: &Queue) -> Result<Option<String>, Fault> {
-    let sql = "SELECT name FROM message_groups WHERE queue = ?1 AND blocked_until = 0
+    let sql = "SELECT name, head FROM message_groups WHERE queue = ?1 AND blocked_until = 0
         ORDER BY head LIMIT 1";
-    Ok(session.first(sql, [queue.id], |row| row.get(0))?)
+    let found = session.first(sql, [queue.id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    match found {
+        Some((group, head)) if is_in_window(session, queue, head)? => Ok(Some(group)),
+        // The groups behind it begin even later.
+        _ => Ok(None),
+    }
+}
+
+/// Returns whether a message is one of the first that are searched for groups.
+fn is_in_window(session: &Session<'_>, queue: &Queue, seq: i64) -> Result<bool, Fault> {
+    let sql = "SELECT MIN(seq) FROM messages WHERE queue = ?1";
+    let first: Option<i64> = session.first(sql, [queue.id], |row| row.get(0))?.flatten();
+    // Numbers are given once: mostly the distance says that there cannot be so many between them.
+    if seq.saturating_sub(first.unwrap_or(seq)) < session.window {
+        return Ok(true);
+    }
+    let sql = "SELECT COUNT(*) FROM
+        (SELECT 1 FROM messages WHERE queue = ?1 AND seq < ?2 LIMIT ?3)";
+    let before: Option<i64> =
+        session.first(sql, [queue.id, seq, session.window], |row| row.get(0))?;
+    Ok(before.unwrap_or_default() < session.window)
 }
 
 fn take_from(
@@ -256,7 +278,7 @@ pub(super) fn release_in_flight(session: &Session<'_>) -> Result<usize, rusqlite
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::check;
+    use super::super::testing::{check, check_with_window};
 
     #[tokio::test]
     async fn a_batch_fills_from_the_oldest_free_group_and_then_the_next() {
@@ -313,6 +335,28 @@ mod tests {
              send A a1 = new
              pass 60
              receive 1 = nothing",
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn groups_behind_the_window_wait_until_it_reaches_them() {
+        check_with_window(
+            3,
+            "send A a0 = new
+             send A a1 = new
+             send A a2 = new
+             send B b0 = new
+             send C c0 = new
+             receive 2 = a0 a1
+             receive 10 = nothing
+             delete a0
+             receive 10 = b0
+             receive 10 = nothing
+             delete b0
+             receive 10 = c0
+             delete a1
+             receive 10 = a2",
         )
         .await;
     }

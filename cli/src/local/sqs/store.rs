@@ -52,6 +52,7 @@ CREATE TABLE IF NOT EXISTS messages (
     body TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS messages_by_group ON messages (queue, grp, seq);
+CREATE INDEX IF NOT EXISTS messages_in_order ON messages (queue);
 CREATE INDEX IF NOT EXISTS messages_by_age ON messages (queue, sent);
 CREATE INDEX IF NOT EXISTS messages_in_flight ON messages (queue, grp, visible) WHERE visible > 0;
 CREATE TABLE IF NOT EXISTS message_groups (
@@ -126,6 +127,8 @@ pub(super) struct Store {
     waiting: Mutex<Vec<Box<dyn Turn>>>,
     clock: Clock,
     latest: AtomicU64,
+    /// How many of a queue's messages are searched for groups.
+    window: i64,
 }
 
 impl fmt::Debug for Store {
@@ -135,7 +138,7 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
-    pub(super) fn open(path: &Path, clock: Clock) -> Result<Self, StorageError> {
+    pub(super) fn open(path: &Path, clock: Clock, window: i64) -> Result<Self, StorageError> {
         let mut connection = Connection::open(path)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -149,6 +152,7 @@ impl Store {
             waiting: Mutex::default(),
             clock,
             latest: AtomicU64::new(0),
+            window,
         })
     }
 
@@ -208,7 +212,7 @@ impl Store {
         let now = self.now();
         for turn in turns {
             let savepoint = transaction.savepoint()?;
-            if turn.run(&savepoint, now) {
+            if turn.run(&savepoint, now, self.window) {
                 savepoint.commit()?;
             } else {
                 savepoint.finish()?; // rolls back
@@ -245,6 +249,8 @@ pub(super) struct Session<'s> {
     pub(super) connection: &'s Connection,
     /// Milliseconds since 1970, the same throughout the request.
     pub(super) now: i64,
+    /// How many of a queue's messages are searched for groups, from the oldest on.
+    pub(super) window: i64,
     /// What queue addresses begin with.
     pub(super) base_url: &'s str,
 }
@@ -473,7 +479,7 @@ mod tests {
         newer
             .pragma_update(None, "user_version", FORMAT + 1)
             .unwrap();
-        let refusal = Store::open(&path, Arc::new(|| 0)).unwrap_err();
+        let refusal = Store::open(&path, Arc::new(|| 0), 1).unwrap_err();
         assert!(
             matches!(refusal, StorageError::NewerFormat { found: 2 }),
             "{refusal}"

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{Answer, Clock, Queues};
+use super::{Answer, Clock, GROUP_WINDOW, Queues};
 
 const FILE: &str = "queues";
 const QUEUE: &str = "queue.fifo";
@@ -34,13 +34,19 @@ pub(super) struct Laptop {
     folder: TempDir,
     pub(super) time: Arc<AtomicU64>,
     pub(super) queues: Queues,
+    window: u32,
     receipts: HashMap<String, Vec<String>>,
     sent: HashSet<String>,
 }
 
 /// Runs the script and compares the outcomes.
 pub(super) async fn check(script: &str) {
-    let mut laptop = Laptop::start().await;
+    check_with_window(GROUP_WINDOW, script).await;
+}
+
+/// Does the same where only so many messages are searched for groups.
+pub(super) async fn check_with_window(window: u32, script: &str) {
+    let mut laptop = Laptop::with_window(window).await;
     for line in script
         .lines()
         .map(str::trim)
@@ -54,14 +60,19 @@ pub(super) async fn check(script: &str) {
 
 impl Laptop {
     pub(super) async fn start() -> Self {
+        Self::with_window(GROUP_WINDOW).await
+    }
+
+    async fn with_window(window: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let time = Arc::new(AtomicU64::new(START_MILLIS));
-        let queues = open(&folder.path().join(FILE), &time);
+        let queues = open(&folder.path().join(FILE), &time, window);
         let (receipts, sent) = (HashMap::new(), HashSet::new());
         let laptop = Self {
             folder,
             time,
             queues,
+            window,
             receipts,
             sent,
         };
@@ -75,7 +86,7 @@ impl Laptop {
 
     /// Opens the same file once more.
     pub(super) fn open_again(&self) -> Queues {
-        open(&self.folder.path().join(FILE), &self.time)
+        open(&self.folder.path().join(FILE), &self.time, self.window)
     }
 
     /// Leaves the files as a killed process does, and goes on with a copy of them.
@@ -84,7 +95,7 @@ impl Laptop {
         for name in [FILE.to_owned(), format!("{FILE}-wal")] {
             std::fs::copy(self.folder.path().join(&name), folder.path().join(&name)).unwrap();
         }
-        self.queues = open(&folder.path().join(FILE), &self.time);
+        self.queues = open(&folder.path().join(FILE), &self.time, self.window);
         self.folder = folder;
     }
 
@@ -219,10 +230,10 @@ impl Laptop {
     }
 }
 
-fn open(path: &Path, time: &Arc<AtomicU64>) -> Queues {
+fn open(path: &Path, time: &Arc<AtomicU64>, window: u32) -> Queues {
     let time = Arc::clone(time);
     let clock: Clock = Arc::new(move || time.load(Ordering::SeqCst));
-    Queues::open(path, clock).unwrap()
+    Queues::open_with_window(path, clock, window).unwrap()
 }
 
 fn millis(seconds: &str) -> u64 {

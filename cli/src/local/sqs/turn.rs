@@ -9,8 +9,8 @@ use super::store::Session;
 
 /// A request that waits.
 pub(super) trait Turn: Send {
-    /// Does the work, and tells whether it is to stay.
-    fn run(&mut self, connection: &Connection, now: i64) -> bool;
+    /// Does the work, and returns whether it is to stay.
+    fn run(&mut self, connection: &Connection, now: i64, window: i64) -> bool;
 
     /// Answers, once it is known whether all is committed.
     fn tell(self: Box<Self>, committed: Result<(), &rusqlite::Error>);
@@ -66,10 +66,11 @@ where
     E: From<rusqlite::Error> + Send,
     W: FnOnce(&Session<'_>) -> Result<T, E> + Send,
 {
-    fn run(&mut self, connection: &Connection, now: i64) -> bool {
+    fn run(&mut self, connection: &Connection, now: i64, window: i64) -> bool {
         let session = Session {
             connection,
             now,
+            window,
             base_url: &self.base_url,
         };
         self.result = self.work.take().map(|work| work(&session));
