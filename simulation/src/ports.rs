@@ -302,7 +302,12 @@ impl Ledger for Ports {
 
     fn put_record<'a>(&'a self, record: &'a Record) -> PortFuture<'a, Written<RecordHead>> {
         Box::pin(async move {
-            if poison::is_refused(record) {
+            // A record is bounded far below what the table takes: it is refused here only where no state
+            // was written before it, since a state that is refused leaves nothing behind.
+            let has_state = locked(&self.node.world.table)
+                .states
+                .contains_key(&record.key.entity);
+            if poison::is_refused(record) && !has_state {
                 let refused = "the item is refused for what it holds";
                 return Err(PortError::permanent("writing a record", refused));
             }

@@ -5,22 +5,20 @@
 //! so that the one which ends the run is told from those beside it. What becomes of one event is
 //! decided in `run`.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use futures_util::future::join_all;
 use switchhook_aws::metrics;
 use switchhook_core::attempts::{self, Settled};
-use switchhook_core::envelope::Envelope;
-use switchhook_core::json::Misplaced;
 use switchhook_core::ledger::{RecordKey, Snapshot};
 use switchhook_core::ports::{DeadLetterQueue, PortError, Redelivery};
 use switchhook_core::report::Report;
 use switchhook_core::time::{Clock, Timestamp};
 
 use crate::commit::Committer;
-use crate::message::{Message, NotFifo};
+use crate::message::{Entry, Group, Message, NotFifo};
 use crate::run::{Runner, backoff_secs};
 
 /// Handles batches.
@@ -36,15 +34,6 @@ impl std::fmt::Debug for Consumer {
             .finish_non_exhaustive()
     }
 }
-
-/// One message, and its envelope where it can be read.
-struct Entry {
-    message: Message,
-    envelope: Result<Envelope, Misplaced>,
-}
-
-/// Messages of one group, in order.
-type Group = VecDeque<Entry>;
 
 /// What is left of a group when it stops: the messages from the failed one on, and their delay.
 #[derive(Default)]
@@ -129,6 +118,15 @@ impl Consumer {
         let runs = groups.into_iter().map(|mut group| {
             let mut own = own_part(&mut snapshot, &group);
             async move {
+                let row = self.runner.run_row(&mut group, &mut own, deadline);
+                if let Err(delay_secs) = row.await {
+                    let messages = Vec::new();
+                    let stopped = Stopped {
+                        messages,
+                        delay_secs,
+                    };
+                    return Some(stopped.with_rest(group));
+                }
                 while let Some(entry) = group.pop_front() {
                     if let Err(failed) = self.run(entry, &mut own, deadline).await {
                         return Some(failed.with_rest(group));
@@ -184,17 +182,6 @@ impl Consumer {
         if let Err(error) = self.runner.at_last(deadline, delayed).await {
             tracing::warn!(error = %Report(&error), "group not delayed");
         }
-    }
-}
-
-impl Entry {
-    fn new(message: Message) -> Self {
-        let envelope = serde_json::from_str(&message.body).map_err(Misplaced::from);
-        Self { message, envelope }
-    }
-
-    const fn receives(&self) -> u32 {
-        self.message.receives
     }
 }
 

@@ -15,6 +15,7 @@ use switchhook_core::canonical;
 use switchhook_core::content::MAX_INFLATED_BYTES;
 use switchhook_core::entity::Entity;
 use switchhook_core::envelope::Envelope;
+use switchhook_core::kind::Kind;
 use switchhook_core::ledger::{
     self, Beginning, Known, RawBody, Record, RecordHead, RecordKey, RunRefusal, Snapshot,
     StateItem, Step, Variant,
@@ -96,8 +97,16 @@ impl Committer {
         known(envelope, snapshot).begin(self.refusal(message, envelope, snapshot), message.receives)
     }
 
+    pub(crate) fn ledger(&self) -> &dyn Ledger {
+        self.ledger.as_ref()
+    }
+
+    pub(crate) fn routes(&self, kind: Kind) -> &[Route] {
+        self.router.routes(kind)
+    }
+
     /// Returns why an event can never be recorded, if it cannot.
-    fn refusal(
+    pub(crate) fn refusal(
         &self,
         message: &Message,
         envelope: &Envelope,
@@ -298,35 +307,21 @@ impl Committer {
         })
     }
 
-    fn expires_at(&self, envelope: &Envelope) -> Timestamp {
+    pub(crate) fn expires_at(&self, envelope: &Envelope) -> Timestamp {
         envelope.expires_at(self.clock.now())
     }
 
     /// Returns the exact bytes, and how the record keeps them.
     async fn bytes(&self, carried: &Carried) -> Result<(Bytes, RawBody), HandleError> {
-        let damaged = || HandleError::terminal("body_damaged");
-        match carried {
-            Carried::Inline(base64) => {
-                let bytes = base64.decode().ok_or_else(damaged)?;
-                let resting = body::deflate(&bytes);
-                let resting =
-                    resting.map_or_else(|| RawBody::Plain(bytes.clone()), RawBody::Deflated);
-                Ok((bytes.into(), resting))
-            }
-            Carried::Deflated(base64) => {
-                let deflated = base64.decode().ok_or_else(damaged)?;
-                let bytes = body::inflate(&deflated, MAX_INFLATED_BYTES).ok_or_else(damaged)?;
-                Ok((bytes.into(), RawBody::Deflated(deflated)))
-            }
-            Carried::Stored(pointer) => {
-                let found = self.bodies.get(&pointer.key).await?;
-                let bytes = found.ok_or_else(|| HandleError::terminal("body_missing"))?;
-                if !pointer.describes(&bytes) {
-                    return Err(damaged());
-                }
-                Ok((bytes, RawBody::Stored(pointer.clone())))
-            }
+        let Carried::Stored(pointer) = carried else {
+            return carried_bytes(carried)?.ok_or_else(damaged);
+        };
+        let found = self.bodies.get(&pointer.key).await?;
+        let bytes = found.ok_or_else(|| HandleError::terminal("body_missing"))?;
+        if !pointer.describes(&bytes) {
+            return Err(damaged());
         }
+        Ok((bytes, RawBody::Stored(pointer.clone())))
     }
 
     /// Applies every handler before anything is written, since all that can fail for good comes
@@ -416,8 +411,31 @@ impl Committer {
     }
 }
 
+fn damaged() -> HandleError {
+    HandleError::terminal("body_damaged")
+}
+
+/// Returns the exact bytes that a message carries, and how the record keeps them; `None` where they are
+/// in the body store.
+pub(crate) fn carried_bytes(carried: &Carried) -> Result<Option<(Bytes, RawBody)>, HandleError> {
+    match carried {
+        Carried::Inline(base64) => {
+            let bytes = base64.decode().ok_or_else(damaged)?;
+            let resting = body::deflate(&bytes);
+            let resting = resting.map_or_else(|| RawBody::Plain(bytes.clone()), RawBody::Deflated);
+            Ok(Some((bytes.into(), resting)))
+        }
+        Carried::Deflated(base64) => {
+            let deflated = base64.decode().ok_or_else(damaged)?;
+            let bytes = body::inflate(&deflated, MAX_INFLATED_BYTES).ok_or_else(damaged)?;
+            Ok(Some((bytes.into(), RawBody::Deflated(deflated))))
+        }
+        Carried::Stored(_) => Ok(None),
+    }
+}
+
 /// Returns what is recorded of an event.
-fn known(envelope: &Envelope, snapshot: &Snapshot) -> Known {
+pub(crate) fn known(envelope: &Envelope, snapshot: &Snapshot) -> Known {
     let (entity, digest) = (&envelope.entity, envelope.digest.as_deref());
     snapshot.knows(
         entity,
@@ -442,7 +460,7 @@ impl Change<'_> {
     }
 }
 
-fn record_of(
+pub(crate) fn record_of(
     occurrence: &Occurrence,
     raw: RawBody,
     expires_at: Timestamp,

@@ -1,6 +1,10 @@
 //! One message of the queue, taken apart: its own attributes first, its body only when it is run.
 
+use std::collections::VecDeque;
+
 use aws_lambda_events::sqs::SqsMessage;
+use switchhook_core::envelope::Envelope;
+use switchhook_core::json::Misplaced;
 use switchhook_core::occurrence::Sequence;
 
 /// The attributes of moved messages; see `switchhook_aws::sqs`.
@@ -33,6 +37,27 @@ pub struct Message {
     pub age_limit: AgeLimit,
     /// The envelope, as text.
     pub body: String,
+}
+
+/// One message, and its envelope where it can be read.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) message: Message,
+    pub(crate) envelope: Result<Envelope, Misplaced>,
+}
+
+/// Messages of one group, in order.
+pub(crate) type Group = VecDeque<Entry>;
+
+impl Entry {
+    pub(crate) fn new(message: Message) -> Self {
+        let envelope = serde_json::from_str(&message.body).map_err(Misplaced::from);
+        Self { message, envelope }
+    }
+
+    pub(crate) const fn receives(&self) -> u32 {
+        self.message.receives
+    }
 }
 
 /// A message lacks what every message of a FIFO queue has: nothing of the batch can be trusted.

@@ -22,7 +22,7 @@ use tracing::Instrument;
 
 use crate::commit::{Committed, Committer, Outcome};
 use crate::error::HandleError;
-use crate::message::Message;
+use crate::message::{Entry, Group, Message};
 
 /// The least time, in milliseconds, that must remain for another event to be started.
 const MIN_REMAINING_MILLIS: i64 = 2_500;
@@ -79,7 +79,49 @@ impl Runner {
         ran.instrument(span).await
     }
 
-    /// Tells whether there is time left to start anything.
+    /// Runs the events at the front of a group that can be committed together, and takes them out of it;
+    /// the error is the delay of the rest in seconds.
+    pub(crate) async fn run_row(
+        &self,
+        group: &mut Group,
+        snapshot: &mut Snapshot,
+        deadline: Timestamp,
+    ) -> Result<(), u32> {
+        if group.len() < 2 || !self.has_time(deadline) {
+            return Ok(());
+        }
+        let readable = group.iter().map_while(|entry| {
+            let envelope = entry.envelope.as_ref().ok()?;
+            Some((&entry.message, envelope))
+        });
+        let readable: Vec<_> = readable.collect();
+        let has_time = || self.has_time(deadline);
+        let row = self.committer.commit_row(&readable, snapshot, has_time);
+        let run = async { Ok(row.await) };
+        let (committed, error) = match self.end_of(run, deadline).await {
+            Ok(bulk) => (bulk.committed, bulk.error.map(HandleError::from)),
+            // Where the events run one after the other, it fails the one that it is about.
+            Err(HandleError::Panicked) => (Vec::new(), None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        let mut committed = committed.into_iter();
+        group.retain(|entry| {
+            let committed = committed.next().flatten();
+            if let Some(committed) = committed {
+                log(entry, &Ok(committed));
+            }
+            committed.is_none()
+        });
+        match (error, group.front()) {
+            (Some(error), Some(entry)) => {
+                log(entry, &Err(error));
+                Err(backoff_secs(&entry.message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns whether there is time left to start anything.
     pub(crate) fn has_time(&self, deadline: Timestamp) -> bool {
         self.millis_left(deadline) >= MIN_REMAINING_MILLIS
     }
@@ -135,11 +177,11 @@ impl Runner {
     }
 
     /// Waits for the end of a run, whatever it is.
-    async fn end_of(
+    async fn end_of<T>(
         &self,
-        run: impl Future<Output = Result<Committed, HandleError>>,
+        run: impl Future<Output = Result<T, HandleError>>,
         deadline: Timestamp,
-    ) -> Result<Committed, HandleError> {
+    ) -> Result<T, HandleError> {
         let kept = REMEDY_MILLIS.saturating_add(END_MILLIS);
         let run = AssertUnwindSafe(run).catch_unwind();
         match timeout(self.left(deadline, kept), run).await {
@@ -235,6 +277,14 @@ async fn within<T>(
 ) -> Result<T, PortError> {
     let done = timeout(left, work).await;
     done.unwrap_or_else(|elapsed| Err(PortError::new("waiting for an answer", elapsed)))
+}
+
+/// Logs how an event ended that did not run by itself.
+fn log(entry: &Entry, ended: &Result<Committed, HandleError>) {
+    let envelope = entry.envelope.as_ref().ok();
+    let request_id = envelope.and_then(|envelope| envelope.request_id.as_deref());
+    let span = tracing::info_span!("event", request_id);
+    span.in_scope(|| About::of(&entry.message, envelope).log(ended));
 }
 
 /// What log lines say of a message: ids, source and kind, never a key or what it says.
