@@ -14,10 +14,11 @@ use serde_json::{Value, json};
 use switchhook::local::data_dir::DataDir;
 use switchhook::local::stack::{Stack, StackParts};
 use switchhook_aws::clock::SystemClock;
+use switchhook_aws::dynamodb::item::{Entries, SHARD};
 use switchhook_core::config::Sources;
 use switchhook_core::ids::DeliveryId;
 use switchhook_core::ports::{PortError, PortFuture, SourceStore};
-use switchhook_core::time::{Clock, Timestamp, hour};
+use switchhook_core::time::{Clock, Timestamp};
 use uuid::{NoContext, Uuid};
 
 use crate::laptop::{BODY_BYTES, Laptop, SOURCES, is_record, scan};
@@ -133,8 +134,9 @@ fn copy(item: &Value, number: usize, now: i64) -> Value {
         let time = uuid::Timestamp::from_unix(NoContext, seconds, 0);
         let delivery = DeliveryId::new(Uuid::new_v7(time)).to_string();
         copy["received_at"]["N"] = millis.to_string().into();
-        copy["hour"]["S"] = hour(at).into();
-        copy["id"]["S"] = format!("{delivery}.0").into();
+        let id = format!("{delivery}.0");
+        copy[SHARD]["S"] = Entries::Events.shard_of(&id).into();
+        copy["id"]["S"] = id.into();
         copy["deliveries"] = json!({"SS": [delivery]});
         copy["sequence"]["S"] = (1_000_000_000 + number).to_string().into();
     }
