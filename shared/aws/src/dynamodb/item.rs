@@ -34,10 +34,10 @@ pub(super) const ATTEMPTS_SORT: &str = "attempts";
 pub const SHARD: &str = "shard";
 /// How many shards each kind of entry of the time index has: one for each first hex digit of a digest.
 ///
-/// A partition takes 1,000 write units a second and is not split where its sort key only rises (guide
-/// to `DynamoDB`, "Best practices for designing and using partition keys effectively"), and an index
-/// that is throttled throttles its table. An entry costs one unit, so 16 shards take 16,000 events a
-/// second.
+/// A partition takes 1,000 write units a second (guide to `DynamoDB`, "Best practices for designing and
+/// using partition keys effectively"), it is not split within a key whose sort keys only rise (AWS
+/// Database Blog, "Scaling `DynamoDB`", part 2), and an index that is throttled throttles its table
+/// (guide, "GSI back pressure"). An entry costs one unit, so 16 shards take 16,000 events a second.
 const SHARDS: u8 = 16;
 
 /// An item is not what was written.
