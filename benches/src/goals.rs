@@ -93,7 +93,7 @@ const WARM: &str = "CPU µs/event";
 
 use Bound::{AtLeast, AtMost};
 
-const GOALS: [Goal; 29] = [
+const GOALS: [Goal; 30] = [
     goal(
         "ingress cold: CPU beside the floor",
         AtMost(2.0),
@@ -211,6 +211,12 @@ const GOALS: [Goal; 29] = [
         AtMost(100.0),
         " ms",
         |f| f.get("show CPU ms at 1000000"),
+    ),
+    goal(
+        "`sources` at a million events: CPU",
+        AtMost(100.0),
+        " ms",
+        |f| f.get("sources CPU ms at 1000000"),
     ),
     goal(
         "growth with bodies: greatest exponent",

@@ -86,27 +86,31 @@ pub async fn run(bench: &Bench, extent: Extent, out: &Path) -> Result<()> {
         events,
         listing,
         showing,
+        sources,
         ..
     } in costs
     {
         let figures = &mut growth.figures;
         figures.put(format!("events CPU ms at {events}"), listing);
         figures.put(format!("show CPU ms at {events}"), showing);
+        figures.put(format!("sources CPU ms at {events}"), sources);
     }
     growth.figures.keep(out, "growth")?;
     crate::report::write(&out.join("growth.md"), &growth.text)
 }
 
 fn ledgers(costs: &[Cost]) -> String {
-    let mut text = "\n| events in the ledger | `events` CPU ms | `show` CPU ms | a delivery, CPU ms |\n|---:|---:|---:|---:|\n".to_owned();
+    let mut text = "\n| events in the ledger | `events` CPU ms | `show` CPU ms | `sources` CPU ms | a delivery, CPU ms |\n|---:|---:|---:|---:|---:|\n".to_owned();
     for Cost {
         events,
         listing,
         showing,
+        sources,
         delivery,
     } in costs
     {
-        text += &format!("| {events} | {listing:.1} | {showing:.1} | {delivery:.2} |\n");
+        text +=
+            &format!("| {events} | {listing:.1} | {showing:.1} | {sources:.1} | {delivery:.2} |\n");
     }
     text
 }
@@ -223,7 +227,7 @@ impl Growth<'_> {
     }
 
     /// The laptop's commands and a delivery with more and more events in the ledger.
-    fn ledger(costs: &[Cost]) -> [Curve; 3] {
+    fn ledger(costs: &[Cost]) -> [Curve; 4] {
         let curve = |name: &str, get: fn(&Cost) -> f64| Curve {
             name: name.to_owned(),
             points: costs.iter().map(|c| (c.events as f64, get(c))).collect(),
@@ -231,6 +235,7 @@ impl Growth<'_> {
         [
             curve("`events`", |cost| cost.listing),
             curve("`show`", |cost| cost.showing),
+            curve("`sources`", |cost| cost.sources),
             curve("a delivery to the laptop", |cost| cost.delivery),
         ]
     }

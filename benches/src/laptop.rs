@@ -166,13 +166,25 @@ fn table(pairs: &[Pair]) -> String {
 impl Laptop {
     /// Writes its configuration into a folder; its log is named after the measurement.
     pub(crate) fn new(bench: &Bench, folder: &Path, measurement: &str) -> Result<Self> {
+        let program = bench.places.release.join("switchhook");
+        let log = bench.places.work.join(format!("{measurement}.log"));
+        Self::of_program(program, folder, log)
+    }
+
+    /// Writes its configuration into a folder.
+    pub(crate) fn of_program(program: PathBuf, folder: &Path, log: PathBuf) -> Result<Self> {
         let config = folder.join("switchhook.toml");
         fs::write(&config, SOURCES)?;
         Ok(Self {
-            program: bench.places.release.join("switchhook"),
+            program,
             config,
-            log: bench.places.work.join(format!("{measurement}.log")),
+            log,
         })
+    }
+
+    /// Returns the configuration's file.
+    pub(crate) fn config(&self) -> &Path {
+        &self.config
     }
 
     /// Runs `local` on a folder, and sends deliveries until all are handled. Tells after each tenth how

@@ -14,10 +14,11 @@ use serde_json::{Value, json};
 use switchhook::local::data_dir::DataDir;
 use switchhook::local::stack::{Stack, StackParts};
 use switchhook_aws::clock::SystemClock;
+use switchhook_aws::dynamodb::item::{Entries, SHARD};
 use switchhook_core::config::Sources;
 use switchhook_core::ids::DeliveryId;
 use switchhook_core::ports::{PortError, PortFuture, SourceStore};
-use switchhook_core::time::{Clock, Timestamp, hour};
+use switchhook_core::time::{Clock, Timestamp};
 use uuid::{NoContext, Uuid};
 
 use crate::laptop::{BODY_BYTES, Laptop, SOURCES, is_record, scan};
@@ -40,6 +41,8 @@ pub struct Cost {
     pub listing: f64,
     /// Showing one entity.
     pub showing: f64,
+    /// Listing the sources.
+    pub sources: f64,
     /// Handling one delivery more.
     pub delivery: f64,
 }
@@ -60,6 +63,8 @@ pub async fn costs(bench: &Bench, greatest: usize) -> Result<Vec<Cost>> {
         let entity = fill(&data, events).await?;
         let listing = laptop.cpu(&data, &["events", "--json"])? * 1e3;
         let showing = laptop.cpu(&data, &["show", &entity, "--json"])? * 1e3;
+        let config = laptop.config().to_string_lossy();
+        let sources = laptop.cpu(&data, &["sources", "--json", "--config", &config])? * 1e3;
         let mut deliveries = Vec::new();
         for _ in 0..TIMES {
             let through = laptop.through(&data, DELIVERIES, |_| {}).await?;
@@ -69,12 +74,52 @@ pub async fn costs(bench: &Bench, greatest: usize) -> Result<Vec<Cost>> {
             events,
             listing,
             showing,
+            sources,
             delivery: median(&deliveries),
         });
         fs::remove_dir_all(&data)?;
         events *= 10;
     }
     Ok(costs)
+}
+
+/// Measures the two listings of ledgers of so many events, with the program beside this one: of a debug
+/// build too, and without anything else. Prints a table.
+///
+/// # Errors
+///
+/// When a program fails.
+#[expect(
+    clippy::print_stdout,
+    reason = "what was measured is what the program prints"
+)]
+pub async fn listings(work: &Path, sizes: &[usize]) -> Result<()> {
+    let program = std::env::current_exe()?.with_file_name("switchhook");
+    let folder = tempfile::tempdir_in(work)?;
+    let log = folder.path().join("log");
+    let laptop = Laptop::of_program(program, folder.path(), log)?;
+    let config = laptop.config().to_string_lossy();
+    let commands: [&[&str]; 3] = [
+        &["events", "--limit", "50", "--json"],
+        &["events", "--limit", "50", "--json", "--source", "voice"],
+        &["sources", "--json", "--config", &config],
+    ];
+    println!(
+        "| events in the ledger | `events --limit 50`, CPU ms | with `--source` | `sources` |"
+    );
+    println!("|---:|---:|---:|---:|");
+    for events in sizes {
+        let data = folder.path().join("many");
+        fill(&data, *events).await?;
+        let millis = commands.map(|args| Ok(laptop.cpu(&data, args)? * 1e3));
+        let [newest, of_source, sources]: [Result<f64>; 3] = millis;
+        println!(
+            "| {events} | {:.0} | {:.0} | {:.0} |",
+            newest?, of_source?, sources?
+        );
+        fs::remove_dir_all(&data)?;
+    }
+    Ok(())
 }
 
 struct FixedSources;
@@ -133,8 +178,9 @@ fn copy(item: &Value, number: usize, now: i64) -> Value {
         let time = uuid::Timestamp::from_unix(NoContext, seconds, 0);
         let delivery = DeliveryId::new(Uuid::new_v7(time)).to_string();
         copy["received_at"]["N"] = millis.to_string().into();
-        copy["hour"]["S"] = hour(at).into();
-        copy["id"]["S"] = format!("{delivery}.0").into();
+        let id = format!("{delivery}.0");
+        copy[SHARD]["S"] = Entries::Events.shard_of(&id).into();
+        copy["id"]["S"] = id.into();
         copy["deliveries"] = json!({"SS": [delivery]});
         copy["sequence"]["S"] = (1_000_000_000 + number).to_string().into();
     }

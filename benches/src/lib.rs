@@ -23,6 +23,7 @@ pub mod http_server;
 pub mod instructions;
 pub mod laptop;
 pub mod ledger;
+pub mod limits;
 pub mod measure;
 pub mod namespace;
 pub mod payloads;

@@ -13,7 +13,7 @@ use benches::figures::Figures;
 use benches::functions::{self, Extent};
 use benches::instructions::{self, Verdict};
 use benches::measure::Bench;
-use benches::{cold, goals, growth, laptop, namespace, payloads, setup, workload};
+use benches::{cold, goals, growth, laptop, ledger, limits, namespace, payloads, setup, workload};
 use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
 
@@ -92,6 +92,14 @@ enum Command {
         #[arg(long, default_value_t = goals::MANY_EVENTS)]
         deliveries: usize,
     },
+    /// The laptop's listings, with the build that this is of: not part of `all`.
+    Listings {
+        /// The events of each ledger.
+        #[arg(long, value_delimiter = ',', default_values_t = [20_000, 200_000])]
+        events: Vec<usize>,
+    },
+    /// The backlog at AWS's limits, simulated: not part of `all`.
+    Limits,
     /// The table of goals, from what the measurements left when they ran last.
     Goals,
     /// Instructions of the hot functions, beside the committed counts.
@@ -132,9 +140,18 @@ fn main() -> Result<ExitCode> {
         work: root.join("target/benches"),
     };
     std::fs::create_dir_all(&places.work)?;
-    if matches!(args.command, Command::Goals) {
-        goals::run(&args.out)?; // takes no program and no network
-        return Ok(ExitCode::SUCCESS);
+    // These take no network, and no program that would have to be built.
+    match &args.command {
+        Command::Listings { events } => {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            let measured = runtime.block_on(ledger::listings(&places.work, events));
+            return measured.map(|()| ExitCode::SUCCESS);
+        }
+        Command::Goals => return goals::run(&args.out).map(|()| ExitCode::SUCCESS),
+        Command::Limits => return limits::run(&args.out).map(|()| ExitCode::SUCCESS),
+        _ => {}
     }
     if !args.inside {
         if !args.built {
@@ -227,6 +244,8 @@ async fn measure(bench: &Bench, command: Command, out: &Path) -> Result<()> {
         Command::Laptop { deliveries } => laptop::run(bench, deliveries, out).await,
         Command::Memory { deliveries } => laptop::memory(bench, deliveries, out).await,
         Command::Goals => goals::run(out),
+        Command::Limits => limits::run(out),
+        Command::Listings { events } => ledger::listings(&bench.places.work, &events).await,
         Command::Instructions { limit, accept } => {
             let verdict = if accept {
                 Verdict::Accept

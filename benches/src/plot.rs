@@ -1,4 +1,5 @@
-//! Plots, written as SVG: bars of candidates, and curves with their power laws. All axes are logarithmic.
+//! Plots, written as SVG: bars of candidates, and curves with their power laws, all on logarithmic
+//! axes; and lines over time.
 
 use std::path::Path;
 
@@ -85,6 +86,48 @@ pub fn curves(path: &Path, labels: Labels<'_>, curves: &[Curve]) -> Result<()> {
     mesh.draw().map_err(failed)?;
     for (curve, colour) in curves.iter().zip(COLOURS.iter().cycle()) {
         draw(&mut chart, curve, *colour)?;
+    }
+    let mut legend = chart.configure_series_labels();
+    legend
+        .position(SeriesLabelPosition::UpperLeft)
+        .border_style(BLACK.mix(0.2));
+    legend
+        .background_style(WHITE.mix(0.8))
+        .draw()
+        .map_err(failed)?;
+    root.present().map_err(failed)
+}
+
+/// Writes lines from zero on, on linear axes.
+///
+/// # Errors
+///
+/// When the file cannot be written.
+pub fn over_time(path: &Path, labels: Labels<'_>, curves: &[Curve]) -> Result<()> {
+    let all = || curves.iter().flat_map(|curve| &curve.points);
+    let most = |values: &mut dyn Iterator<Item = f64>| values.fold(0.1, f64::max);
+    let (x, y) = (most(&mut all().map(|p| p.0)), most(&mut all().map(|p| p.1)));
+    let root = SVGBackend::new(path, SIZE).into_drawing_area();
+    root.fill(&WHITE).map_err(failed)?;
+    let mut chart = ChartBuilder::on(&root)
+        .caption(labels.title, ("sans-serif", 18))
+        .margin(12)
+        .x_label_area_size(42)
+        .y_label_area_size(70)
+        .build_cartesian_2d(0.0..x, 0.0..y * 1.05)
+        .map_err(failed)?;
+    let mut mesh = chart.configure_mesh();
+    mesh.x_desc(labels.x)
+        .y_desc(labels.y)
+        .light_line_style(WHITE);
+    mesh.draw().map_err(failed)?;
+    for (curve, colour) in curves.iter().zip(COLOURS.iter().cycle()) {
+        let line = LineSeries::new(curve.points.iter().copied(), colour.stroke_width(2));
+        chart
+            .draw_series(line)
+            .map_err(failed)?
+            .label(&curve.name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], colour.stroke_width(2)));
     }
     let mut legend = chart.configure_series_labels();
     legend

@@ -7,7 +7,6 @@ mod dead;
 mod event;
 pub(crate) mod event_json;
 mod events;
-mod hours;
 mod no_match;
 mod opt_outs;
 mod output;

@@ -16,10 +16,8 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_smithy_types::timeout::TimeoutConfig;
 use hyper_rustls::ConfigBuilderExt;
-use jiff::SignedDuration;
 use rustls::ClientConfig;
 use rustls::crypto::ring;
-use switchhook_aws::clock::SystemClock;
 use switchhook_aws::connection::{Environment, ProcessEnvironment};
 use switchhook_aws::dead_letters::DeadLetters;
 use switchhook_aws::dynamodb::DynamoDbLedger;
@@ -28,7 +26,7 @@ use switchhook_aws::s3::S3Bodies;
 use switchhook_aws::sqs::SqsQueue;
 use switchhook_core::config::Sources;
 use switchhook_core::ports::PortError;
-use switchhook_core::time::{Clock, Timestamp};
+use switchhook_core::time::Clock;
 
 pub(crate) use self::bus::Bus;
 pub use self::error::{DeployedError, advice};
@@ -95,7 +93,6 @@ pub(crate) enum Deployment {
 pub struct Deployed {
     name: String,
     status: String,
-    created_at: Option<Timestamp>,
     outputs: HashMap<String, String>,
     sdk: SdkConfig,
 }
@@ -149,12 +146,10 @@ impl Deployed {
             });
         }
         let status = status.to_owned();
-        let created_at = stack.creation_time().map(aws_smithy_types::DateTime::secs);
         let outputs = stack.outputs.unwrap_or_default().into_iter();
         Ok(Self {
             name,
             status,
-            created_at: created_at.and_then(|secs| Timestamp::from_second(secs).ok()),
             outputs: outputs
                 .filter_map(|output| Some((output.output_key?, output.output_value?)))
                 .collect(),
@@ -300,15 +295,6 @@ impl Deployed {
             stack: self.name.clone(),
             output: RETENTION_DAYS,
         })
-    }
-
-    /// Returns how far back there is anything to look for: not beyond the stack's own making.
-    pub(crate) fn reach(&self) -> Result<SignedDuration, DeployedError> {
-        let days = SignedDuration::from_hours(i64::from(self.retention_days()?).saturating_mul(24));
-        let age = self
-            .created_at
-            .map_or(days, |at| SystemClock.now().duration_since(at));
-        Ok(days.min(age.saturating_add(SignedDuration::from_hours(1))))
     }
 }
 

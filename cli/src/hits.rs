@@ -1,4 +1,4 @@
-//! How often each source was heard: from the ledger on the laptop, from the metrics on AWS.
+//! How often each source was heard, from the metrics on AWS; the laptop counts by itself.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,7 +8,6 @@ use aws_sdk_cloudwatch::types::{
     Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, StatusCode,
 };
 use jiff::SignedDuration;
-use switchhook_aws::dynamodb::DynamoDbLedger;
 use switchhook_aws::metrics::{DELIVERIES, NAMESPACE};
 use switchhook_core::ports::PortError;
 use switchhook_core::time::Timestamp;
@@ -38,19 +37,6 @@ impl Hits {
         self.hits = self.hits.saturating_add(hits);
         self.last_hit = self.last_hit.max(at);
     }
-}
-
-/// Counts the deliveries of every source that the ledger has.
-pub(crate) async fn of_ledger(ledger: &DynamoDbLedger) -> Result<HashMap<String, Hits>, PortError> {
-    let mut hits: HashMap<String, Hits> = HashMap::new();
-    let mut last_of_array = None;
-    for (source, delivery) in ledger.deliveries().await? {
-        if last_of_array.replace(delivery) == Some(delivery) {
-            continue; // a further event of the same delivery
-        }
-        hits.entry(source).or_default().add(1, delivery.time());
-    }
-    Ok(hits)
 }
 
 /// The metrics of one stack, up to now.

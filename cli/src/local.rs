@@ -6,6 +6,7 @@
 pub mod aws_port;
 pub mod bodies;
 pub mod config;
+pub mod counts;
 pub mod data_dir;
 #[cfg(test)]
 pub(crate) mod doubles;

@@ -19,7 +19,7 @@ use switchhook_core::content::MAX_INFLATED_BYTES;
 use switchhook_core::entity::Entity;
 use switchhook_core::ledger::{RawBody, Record};
 use switchhook_core::ports::BodyStore;
-use switchhook_core::time::{Clock, Timestamp};
+use switchhook_core::time::Timestamp;
 use switchhook_testing::doubles::{RecordingDeadLetters, RecordingDelays};
 use switchhook_testing::json::{Difference, Json, differences, missing};
 use switchhook_testing::{Case, ExpectedEvent, Request, cases};
@@ -147,13 +147,7 @@ impl Run {
 
     async fn check_nothing_is_kept(&mut self, what: &str) {
         let queued = self.test.stack.poller().poll_once(0).await.unwrap();
-        let listed = self
-            .test
-            .stack
-            .ledger()
-            .hour(self.test.clock.now())
-            .await
-            .unwrap();
+        let listed = self.test.listed().await;
         let kept = format!("{queued} in the queue, {} in the ledger", listed.len());
         self.check(what, "0 in the queue, 0 in the ledger", &kept);
     }
@@ -192,13 +186,7 @@ impl Run {
     async fn check_ledger(&mut self, answers: &[Answer]) {
         let letters = self.test.stack.dead_letters().await.unwrap();
         self.check("dead letters", "0", &letters.len().to_string());
-        let listed = self
-            .test
-            .stack
-            .ledger()
-            .hour(self.test.clock.now())
-            .await
-            .unwrap();
+        let listed = self.test.listed().await;
         let keys: Vec<_> = listed.into_iter().map(|listed| listed.key).collect();
         let records = self.test.stack.ledger().records(&keys).await.unwrap();
         let name = |entity: &str, record: &str| format!("{entity} {record}");

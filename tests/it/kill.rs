@@ -23,7 +23,9 @@ use switchhook::local::stack::{Stack, StackParts};
 use switchhook_aws::clock::SystemClock;
 use tests::FixedSources;
 
-use self::checks::{DEAD_LETTERS, QUEUE, check_deliveries, check_events, depth, recorded};
+use self::checks::{
+    DEAD_LETTERS, QUEUE, check_deliveries, check_events, check_hits, depth, recorded,
+};
 use self::load::{Load, Notes, SOURCES};
 use self::senders::{Moment, post};
 use crate::programs::{Home, Program, Said};
@@ -282,6 +284,7 @@ async fn what_was_acknowledged_survives_kills_at_any_moment() {
         assert_eq!(depth(&test.data, queue).await, 0, "{queue}");
     }
     check_deliveries(&test.notes, &recorded(&test.data).await);
+    check_hits(&test.home, &test.notes);
     let events = check_events(&test.home, &test.notes);
     let unanswered: usize = test.notes.values().map(|fate| fate.unanswered).sum();
     let acknowledged = test.acknowledged();

@@ -23,3 +23,4 @@ mod secrecy;
 mod telemetry;
 mod template;
 mod tidy;
+mod timeline;

@@ -171,6 +171,27 @@ async fn the_laptops_table_has_the_same_schema() {
 }
 
 #[test]
+fn warm_throughput_is_that_of_the_parameter_for_table_and_index_alike() {
+    let ledger = properties("Ledger");
+    let warm = json!({"Fn::If": [
+        "HasWarmThroughput",
+        {"WriteUnitsPerSecond": {"Ref": "WarmThroughput"}},
+        {"Ref": "AWS::NoValue"},
+    ]});
+    assert_eq!(ledger["WarmThroughput"], warm);
+    assert_eq!(
+        ledger["GlobalSecondaryIndexes"][0]["WarmThroughput"], warm,
+        "an index that is throttled throttles its table"
+    );
+    let template = template();
+    assert_eq!(template["Parameters"]["WarmThroughput"]["Default"], "");
+    assert_eq!(
+        template["Conditions"]["HasWarmThroughput"],
+        json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "WarmThroughput"}, ""]}]})
+    );
+}
+
+#[test]
 fn the_ledger_costs_by_use_and_can_be_brought_back() {
     let ledger = properties("Ledger");
     assert_eq!(ledger["BillingMode"], "PAY_PER_REQUEST");

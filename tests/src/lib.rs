@@ -19,6 +19,7 @@ use ring::hmac;
 use serde_json::value::RawValue;
 use switchhook::local::endpoint;
 use switchhook::local::stack::{Stack, StackParts};
+use switchhook_aws::dynamodb::timeline::{Listed, Order};
 use switchhook_core::config::Sources;
 use switchhook_core::ports::{PortError, PortFuture, SourceStore};
 use switchhook_core::time::{Clock, Timestamp};
@@ -102,6 +103,18 @@ impl TestStack {
             clock,
             folder,
         }
+    }
+
+    /// Lists all that the time index has, oldest first.
+    pub async fn listed(&self) -> Vec<Listed> {
+        let ever = (Timestamp::MIN, Timestamp::MAX);
+        let ledger = self.stack.ledger();
+        let mut timeline = ledger.timeline(ever, Order::OldestFirst, usize::MAX);
+        let mut listed = Vec::new();
+        while let Some(page) = timeline.next().await.unwrap() {
+            listed.extend(page);
+        }
+        listed
     }
 
     /// Posts a signed AI Sync body to `voice` and returns status and answer.

@@ -14,9 +14,9 @@ use serde_json::{Map, Value};
 pub type Item = Map<String, Value>;
 
 /// The attributes of an entry of the time index.
-const INDEXED: [&str; 6] = ["pk", "sk", "hour", "received_at", "id", "kind"];
+const INDEXED: [&str; 6] = ["pk", "sk", "shard", "received_at", "id", "kind"];
 /// Those without which an item has no entry.
-const INDEX_KEY: [&str; 2] = ["hour", "received_at"];
+const INDEX_KEY: [&str; 2] = ["shard", "received_at"];
 
 /// Returns the size of an item in bytes.
 #[must_use]
@@ -139,9 +139,9 @@ mod tests {
         assert_eq!(write(None, &plain(1024)), 1);
         assert_eq!(write(None, &plain(1025)), 2);
         assert_eq!(write(Some(&plain(3000)), &plain(10)), 3);
-        let entry = |hour: &str, data: usize| {
+        let entry = |shard: &str, data: usize| {
             item(&json!({
-                "pk": {"S": "e"}, "hour": {"S": hour}, "received_at": {"N": "1"},
+                "pk": {"S": "e"}, "shard": {"S": shard}, "received_at": {"N": "1"},
                 "data": {"S": "x".repeat(data)},
             }))
         };

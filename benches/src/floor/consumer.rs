@@ -162,7 +162,7 @@ fn record_of(
     json!({
         "pk": {"S": envelope.entity}, "sk": {"S": record_key(event)},
         "id": {"S": envelope.id}, "kind": {"S": event.event}, "provider": {"S": "ai-sync"},
-        "received_at": number(millis), "hour": {"S": (millis / 3_600_000).to_string()}, "occurred_at": {"S": event.timestamp},
+        "received_at": number(millis), "shard": {"S": "events#0"}, "occurred_at": {"S": event.timestamp},
         "sequence": {"S": message.attributes.sequence_number}, "deliveries": {"SS": [envelope.id]},
         "data": {"S": event.data.get()}, "raw": {"B": envelope.body},
         "expires_at": number(millis / 1_000 + 30 * 86_400),

@@ -16,11 +16,12 @@ use switchhook_core::time::{Clock, Timestamp};
 
 use super::CommandError;
 use crate::deployed::Deployed;
-use crate::hits::{self, Hits, Metrics};
+use crate::hits::{Hits, Metrics};
 use crate::local::bodies::FileBodies;
 use crate::local::config::{SourcesFile, chosen_file};
-use crate::local::data_dir::DataDir;
-use crate::local::stack;
+use crate::local::counts;
+use crate::local::data_dir::{DataDir, DataDirError};
+use crate::local::stack::{self, StackError};
 use crate::outbound::SigningSecret;
 
 /// What every command knows.
@@ -115,9 +116,6 @@ impl Context {
 
     /// Returns how far back there is anything to look for.
     pub(super) async fn reach(&self) -> Result<SignedDuration, CommandError> {
-        if let Some(stack) = &self.stack {
-            return Ok(stack.reach()?);
-        }
         let days = self.retention_days().await?;
         Ok(SignedDuration::from_hours(
             i64::from(days).saturating_mul(24),
@@ -148,12 +146,11 @@ impl Context {
         sources: &Sources,
         at_least: SignedDuration,
     ) -> Result<HashMap<String, Hits>, CommandError> {
+        let now = SystemClock.now();
+        let days = SignedDuration::from_hours(i64::from(sources.retention_days).saturating_mul(24));
+        let since = now.checked_sub(days.max(at_least)).unwrap_or_default();
         if let Some(stack) = &self.stack {
-            let now = SystemClock.now();
             let names: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
-            let days =
-                SignedDuration::from_hours(i64::from(sources.retention_days).saturating_mul(24));
-            let since = now.checked_sub(days.max(at_least)).unwrap_or_default();
             let metrics = Metrics {
                 client: stack.cloudwatch(),
                 stack: stack.name(),
@@ -161,10 +158,12 @@ impl Context {
             };
             return Ok(metrics.hits(&names, since).await?);
         }
-        if self.data.existing().is_err() {
+        if matches!(self.data.existing(), Err(DataDirError::Absent(_))) {
             return Ok(HashMap::new());
         }
-        Ok(hits::of_ledger(&self.ledger()?).await?)
+        self.data.existing()?;
+        let counted = counts::since(&self.data.counts(), since);
+        Ok(counted.map_err(StackError::from)?)
     }
 
     /// Returns the secret that events are signed by, which the data folder keeps.

@@ -1,23 +1,17 @@
 //! `switchhook events`: the newest events, oldest of them first.
 
-use std::cmp::Reverse;
-use std::pin::pin;
 use std::process::ExitCode;
 
-use futures_util::TryStreamExt;
 use jiff::SignedDuration;
 use switchhook_aws::clock::SystemClock;
 use switchhook_aws::dynamodb::DynamoDbLedger;
-use switchhook_aws::dynamodb::listing::{Listed, Order};
+use switchhook_aws::dynamodb::timeline::{Listed, Order};
 use switchhook_core::ledger::Record;
 use switchhook_core::time::{Clock, Timestamp};
 
 use super::event_json::EventJson;
-use super::hours::{earlier, later};
-use super::{CommandError, Context, hours, no_match, output};
+use super::{CommandError, Context, no_match, output};
 use crate::args::{Events, Filters};
-
-const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 pub(super) async fn run(context: &Context, args: &Events) -> Result<ExitCode, CommandError> {
     if args.raw && !context.json {
@@ -51,17 +45,15 @@ async fn newest(
     args: &Events,
     retention: SignedDuration,
 ) -> Result<Vec<Record>, CommandError> {
-    let (since, until) = span(&args.filters, retention);
+    let span = span(&args.filters, retention);
     let mut listed: Vec<Listed> = Vec::new();
-    let mut pages = pin!(hours::pages(ledger, (since, until), Order::NewestFirst));
+    let mut timeline = ledger.timeline(span, Order::NewestFirst, args.limit);
     while listed.len() < args.limit
-        && let Some(page) = pages.try_next().await?
+        && let Some(page) = timeline.next().await?
     {
-        let wanted = |event: &_| wanted(event, &args.filters, since, until);
-        listed.extend(page.into_iter().filter(wanted));
+        let page = page.into_iter();
+        listed.extend(page.filter(|event| is_wanted(event, &args.filters)));
     }
-    // The index orders the events of one delivery by the letters of their ids.
-    listed.sort_by_key(|event| Reverse((event.received_at, event.id)));
     listed.truncate(args.limit);
     let keys: Vec<_> = listed.into_iter().map(|event| event.key).collect();
     let mut records = ledger.records(&keys).await?;
@@ -69,28 +61,24 @@ async fn newest(
     Ok(records)
 }
 
-/// Returns from when to when there can be events that are asked for.
+/// Returns the accepted times that are asked for; before the retention there is nothing.
 pub(super) fn span(filters: &Filters, retention: SignedDuration) -> (Timestamp, Timestamp) {
-    let now = SystemClock.now();
-    // There is nothing after this hour (clocks differ a little) nor before the retention.
-    let (newest, oldest) = (later(now, HOUR), earlier(now, retention));
-    let until = filters.until.unwrap_or(newest).min(newest);
-    (filters.since.unwrap_or(oldest).max(oldest), until)
+    let oldest = earlier(SystemClock.now(), retention);
+    let since = filters.since.unwrap_or(oldest).max(oldest);
+    (since, filters.until.unwrap_or(Timestamp::MAX))
 }
 
-/// Tells whether an event is asked for.
-pub(super) fn wanted(
-    event: &Listed,
-    filters: &Filters,
-    since: Timestamp,
-    until: Timestamp,
-) -> bool {
+pub(super) fn earlier(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+/// Returns whether an event of the span is asked for.
+pub(super) fn is_wanted(event: &Listed, filters: &Filters) -> bool {
     let entity = &event.key.entity;
-    (since..until).contains(&event.received_at)
-        && filters
-            .source
-            .as_deref()
-            .is_none_or(|source| source == entity.source())
+    filters
+        .source
+        .as_deref()
+        .is_none_or(|source| source == entity.source())
         && filters.kind.is_none_or(|kind| kind == event.kind)
         && filters
             .entity

@@ -2,21 +2,19 @@
 //! deployed stack does. No state is touched, and an event has the same id each time, so a receiver can
 //! tell that it has it.
 
-use std::pin::pin;
 use std::process::ExitCode;
 
-use futures_util::TryStreamExt;
 use indicatif::ProgressBar;
 use serde::Serialize;
 use switchhook_aws::dynamodb::DynamoDbLedger;
-use switchhook_aws::dynamodb::listing::Order;
+use switchhook_aws::dynamodb::timeline::Order;
 use switchhook_core::ids::EventId;
 use switchhook_core::kind::Kind;
 use switchhook_core::ledger::{Record, RecordKey};
 
 use super::events;
 use super::send::progress_bar;
-use super::{CommandError, Context, event, hours, no_match, output};
+use super::{CommandError, Context, event, no_match, output};
 use crate::args::{Filters, Replay};
 use crate::deployed::Bus;
 use crate::outbound::{self, NoAnswer, Target, Url};
@@ -119,16 +117,16 @@ async fn matching(
     filters: &Filters,
     context: &Context,
 ) -> Result<Vec<RecordKey>, CommandError> {
-    let (since, until) = events::span(filters, context.reach().await?);
-    let mut pages = pin!(hours::pages(ledger, (since, until), Order::OldestFirst));
-    let mut listed = Vec::new();
-    while let Some(page) = pages.try_next().await? {
-        let wanted = |event: &_| events::wanted(event, filters, since, until);
-        listed.extend(page.into_iter().filter(wanted));
+    let span = events::span(filters, context.reach().await?);
+    let mut timeline = ledger.timeline(span, Order::OldestFirst, usize::MAX);
+    let mut keys = Vec::new();
+    while let Some(page) = timeline.next().await? {
+        let wanted = page
+            .into_iter()
+            .filter(|event| events::is_wanted(event, filters));
+        keys.extend(wanted.map(|event| event.key));
     }
-    // The index orders the events of one delivery by the letters of their ids.
-    listed.sort_by_key(|event| (event.received_at, event.id));
-    Ok(listed.into_iter().map(|event| event.key).collect())
+    Ok(keys)
 }
 
 struct Replaying {

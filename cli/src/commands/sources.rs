@@ -8,7 +8,7 @@ use switchhook_aws::clock::SystemClock;
 use switchhook_core::config::Source;
 use switchhook_core::time::{Clock, Timestamp};
 
-use super::hours::earlier;
+use super::events::earlier;
 use super::{CommandError, Context, output};
 use crate::hits::Hits;
 use crate::{secrets, urls};

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// The number of the folder's format; another number is refused.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// Longer than [`DataDir::is_owned`] looks.
 const LOOK: Duration = Duration::from_millis(50);
@@ -31,7 +31,7 @@ pub enum DataDirError {
         owner: String,
     },
     /// It was made by another version.
-    #[error("`{}` has format {found}, this version writes {FORMAT}: choose another folder with `--data`", path.display())]
+    #[error("`{}` has format {found}, this version writes {FORMAT}: move the folder away, or choose another one with `--data`", path.display())]
     Format {
         /// The folder.
         path: PathBuf,
@@ -184,6 +184,12 @@ impl DataDir {
         self.path.join("queue.sqlite")
     }
 
+    /// Returns the file of counted deliveries.
+    #[must_use]
+    pub fn counts(&self) -> PathBuf {
+        self.path.join("counts.sqlite")
+    }
+
     /// Returns the folder of large bodies.
     #[must_use]
     pub fn bodies(&self) -> PathBuf {
@@ -229,7 +235,7 @@ impl DataDir {
 
     /// Makes the databases' files readable by their owner only; SQLite gives its others the same.
     fn make_private(&self) -> Result<(), DataDirError> {
-        for path in [self.ledger(), self.queue()] {
+        for path in [self.ledger(), self.queue(), self.counts()] {
             self.make_private_file(&path)?;
         }
         Ok(())
@@ -297,9 +303,17 @@ mod tests {
 
     #[test]
     fn another_format_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("format"), "99").unwrap();
-        let data = DataDir::new(folder.path().to_owned());
-        assert!(matches!(data.own(), Err(DataDirError::Format { .. })));
+        // The first version's time index had a partition for each hour.
+        for format in ["1", "99"] {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join("format"), format).unwrap();
+            fs::write(folder.path().join("ledger.sqlite"), "").unwrap();
+            let data = DataDir::new(folder.path().to_owned());
+            for refused in [data.own().map(drop), data.existing()] {
+                let refused = refused.unwrap_err();
+                assert!(matches!(refused, DataDirError::Format { .. }), "{refused}");
+                assert!(refused.to_string().contains("--data"), "{refused}");
+            }
+        }
     }
 }

@@ -106,7 +106,7 @@ impl Forwarder {
         if self.list.has_begun().await? {
             return Ok(());
         }
-        let mut pages = Pages::new(ledger.clone(), retention);
+        let mut pages = Pages::new(ledger, retention);
         while let Some(notes) = pages.next().await? {
             let ids = notes.into_iter().map(|note| note.id).collect();
             self.list.settle_new(ids).await?;
@@ -293,7 +293,7 @@ impl Run {
     fn catch_up(&mut self) {
         self.is_behind = None;
         let list = self.list.clone();
-        let mut pages = Pages::new(self.ledger.clone(), self.retention);
+        let mut pages = Pages::new(&self.ledger, self.retention);
         self.upkeep.spawn(async move {
             while let Some(notes) = pages.next().await? {
                 if !notes.is_empty() {

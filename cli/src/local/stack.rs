@@ -17,12 +17,14 @@ use ingress::sources::SourceCache;
 use jiff::SignedDuration;
 use switchhook_aws::connection::{Connection, Patience};
 use switchhook_aws::dead_letters::DeadLetters;
+use switchhook_aws::dynamodb::item::SHARD;
 use switchhook_aws::dynamodb::{DynamoDbLedger, TIME_INDEX};
 use switchhook_aws::sqs::SqsQueue;
 use switchhook_core::ports::{Ledger, SourceStore};
 use switchhook_core::time::{Clock, Timestamp};
 
 use super::bodies::FileBodies;
+use super::counts::{CountedQueue, Counts, CountsError};
 use super::data_dir::DataDir;
 use super::dynamodb::{self, DynamoDb};
 use super::poller::{self, Poller};
@@ -47,6 +49,9 @@ pub enum StackError {
     /// The ledger's file.
     #[error("the ledger cannot be opened")]
     Ledger(#[from] dynamodb::OpenError),
+    /// The file of counted deliveries.
+    #[error(transparent)]
+    Counts(#[from] CountsError),
     /// The folder of large bodies.
     #[error("large bodies cannot be forgotten")]
     Bodies(#[source] std::io::Error),
@@ -138,18 +143,23 @@ impl Stack {
 
         let sqs = Connection::in_process(sqs::http_client(queues.clone()), Patience::INGRESS).sqs();
         let (queue_url, dead_letter_url) = create_queues(&sqs).await?;
-        let queue = Arc::new(SqsQueue::new(sqs.clone(), queue_url.clone()));
+        let queue = SqsQueue::new(sqs.clone(), queue_url.clone());
+        let counted = Arc::new(CountedQueue {
+            queue: queue.clone(),
+            counts: Counts::open(&data.counts())?,
+        });
         let dead_letters = Arc::new(SqsQueue::new(sqs.clone(), dead_letter_url.clone()));
 
         let sources = SourceCache::new(parts.sources, Arc::clone(&parts.clock));
-        let (for_ingress, for_bodies) = (Arc::clone(&queue), Arc::clone(&bodies));
-        let ingress = Ingress::new(sources, for_ingress, for_bodies, Arc::clone(&parts.clock));
+        let (for_bodies, for_ingress) = (Arc::clone(&bodies), Arc::clone(&parts.clock));
+        let ingress = Ingress::new(sources, counted, for_bodies, for_ingress);
         let committer = Committer::new(
             wrap(ledger.clone()),
             bodies,
             Arc::clone(&parts.clock),
             routes(),
         );
+        let queue = Arc::new(queue);
         let consumer = Consumer::new(committer, queue, dead_letters, Arc::clone(&parts.clock));
         let long_polls = Connection::in_process(sqs::http_client(queues.clone()), poller::PATIENCE);
         let poller = Poller::new(
@@ -385,7 +395,7 @@ fn table(
         .non_key_attributes("kind");
     let index = GlobalSecondaryIndex::builder()
         .index_name(TIME_INDEX)
-        .key_schema(key("hour", KeyType::Hash)?)
+        .key_schema(key(SHARD, KeyType::Hash)?)
         .key_schema(key("received_at", KeyType::Range)?)
         .projection(projection.build())
         .build()?;
@@ -395,7 +405,7 @@ fn table(
         .billing_mode(BillingMode::PayPerRequest)
         .attribute_definitions(attribute("pk", S)?)
         .attribute_definitions(attribute("sk", S)?)
-        .attribute_definitions(attribute("hour", S)?)
+        .attribute_definitions(attribute(SHARD, S)?)
         .attribute_definitions(attribute("received_at", N)?)
         .key_schema(key("pk", KeyType::Hash)?)
         .key_schema(key("sk", KeyType::Range)?)

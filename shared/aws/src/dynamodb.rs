@@ -1,8 +1,9 @@
 //! Amazon `DynamoDB`: the ledger, one table.
 //!
 //! Partition = entity; the sort key is `state` for its state and `event#…` for its records. Attempts
-//! have partitions of their own, named after their messages. The index `by_hour` has a partition for
-//! each hour of accepted time. How items are written and read is in [`item`].
+//! have partitions of their own, named after their messages. The index `by_time` has the records by
+//! their accepted time, spread over 16 constant partitions. How items are written and read is in
+//! [`item`], how the index is read in [`timeline`].
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -24,11 +25,12 @@ use switchhook_core::time::Timestamp;
 
 pub mod item;
 pub mod listing;
+pub mod timeline;
 
 use item::Item;
 
-/// The index of records by the hour of their accepted time.
-pub const TIME_INDEX: &str = "by_hour";
+/// The index of records by their accepted time.
+pub const TIME_INDEX: &str = "by_time";
 
 /// The most keys of one `BatchGetItem` (quotas of `DynamoDB`).
 const MAX_BATCH_KEYS: usize = 100;

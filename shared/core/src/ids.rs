@@ -20,7 +20,7 @@ impl DeliveryId {
         Self(id)
     }
 
-    /// Returns the time inside the id, to the millisecond: the hour to look for the event in.
+    /// Returns the time inside the id, to the millisecond: where in the time index the event is.
     #[must_use]
     pub fn time(self) -> Option<Timestamp> {
         let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_id_round_trips_and_tells_its_hour() {
+    fn an_event_id_round_trips_and_holds_its_time() {
         let text = "019aad2b-7c00-7000-8000-000000000001.12";
         let id: EventId = text.parse().unwrap();
         assert_eq!(id.to_string(), text);

@@ -95,12 +95,6 @@ pub fn to_micros(at: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
 }
 
-/// Returns the hour that `at` lies in, as `2026-11-22T19`: the partition of the time index.
-#[must_use]
-pub fn hour(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H").to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,11 +154,5 @@ mod tests {
         ] {
             assert_eq!(read(no_time), None, "{no_time}");
         }
-    }
-
-    #[test]
-    fn hours_sort_as_text() {
-        let at = parse_rfc3339("2026-01-02T03:59:59.999Z").unwrap();
-        assert_eq!(hour(at), "2026-01-02T03");
     }
 }

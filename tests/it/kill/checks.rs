@@ -56,6 +56,23 @@ pub(super) fn check_deliveries(notes: &Notes, counted: &BTreeMap<DeliveryId, usi
     }
 }
 
+/// Checks that `sources` counts each delivery that was acknowledged, and of those without an answer at
+/// most all.
+pub(super) fn check_hits(home: &Home, notes: &Notes) {
+    let least: usize = notes.values().map(|fate| fate.acknowledged.len()).sum();
+    let unanswered: usize = notes.values().map(|fate| fate.unanswered).sum();
+    let hits = home.run(&["sources", "--json"]).json_lines();
+    let hits: u64 = hits
+        .iter()
+        .map(|source| source["hits"].as_u64().unwrap())
+        .sum();
+    let hits = usize::try_from(hits).unwrap();
+    assert!(
+        (least..=least + unanswered).contains(&hits),
+        "{hits} hits of {least} deliveries acknowledged and {unanswered} unanswered"
+    );
+}
+
 /// Checks that each event is recorded once, with its own bytes, and counts the deliveries that told it.
 pub(super) fn check_events(home: &Home, notes: &Notes) -> usize {
     let mut recorded = BTreeMap::new();

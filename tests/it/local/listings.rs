@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{PROVIDER, SAMPLES, accepted, configured, fields, hits};
@@ -176,6 +178,62 @@ fn check_listings(home: &Home, event: &Value, odd: &Value) {
             said.out
         );
         assert!(!said.out.contains('\u{1b}'), "no colour but on a terminal");
+    }
+}
+
+/// All events of a delivery have its accepted time, and lie on all shards of the index.
+#[test]
+fn events_of_one_moment_are_listed_by_their_place_in_the_delivery() {
+    let home = Home::new();
+    home.write(
+        "switchhook.toml",
+        "[sources.texts]\nprovider = \"cellcast\"\nusers = [{ username = \"hooks\", password = \"an example password\" }]\n",
+    );
+    let local = home.local(&[]);
+    let statuses: Vec<_> = (0..120)
+        .map(|number| json!({"message_id": format!("m{number}"), "status": "Delivered", "recipient": "+61400000001"}))
+        .collect();
+    let credentials = STANDARD.encode("hooks:an example password");
+    let authorization = format!("Basic {credentials}");
+    let headers = [("authorization", authorization.as_str())];
+    let body = Value::from(statuses).to_string();
+    for _ in 0..2 {
+        let answer = local.post("/webhooks/texts/status", &headers, body.as_bytes());
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    let events = home.events_when(120);
+    let place = |event: &Value| -> u16 {
+        let id = event["id"].as_str().unwrap();
+        id.rsplit_once('.').unwrap().1.parse().unwrap()
+    };
+    assert!(events.iter().map(place).eq(0..120));
+    for limit in ["0", "1", "50", "119", "500"] {
+        let count = limit.parse::<usize>().unwrap().min(120);
+        let newest = home.run(&["events", "--json", "--limit", limit]);
+        let newest = newest.json_lines();
+        let places: Vec<_> = newest.iter().map(place).collect();
+        let wanted: Vec<_> = events[120 - count..].iter().map(place).collect();
+        assert_eq!(places, wanted);
+    }
+    let at = events[0]["received_at"].as_str().unwrap();
+    for (since, until, count) in [(at, "2999-01-01", 120), ("2020-01-01", at, 0), (at, at, 0)] {
+        let args = [
+            "events", "--json", "--limit", "500", "--since", since, "--until", until,
+        ];
+        assert_eq!(home.run(&args).json_lines().len(), count, "{since} {until}");
+    }
+    assert_eq!(hits(&home), 2, "a delivery is one hit, whatever it holds");
+}
+
+#[test]
+fn folder_of_another_version_is_refused_by_every_command() {
+    let home = Home::new();
+    home.local(&[]).stop("TERM");
+    std::fs::write(home.data().join("format"), "1").unwrap();
+    for args in [&["local", "--port", "0"][..], &["events"], &["sources"]] {
+        let said = home.run(args);
+        assert_eq!(said.code, Some(1), "{args:?}");
+        assert!(said.err.contains("format 1"), "{}", said.err);
     }
 }
 

@@ -124,7 +124,7 @@ fn the_list_follows_what_people_text() {
     assert_eq!(looked_up(&home, &[SECOND], false)["source"], "other");
     local.stop("TERM");
     assert_eq!(listed(&home, &[]), [entry(FIRST, 2)]);
-    // The list's place in the time index is no hour: the events are all there, and nothing else.
+    // The list's shards of the time index are its own: the events are all there, and nothing else.
     assert_eq!(home.events_when(4).len(), 4);
     assert_eq!(super::hits(&home), 4);
 }

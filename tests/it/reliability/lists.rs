@@ -118,10 +118,10 @@ fn list(count: usize) -> String {
     format!("[{}]", events.join(","))
 }
 
-/// Returns every record of the present hour.
+/// Returns every record.
 async fn all_records(test: &TestStack) -> Vec<Record> {
     let ledger = test.stack.ledger();
-    let listed = ledger.hour(test.clock.now()).await.unwrap();
+    let listed = test.listed().await;
     let keys: Vec<_> = listed.into_iter().map(|listed| listed.key).collect();
     ledger.records(&keys).await.unwrap()
 }

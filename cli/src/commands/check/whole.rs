@@ -12,10 +12,10 @@ use http::Request;
 use http_body_util::{BodyExt, Full, Limited};
 use serde::{Deserialize, Serialize};
 use switchhook_aws::clock::SystemClock;
-use switchhook_aws::dynamodb::listing::Order;
+use switchhook_aws::dynamodb::timeline::Order;
 use switchhook_core::ports::PortError;
 use switchhook_core::report::Report;
-use switchhook_core::time::Clock;
+use switchhook_core::time::{Clock, Timestamp};
 
 use super::super::{CommandError, Context, output};
 use crate::deployed::{
@@ -156,9 +156,9 @@ async fn sources(stack: &Deployed) -> Looked {
 }
 
 async fn table(stack: &Deployed) -> Looked {
-    let now = SystemClock.now();
-    let ledger = stack.ledger()?;
-    ledger.hour_page(now, Order::NewestFirst, None).await?;
+    let ever = (Timestamp::MIN, Timestamp::MAX);
+    let mut newest = stack.ledger()?.timeline(ever, Order::NewestFirst, 1);
+    newest.next().await?;
     fine("readable")
 }
 

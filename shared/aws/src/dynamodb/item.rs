@@ -30,8 +30,15 @@ const ATTEMPTS: &str = "_/attempts/";
 /// Their sort key, and the attribute that holds the set.
 pub(super) const ATTEMPTS_SORT: &str = "attempts";
 
-/// The start of the time index's partitions for the suppression list.
-const OPT_OUTS: &str = "opt_outs#";
+/// The attribute that is the partition of the time index. What has none is not in it.
+pub const SHARD: &str = "shard";
+/// How many shards each kind of entry of the time index has: one for each first hex digit of a digest.
+///
+/// A partition takes 1,000 write units a second (guide to `DynamoDB`, "Best practices for designing and
+/// using partition keys effectively"), it is not split within a key whose sort keys only rise (AWS
+/// Database Blog, "Scaling `DynamoDB`", part 2), and an index that is throttled throttles its table
+/// (guide, "GSI back pressure"). An entry costs one unit, so 16 shards take 16,000 events a second.
+const SHARDS: u8 = 16;
 
 /// An item is not what was written.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -102,24 +109,44 @@ pub fn state_item(entity: &Entity, stored: &Stored, version: u64) -> Item {
     item.insert("state".to_owned(), text(&stored.state));
     item.insert("positions".to_owned(), text(&stored.positions));
     if entity.opted_out().is_some() {
-        item.insert("hour".to_owned(), text(&opt_out_shard(entity)));
+        let shard = Entries::OptOuts.shard_of(entity.as_str());
+        item.insert(SHARD.to_owned(), text(&shard));
         // Always the same: a changed state then costs the index no write.
         item.insert("received_at".to_owned(), number(0));
     }
     item
 }
 
-/// Returns the partition of the time index that a place in the suppression list lies in: one of
-/// [`opt_out_shards`], so that none is hot.
-fn opt_out_shard(entity: &Entity) -> String {
-    let digest = dedup::digest(&[entity.as_str().as_bytes()]);
-    let shard = digest.chars().next().unwrap_or('0');
-    format!("{OPT_OUTS}{shard}")
+/// What the time index has entries of, each kind in partitions of its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Entries {
+    /// The records, each by its event's id.
+    Events,
+    /// The places of the suppression list, each by its entity's name.
+    OptOuts,
 }
 
-/// Returns all partitions of the time index that hold the suppression list. No hour is called so.
-pub(super) fn opt_out_shards() -> impl Iterator<Item = String> {
-    (0..16).map(|shard: u8| format!("{OPT_OUTS}{shard:x}"))
+impl Entries {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::OptOuts => "opt_outs",
+        }
+    }
+
+    /// Returns the shard of an entry, by the first hex digit of its name's SHA-256: constant, and so
+    /// independent of time, source and entity.
+    #[must_use]
+    pub fn shard_of(self, name: &str) -> String {
+        let digest = dedup::sha256_hex(name.as_bytes());
+        let digit = digest.chars().next().unwrap_or('0');
+        format!("{}#{digit}", self.name())
+    }
+
+    /// Returns all shards.
+    pub fn shards(self) -> impl Iterator<Item = String> {
+        (0..SHARDS).map(move |digit| format!("{}#{digit:x}", self.name()))
+    }
 }
 
 /// Reads a state.
@@ -151,7 +178,10 @@ pub fn record_item(record: &Record) -> Result<Item, serde_json::Error> {
     put("provider", text(&record.provider));
     put("kind", text(record.kind.as_str()));
     put("received_at", number(record.received_at.as_millisecond()));
-    put("hour", text(&time::hour(record.received_at)));
+    put(
+        SHARD,
+        text(&Entries::Events.shard_of(&record.id.to_string())),
+    );
     put("sequence", text(&record.sequence.to_string()));
     put(
         "deliveries",
@@ -182,7 +212,7 @@ pub fn record_item(record: &Record) -> Result<Item, serde_json::Error> {
     Ok(item)
 }
 
-/// Writes a variant. Without `hour` it is not in the time index, and so not among the events.
+/// Writes a variant. Without a shard it is not in the time index, and so not among the events.
 ///
 /// # Errors
 ///

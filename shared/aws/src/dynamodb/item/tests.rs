@@ -67,21 +67,46 @@ fn variants_survive_their_items_and_are_not_indexed() {
     let item = variant_item(&variant).unwrap();
     assert_eq!(read_variant(&item).unwrap(), variant);
     assert_eq!(string(&item, "sk").unwrap(), "variant#k#7#00ff");
-    assert!(!item.contains_key("hour") && !item.contains_key("deliveries"));
+    assert!(!item.contains_key(SHARD) && !item.contains_key("deliveries"));
 }
 
 #[test]
-fn the_suppression_list_alone_is_spread_over_its_shards() {
-    let hour = |entity: &Entity| {
+fn states_of_the_suppression_list_alone_are_indexed_and_spread_over_their_shards() {
+    let shard = |entity: &Entity| {
         let item = state_item(entity, &Stored::default(), 1);
         assert_eq!(read_state(&item).unwrap().version, 1);
-        optional(&item, "hour")
+        optional(&item, SHARD)
     };
-    let shards: BTreeSet<_> = opt_out_shards().collect();
+    let shards: BTreeSet<_> = Entries::OptOuts.shards().collect();
     let phones = (0..500).map(|n| Entity::opt_out(&format!("+1555{n:07}"), "sms"));
-    let used: BTreeSet<_> = phones.map(|entity| hour(&entity).unwrap()).collect();
+    let used: BTreeSet<_> = phones.map(|entity| shard(&entity).unwrap()).collect();
     assert_eq!((used.len(), &used), (16, &shards));
-    assert_eq!(hour(&Entity::from_name("voice/call/c".into())), None);
+    assert_eq!(shard(&Entity::from_name("voice/call/c".into())), None);
+}
+
+#[test]
+fn records_of_one_entity_and_one_moment_are_spread_evenly_over_their_shards() {
+    let mut record = record(RawBody::Plain(vec![]));
+    let mut counts: BTreeMap<String, usize> =
+        Entries::Events.shards().map(|shard| (shard, 0)).collect();
+    for index in 0..1_600 {
+        record.id.index = index;
+        let item = record_item(&record).unwrap();
+        let shard = string(&item, SHARD).unwrap();
+        *counts.get_mut(&shard).expect("a shard that readers ask") += 1;
+    }
+    assert_eq!(counts.len(), 16);
+    assert!(
+        counts.values().all(|count| (60..150).contains(count)),
+        "{counts:?}"
+    );
+}
+
+#[test]
+fn the_shard_is_the_first_digit_of_the_ids_digest() {
+    // `printf %s ID | sha256sum` begins so.
+    let id = "019aad2b-7c00-7000-8000-000000000001.0";
+    assert_eq!(Entries::Events.shard_of(id), "events#0");
 }
 
 #[test]
