@@ -21,8 +21,8 @@ It reads the whole table and every large body, and asks before it deletes; witho
 others (so: a number of your own), are deleted with --at-most only. Events that are still queued are found
 when the command is repeated; a delivery that its provider repeats later is recorded anew.
 
-With --json it is one object: items, deleted, others, kept_opt_outs, not_inspected, dry_run, and sources, a
-list of {source, states, records, variants, bodies, dead_letters}.
+With --json it is one object: items, deleted, others, kept_opt_outs, not_inspected, queued, dry_run, and
+sources, a list of {source, states, records, variants, bodies, dead_letters}.
 
 Exit codes: 0 done or nothing found, 1 failed or refused, 2 neither a number nor an address nor an entity.";
 

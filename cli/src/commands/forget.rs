@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
-use switchhook_aws::dead_letters::{DeadLetters, Unseen};
+use switchhook_aws::dead_letters::DeadLetters;
 use switchhook_core::erasure::Subject;
 use tokio::sync::watch;
 
@@ -90,15 +90,11 @@ async fn forget(
         segments: if context.stack.is_some() { SEGMENTS } else { 1 },
     };
     let plan = survey.run(letters).await?;
-    let Unseen {
-        held_elsewhere,
-        waiting,
-    } = letters.unseen().await?;
     progress.finish_and_clear();
     let report = Report {
         json: context.json,
         dry_run: args.dry_run,
-        not_inspected: held_elsewhere.saturating_add(waiting),
+        queued: letters.queued().await?,
         plan: &plan,
     };
     report.table()?;
@@ -178,7 +174,7 @@ fn counted(count: u64, thing: &str) -> String {
 struct Report<'a> {
     json: bool,
     dry_run: bool,
-    not_inspected: u64,
+    queued: u64,
     plan: &'a Plan,
 }
 
@@ -215,8 +211,8 @@ impl Report<'_> {
         } else {
             self.lines(deleted)?;
         }
-        if self.not_inspected > 0 {
-            let letters = counted(self.not_inspected, "dead letter");
+        if self.plan.not_inspected > 0 {
+            let letters = counted(self.plan.not_inspected, "dead letter");
             output::note(&format!(
                 "{letters} could not be inspected: held by another `switchhook` process (or one killed in the last 15 minutes), or behind others of the same entity; repeat this later"
             ))?;
@@ -238,8 +234,12 @@ impl Report<'_> {
             let entries = if kept == 1 { "entry" } else { "entries" };
             output::line(&format!("kept: {kept} {entries} of the suppression list"))?;
         }
-        if found > 0 && !self.dry_run {
-            output::line("Events that are still queued are found when this is repeated.")?;
+        if self.queued > 0 {
+            let events = counted(self.queued, "event");
+            let are = if self.queued == 1 { "is" } else { "are" };
+            output::line(&format!(
+                "{events} {are} still queued and may be theirs: repeat this when none is"
+            ))?;
         }
         Ok(())
     }
@@ -254,7 +254,8 @@ impl Report<'_> {
             "deleted": deleted,
             "others": self.plan.others.len(),
             "kept_opt_outs": self.plan.kept_opt_outs.len(),
-            "not_inspected": self.not_inspected,
+            "not_inspected": self.plan.not_inspected,
+            "queued": self.queued,
             "dry_run": self.dry_run,
             "sources": sources.collect::<Vec<_>>(),
         })

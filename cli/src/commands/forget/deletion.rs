@@ -1,6 +1,8 @@
 //! Deleting what was found, in an order that may be broken off: what the rest is found by goes last, and a
 //! body goes before what names it.
 
+use std::collections::HashMap;
+
 use indicatif::ProgressBar;
 use switchhook_aws::dead_letters::DeadLetters;
 use switchhook_aws::dynamodb::DynamoDbLedger;
@@ -12,8 +14,6 @@ use super::plan::{Plan, PlannedItem, PlannedLetter};
 
 /// How many items go together: as many as one request takes.
 const TOGETHER: usize = 25;
-/// How many letters go together.
-const LETTERS_TOGETHER: usize = 10;
 
 /// What it takes to delete.
 pub(super) struct Deletion<'a> {
@@ -27,9 +27,7 @@ pub(super) struct Deletion<'a> {
 impl Deletion<'_> {
     /// Deletes everything of a plan; returns how many letters are still there.
     pub(super) async fn run(&mut self, plan: &Plan) -> Result<usize, CommandError> {
-        let (last, first): (Vec<_>, Vec<_>) =
-            plan.letters.iter().partition(|letter| letter.is_evidence);
-        let mut left = self.delete_letters(&first).await?;
+        let mut left = self.delete_letters(plan, false).await?;
         // Items of one kind of evidence only are in one request: within one, nothing is in order.
         for items in plan
             .items
@@ -44,7 +42,7 @@ impl Deletion<'_> {
             self.bodies.delete(key).await?;
             self.progress.inc(1);
         }
-        left = left.saturating_add(self.delete_letters(&last).await?);
+        left = left.saturating_add(self.delete_letters(plan, true).await?);
         Ok(left)
     }
 
@@ -63,21 +61,42 @@ impl Deletion<'_> {
         Ok(())
     }
 
-    async fn delete_letters(&mut self, letters: &[&PlannedLetter]) -> Result<usize, CommandError> {
-        let mut left = 0_usize;
-        for letters in letters.chunks(LETTERS_TOGETHER) {
+    /// Takes all letters once more, since they cannot be held for long, and deletes some of them. Returns
+    /// how many of those are still there.
+    async fn delete_letters(
+        &mut self,
+        plan: &Plan,
+        is_evidence: bool,
+    ) -> Result<usize, CommandError> {
+        let chosen = plan.letters.iter();
+        let chosen = chosen.filter(|letter| letter.is_evidence == is_evidence);
+        let mut wanted: HashMap<_, _> = chosen
+            .map(|letter| (letter.message_id.as_str(), letter))
+            .collect();
+        while !wanted.is_empty() {
             self.check_interrupt()?;
-            for key in letters.iter().filter_map(|letter| letter.body.as_deref()) {
+            let page = self.letters.take().await?;
+            if page.is_empty() {
+                break;
+            }
+            let theirs = page
+                .iter()
+                .filter_map(|letter| wanted.get(letter.message_id.as_str()));
+            let theirs: Vec<&PlannedLetter> = theirs.copied().collect();
+            for key in theirs.iter().filter_map(|letter| letter.body.as_deref()) {
                 self.bodies.delete(key).await?;
             }
-            let ids: Vec<_> = letters
+            let ids: Vec<_> = theirs
                 .iter()
                 .map(|letter| letter.message_id.clone())
                 .collect();
             let deleted = self.letters.delete(&ids).await?;
-            left = left.saturating_add(ids.len().saturating_sub(deleted.len()));
+            wanted.retain(|id, _| !deleted.contains(*id));
+            self.progress
+                .inc(u64::try_from(deleted.len()).unwrap_or(u64::MAX));
         }
-        Ok(left)
+        self.letters.put_back().await?;
+        Ok(wanted.len())
     }
 
     fn check_interrupt(&self) -> Result<(), CommandError> {

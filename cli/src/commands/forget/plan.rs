@@ -45,6 +45,8 @@ pub(super) struct Plan {
     pub(super) others: BTreeSet<String>,
     /// Entries of the suppression list, which stay.
     pub(super) kept_opt_outs: BTreeSet<Entity>,
+    /// How many dead letters could not be had.
+    pub(super) not_inspected: u64,
 }
 
 /// What is deleted of one source.

@@ -6,7 +6,7 @@ use futures_util::future::try_join_all;
 use indicatif::ProgressBar;
 use jiff::SignedDuration;
 use switchhook_aws::clock::SystemClock;
-use switchhook_aws::dead_letters::{DeadLetters, Letter};
+use switchhook_aws::dead_letters::{DeadLetters, Letter, Unseen};
 use switchhook_aws::dynamodb::DynamoDbLedger;
 use switchhook_aws::dynamodb::erasing::{Part, TableItem};
 use switchhook_core::body::Carried;
@@ -68,7 +68,14 @@ impl Survey<'_> {
     /// Looks everywhere.
     pub(super) async fn run(&self, letters: &mut DeadLetters) -> Result<Plan, CommandError> {
         let mut found = Found::default();
-        let letters = self.read_letters(letters).await?;
+        let read = self.read_letters(letters).await?;
+        let Unseen {
+            held_elsewhere,
+            waiting,
+        } = letters.unseen().await?;
+        found.plan.not_inspected = held_elsewhere.saturating_add(waiting);
+        // To read the table may take longer than letters can be held.
+        letters.put_back().await?;
         if let Subject::Entity(entity) = &self.matcher.subject {
             found.entities.insert(entity.clone());
         } else {
@@ -77,7 +84,7 @@ impl Survey<'_> {
                 found.merge(part);
             }
         }
-        self.take_letters(letters, &mut found);
+        self.take_letters(read, &mut found);
         for entity in std::mem::take(&mut found.entities) {
             self.take_entity(&entity, &mut found).await?;
         }
