@@ -1,6 +1,7 @@
 //! What can be asked of the command line. Wrong usage exits with 2, as clap does by itself.
 
 mod dead;
+mod forget;
 mod opt_outs;
 mod time;
 
@@ -14,6 +15,7 @@ use switchhook_core::ids::EventId;
 use switchhook_core::kind::Kind;
 
 pub use self::dead::{Chosen, Dead, DeadAction, DropLetters, Redrive, Selection, ShowLetter};
+pub use self::forget::Forget;
 pub use self::opt_outs::{ByHand, OptOuts, OptOutsAction, Owner};
 use crate::outbound::Url;
 
@@ -85,6 +87,9 @@ pub enum Command {
     /// List, show, redrive or drop dead letters: events that could not be handled
     #[command(after_help = dead::EXAMPLES)]
     Dead(Dead),
+    /// Erase the data of a person: of a number, an address or an entity
+    #[command(after_help = forget::EXAMPLES)]
+    Forget(Forget),
     /// Check a file of sources without running anything, or a stack on AWS
     #[command(
         after_help = "Examples:\n  switchhook check --config switchhook.toml\n  switchhook check --stack hooks\n  switchhook check --stack hooks --json\n\nWith --stack it looks whether the stack is whole: deployed, its parts there and readable, its sources valid, its health URL answering. Exit code 1 if something is not; what merely deserves a look is a warning."
@@ -105,6 +110,7 @@ impl Command {
             | Self::OptOuts(_)
             | Self::Replay(_)
             | Self::Dead(_)
+            | Self::Forget(_)
             | Self::Check(_) => true,
         }
     }
@@ -337,6 +343,9 @@ mod tests {
             &["switchhook", "sources", "--silent-for", "-6h"],
             &["switchhook", "sources", "--silent-for", "1 month"],
             &["switchhook", "check", "--url", "http://localhost"],
+            &["switchhook", "forget"],
+            &["switchhook", "forget", ""],
+            &["switchhook", "forget", "+15550100003", "--at-most", "many"],
         ] {
             assert_eq!(
                 Args::try_parse_from(wrong).unwrap_err().exit_code(),

@@ -7,6 +7,7 @@ mod dead;
 mod event;
 pub(crate) mod event_json;
 mod events;
+mod forget;
 mod no_match;
 mod opt_outs;
 mod output;
@@ -31,6 +32,7 @@ use crate::args::{Args, Command, SourcesAction};
 use crate::deployed::{Deployed, DeployedError};
 use crate::local::config::SourcesError;
 use crate::local::data_dir::{DataDir, DataDirError};
+use crate::local::erase::EraseError;
 use crate::local::stack::StackError;
 use crate::local::{self, LocalError, Options};
 use crate::outbound::SecretError;
@@ -81,6 +83,9 @@ pub enum CommandError {
     /// The command is the laptop's or nobody's.
     #[error("this command does nothing to a deployed stack: leave `--stack` out")]
     NoStack,
+    /// What was deleted may be left in files.
+    #[error(transparent)]
+    Erase(#[from] EraseError),
     /// The secret to sign by.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -192,6 +197,7 @@ async fn dispatch(args: Args) -> Result<ExitCode, CommandError> {
         Command::Replay(replay) => replay::run(&context, replay).await,
         Command::Completions(completions) => completions::run(&completions),
         Command::Dead(dead) => dead::run(&context, &dead).await,
+        Command::Forget(forget) => forget::run(&context, &forget).await,
         Command::Check(check) => check::run(&context, &check).await,
     }
 }

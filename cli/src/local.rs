@@ -12,6 +12,7 @@ pub mod data_dir;
 pub(crate) mod doubles;
 pub mod dynamodb;
 pub mod endpoint;
+pub mod erase;
 pub mod forward;
 mod lines;
 pub mod poller;
@@ -168,6 +169,9 @@ pub async fn run(options: Options) -> Result<(), LocalError> {
         forwarder,
     };
     serve(stack, sources.retention_days, doors, signal).await;
+    if let Err(error) = erase::cut_logs(&data) {
+        tracing::warn!(error = %Report(&error), "write-ahead logs not cut off");
+    }
     welcome::goodbye();
     Ok(())
 }

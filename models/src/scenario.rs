@@ -383,6 +383,7 @@ fn occurrence(event: &Event) -> Occurrence {
             slug: None,
             received_at: at(0),
             retention_days: RETENTION_DAYS,
+            state_retention_days: None,
             kind: Kind::CallEnded,
             provider_event: None,
             reason: None,

@@ -82,7 +82,9 @@ pub(crate) fn implausible(evidence: &Evidence<'_>) -> Vec<String> {
         let is_wrong = has_wrong_time(&state, last + BELIEVED_AHEAD_MILLIS)
             || has_wrong_position(&positions, last);
         if is_wrong {
-            let Stored { state, positions } = stored;
+            let Stored {
+                state, positions, ..
+            } = stored;
             wrong.push(format!(
                 "{entity} has a time that cannot be: {state} {positions}"
             ));

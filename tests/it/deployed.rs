@@ -125,6 +125,85 @@ async fn opt_outs_and_dead_letters_are_those_of_the_stack() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn person_is_erased_from_a_stack() {
+    let (aws, _) = received("texts").await;
+    let post = |body: &str| {
+        let signature = tests::sign(SECRET, body.as_bytes());
+        let headers = [("x-webhook-signature", signature.as_str())];
+        let posted = aws.local.post("/webhooks/voice", &headers, body.as_bytes());
+        assert_eq!(posted.status, 200);
+    };
+    let noise: String = (0..9_000_u32)
+        .map(|n| format!("{:08x}", n.wrapping_mul(2_654_435_761)))
+        .collect();
+    post(
+        r#"{"event":"sms.received","data":{"from":"(201) 555-0123","to":"+12015550199","message":"STOP"}}"#,
+    );
+    post(&format!(
+        r#"{{"event":"call.ended","data":{{"call_id":"c","noise":"{noise}","caller_number":"+12015550123"}}}}"#
+    ));
+    // Only its body names the person: what is kept of so long a text is cut.
+    post(&format!(
+        r#"{{"event":"call.ended","data":{{"call_id":"d","noise":"{noise} +12015550123"}}}}"#
+    ));
+    eventually("the number", || {
+        let listed = aws.done(&["opt-outs", "--json"]).json_lines();
+        let mut listed = listed.into_iter();
+        listed.find(|entry| entry["phone"] == "+12015550123")
+    });
+    aws.bury("voice/call/2015550123");
+    eventually("the letter", || {
+        aws.done(&["dead", "list", "--json"]).json_lines().pop()
+    });
+    let is_theirs = |event: &Value| {
+        event["entity"] == "voice/call/d" || event.to_string().contains("2015550123")
+    };
+    let before = eventually("the events", || {
+        let events = aws.done(&["events", "--json"]).json_lines();
+        (events.iter().filter(|event| is_theirs(event)).count() == 3).then_some(events)
+    });
+    let looked = aws.done(&["forget", "+12015550123", "--dry-run", "--json"]);
+    let erased = aws
+        .done(&["forget", "+1 201 555 0123", "--yes", "--json"])
+        .json();
+    assert_eq!(looked.json()["items"], erased["items"]);
+    assert_eq!(
+        (&erased["deleted"], &erased["kept_opt_outs"]),
+        (&json!(9), &json!(1))
+    );
+    let sources = erased["sources"].as_array().unwrap();
+    let voice = sources.iter().find(|counts| counts["source"] == "voice");
+    assert_eq!(
+        voice.unwrap(),
+        &json!({"source": "voice", "states": 3, "records": 3, "variants": 0, "bodies": 2, "dead_letters": 0})
+    );
+    let after = aws.done(&["events", "--json"]).json_lines();
+    let kept: Vec<_> = before
+        .into_iter()
+        .filter(|event| !is_theirs(event))
+        .collect();
+    assert_eq!(after, kept);
+    assert_eq!(aws.done(&["dead", "list", "--json"]).out, "");
+    let listed = aws.done(&["opt-outs", "--json"]).json_lines();
+    assert!(listed.iter().any(|entry| entry["phone"] == "+12015550123"));
+    aws.known(|known| {
+        for asked in [
+            "GetSecretValue",
+            "ListObjectsV2",
+            "GetObject",
+            "DeleteObject",
+        ] {
+            assert!(known.asked.contains(&asked.to_owned()), "{asked}");
+        }
+    });
+
+    aws.trouble("ListObjectsV2", (403, "AccessDenied", "no"));
+    let said = aws.run(&["forget", "+12015550123", "--yes"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("listing large bodies"), "{}", said.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_look_at_dead_letters_ends_while_events_go_on_dying() {
     let aws = Aws::start(SOURCES).await;
     aws.bury("voice/call/0");

@@ -225,6 +225,21 @@ def prove_reading(stack, command, secret):
     told("`send` signs by the stack's own secret, and calls nobody else")
 
 
+def prove_forgetting(stack, command):
+    """Of a number nothing is left but its entry of the suppression list."""
+    number = "+15550100003"
+    command.on(stack, "forget", number, code=1)  # nobody is asked
+    [looked] = command.lines(stack, "forget", number, "--dry-run")
+    [erased] = command.lines(stack, "forget", number, "--yes", "--at-most", "10000")
+    check(erased["deleted"] == looked["items"] > 0, (looked, erased))
+    check(erased["kept_opt_outs"] == 1, erased)
+    left = [item["pk"]["S"] for item in stack.items() if number in str(item)]
+    check(left == [f"_/opt_out/{number}/sms"], left)
+    [left] = command.lines(stack, "forget", number, "--yes")
+    check(left["items"] == 0, left)
+    told("`forget` leaves nothing of a number but its entry of the suppression list")
+
+
 def prove_check(stack, command):
     looks = command.lines(stack, "check", "--url", stack.base())
     bad = [look for look in looks if look["result"] != "ok"]
@@ -418,6 +433,7 @@ def prove(arguments, folder, programs):
     prove_check(stack, command)
     prove_hits(stack, command)
     prove_replay(stack, command)
+    prove_forgetting(stack, command)
     secret = prove_rotation(stack, command)
     prove_restart(stack, secret)
     second = Stack(stack.aws, "emulated")

@@ -44,10 +44,14 @@ fn check_file(context: &Context) -> Result<ExitCode, CommandError> {
         output::line(&valid.to_string())?;
         return Ok(ExitCode::SUCCESS);
     }
+    let states = sources
+        .state_retention_days
+        .map(|days| format!(", states {days} days after their last change"));
     output::line(&format!(
-        "{} is valid: records live {} days",
+        "{} is valid: records live {} days{}",
         file.path().display(),
-        sources.retention_days
+        sources.retention_days,
+        states.unwrap_or_default()
     ))?;
     let rows = sources.iter().map(|source| {
         vec![

@@ -38,6 +38,14 @@ pub(super) struct Context {
 }
 
 impl Context {
+    /// Checks that there are data to work on.
+    pub(super) fn existing(&self) -> Result<(), CommandError> {
+        match &self.stack {
+            Some(_) => Ok(()),
+            None => Ok(self.data.existing()?),
+        }
+    }
+
     /// Returns the ledger.
     pub(super) fn ledger(&self) -> Result<DynamoDbLedger, CommandError> {
         if let Some(stack) = &self.stack {

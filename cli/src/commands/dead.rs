@@ -135,7 +135,7 @@ impl Desk {
 }
 
 /// Listens for SIGINT and SIGTERM.
-fn interrupted() -> io::Result<watch::Receiver<bool>> {
+pub(super) fn interrupted() -> io::Result<watch::Receiver<bool>> {
     let (mut interrupt, mut terminate) = (
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,

@@ -1,7 +1,7 @@
 //! `switchhook opt-outs`: the suppression list of the whole stack.
 
 mod by_hand;
-mod owner;
+pub(super) mod owner;
 
 use std::process::ExitCode;
 

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
+use tokio::sync::watch;
 
 /// Prints rows under their headings, no wider than the terminal.
 pub(super) fn table(
@@ -33,6 +34,29 @@ pub(super) fn note(text: &str) -> io::Result<()> {
 /// Tells whether somebody is there to answer a question.
 pub(super) fn is_attended() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks the person at the terminal; `None` where a signal came instead of an answer.
+pub(super) async fn ask(
+    question: &str,
+    interrupted: &watch::Receiver<bool>,
+) -> io::Result<Option<bool>> {
+    if !is_attended() {
+        return Ok(Some(false));
+    }
+    write!(io::stderr().lock(), "{question} [y/N] ")?;
+    let mut interrupted = interrupted.clone();
+    let line = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).map(|_| line)
+    });
+    tokio::select! {
+        line = line => {
+            let line = line.map_err(io::Error::from)??;
+            Ok(Some(matches!(line.trim(), "y" | "Y" | "yes")))
+        }
+        _ = interrupted.wait_for(|is| *is) => Ok(None),
+    }
 }
 
 /// Returns a text without what a terminal would act upon: senders write these texts.

@@ -42,6 +42,50 @@ impl FileBodies {
         Ok(())
     }
 
+    /// Deletes a body; one that is not there is no error.
+    ///
+    /// # Errors
+    ///
+    /// When its file cannot be deleted.
+    pub async fn delete(&self, key: &str) -> Result<(), PortError> {
+        let deleted = match self.path(key) {
+            Ok(path) => tokio::fs::remove_file(path).await,
+            Err(error) => Err(error),
+        };
+        match deleted {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(PortError::new("deleting a large body", error))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Returns the keys of all bodies, those among them that a crash left unfinished.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be read.
+    pub fn keys(&self) -> Result<Vec<String>, PortError> {
+        self.list()
+            .map_err(|error| PortError::new("listing large bodies", error))
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        let mut keys = Vec::new();
+        if !self.folder.exists() {
+            return Ok(keys);
+        }
+        for source in fs::read_dir(&self.folder)? {
+            let source = source?;
+            let name = source.file_name();
+            for body in fs::read_dir(source.path())? {
+                let (source, body) = (name.to_string_lossy(), body?.file_name());
+                keys.push(format!("{source}/{}", body.to_string_lossy()));
+            }
+        }
+        Ok(keys)
+    }
+
     /// Keys are ours, `{source}/{event id}`: no part of one leads out of the folder.
     fn path(&self, key: &str) -> io::Result<PathBuf> {
         let plain = |part: &str| {
@@ -123,6 +167,24 @@ mod tests {
         assert!(bodies.get("voice/1.0").await.unwrap().is_some());
         bodies.forget_before(Timestamp::MAX).unwrap();
         assert!(bodies.get("voice/1.0").await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn bodies_are_listed_and_deleted_once_and_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let bodies = FileBodies::new(folder.path().join("bodies"));
+        assert!(bodies.keys().unwrap().is_empty());
+        for key in ["voice/1.0", "texts/2.0.unfinished"] {
+            bodies.put(key, Bytes::from_static(b"x")).await.unwrap();
+        }
+        let mut keys = bodies.keys().unwrap();
+        keys.sort();
+        assert_eq!(keys, ["texts/2.0.unfinished", "voice/1.0"]);
+        for _ in 0..2 {
+            bodies.delete("voice/1.0").await.unwrap();
+        }
+        assert_eq!(bodies.keys().unwrap(), ["texts/2.0.unfinished"]);
+        bodies.delete("../x").await.unwrap_err();
     }
 
     #[tokio::test]

@@ -346,7 +346,7 @@ impl Committer {
                 }
             }
             let current = snapshot.states.get(&entity).cloned().unwrap_or_default();
-            let next = route.apply(current.stored.as_ref(), occurrence)?;
+            let next = self.next(route, &entity, current.stored.as_ref(), occurrence)?;
             changes.push(Change {
                 route,
                 entity,
@@ -355,6 +355,23 @@ impl Committer {
             });
         }
         Ok(changes)
+    }
+
+    /// Returns a state after an event. The suppression list never expires.
+    fn next(
+        &self,
+        route: &Route,
+        entity: &Entity,
+        current: Option<&Stored>,
+        occurrence: &Occurrence,
+    ) -> Result<Stored, HandleError> {
+        let mut next = route.apply(current, occurrence)?;
+        if entity.opted_out().is_none() {
+            let expiry = current.and_then(|stored| stored.expiry);
+            let envelope = &occurrence.envelope;
+            next.expiry = envelope.state_expiry(expiry, self.clock.now());
+        }
+        Ok(next)
     }
 
     async fn write_state(
@@ -382,7 +399,8 @@ impl Committer {
                     return Ok(());
                 }
                 Written::Refused(current) => {
-                    change.next = change.route.apply(current.stored.as_ref(), occurrence)?;
+                    let stored = current.stored.as_ref();
+                    change.next = self.next(change.route, &change.entity, stored, occurrence)?;
                     snapshot
                         .states
                         .insert(change.entity.clone(), current.clone());

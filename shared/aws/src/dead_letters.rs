@@ -309,10 +309,30 @@ impl DeadLetters {
     ///
     /// When the queue does not answer.
     pub async fn unseen(&self) -> Result<Unseen, PortError> {
+        let (visible, hidden) = self.count(&self.url).await?;
+        let ours = u64::try_from(self.held.len()).unwrap_or(u64::MAX);
+        Ok(Unseen {
+            held_elsewhere: hidden.saturating_sub(ours),
+            waiting: visible,
+        })
+    }
+
+    /// Counts the events that are still on the queue.
+    ///
+    /// # Errors
+    ///
+    /// When the queue does not answer.
+    pub async fn queued(&self) -> Result<u64, PortError> {
+        let (visible, hidden) = self.count(&self.queue_url).await?;
+        Ok(visible.saturating_add(hidden))
+    }
+
+    /// Counts the messages of a queue that are visible and those that are not.
+    async fn count(&self, url: &str) -> Result<(u64, u64), PortError> {
         use QueueAttributeName::{
             ApproximateNumberOfMessages as Visible, ApproximateNumberOfMessagesNotVisible as Hidden,
         };
-        let ask = self.client.get_queue_attributes().queue_url(&self.url);
+        let ask = self.client.get_queue_attributes().queue_url(url);
         let answer = ask.attribute_names(Visible).attribute_names(Hidden).send();
         let answer = answer
             .await
@@ -322,11 +342,7 @@ impl DeadLetters {
             let count = attributes.and_then(|attributes| attributes.get(&name)?.parse().ok());
             count.unwrap_or_default()
         };
-        let ours = u64::try_from(self.held.len()).unwrap_or(u64::MAX);
-        Ok(Unseen {
-            held_elsewhere: count(Hidden).saturating_sub(ours),
-            waiting: count(Visible),
-        })
+        Ok((count(Visible), count(Hidden)))
     }
 
     /// Puts back all that is in hand, so that others see it at once.

@@ -23,6 +23,7 @@ use switchhook_core::ports::{Added, Ledger, PortError, PortFuture, Written};
 use switchhook_core::states::Stored;
 use switchhook_core::time::Timestamp;
 
+pub mod erasing;
 pub mod item;
 pub mod listing;
 pub mod timeline;
@@ -160,7 +161,7 @@ fn keys_of(keys: Vec<Item>, projection: Option<&str>) -> Result<KeysAndAttribute
 }
 
 /// What it takes to tell duplicates and to change states: neither data nor bodies.
-const HEADS: &str = "pk, sk, id, received_at, occurred_at, #sequence, digest, deliveries, variants, repeatable_stop, expires_at, version, #state, positions";
+const HEADS: &str = "pk, sk, id, received_at, occurred_at, #sequence, digest, deliveries, variants, repeatable_stop, expires_at, kept_from, version, #state, positions";
 
 impl Ledger for DynamoDbLedger {
     fn read<'a>(

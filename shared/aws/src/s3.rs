@@ -29,6 +29,38 @@ impl S3Bodies {
     }
 }
 
+impl S3Bodies {
+    /// Deletes a body; one that is not there is no error.
+    ///
+    /// # Errors
+    ///
+    /// When the bucket does not answer.
+    pub async fn delete(&self, key: &str) -> Result<(), PortError> {
+        let delete = self.client.delete_object().bucket(&self.bucket).key(key);
+        let deleted = delete.send().await;
+        deleted
+            .map(drop)
+            .map_err(|error| PortError::new("deleting a large body", error))
+    }
+
+    /// Returns the keys of some bodies, and what the next ones are asked for by.
+    ///
+    /// # Errors
+    ///
+    /// When the bucket does not answer.
+    pub async fn keys(
+        &self,
+        after: Option<String>,
+    ) -> Result<(Vec<String>, Option<String>), PortError> {
+        let list = self.client.list_objects_v2().bucket(&self.bucket);
+        let listed = list.set_continuation_token(after).send().await;
+        let listed = listed.map_err(|error| PortError::new("listing large bodies", error))?;
+        let objects = listed.contents.unwrap_or_default();
+        let keys = objects.into_iter().filter_map(|object| object.key);
+        Ok((keys.collect(), listed.next_continuation_token))
+    }
+}
+
 impl BodyStore for S3Bodies {
     fn put<'a>(&'a self, key: &'a str, body: Bytes) -> PortFuture<'a, ()> {
         Box::pin(async move {

@@ -40,6 +40,24 @@ pub fn email_address(text: &str) -> Option<String> {
     is_address(&address).then_some(address)
 }
 
+/// Returns whether an address, as [`email_address`] returns it, stands anywhere in a text, and not as a part
+/// of a longer one.
+#[must_use]
+pub fn mentions(text: &str, address: &str) -> bool {
+    let text = text.to_lowercase();
+    text.match_indices(address).any(|(start, _)| {
+        let before = text.get(..start).and_then(|text| text.chars().next_back());
+        let behind = text.get(start.saturating_add(address.len())..);
+        let mut behind = behind.unwrap_or_default().chars();
+        let is_longer = match behind.next() {
+            Some('.') => behind.next().is_some_and(char::is_alphanumeric),
+            Some(c) => c.is_alphanumeric() || c == '-' || c == '_',
+            None => false,
+        };
+        !is_longer && !before.is_some_and(|c| c.is_alphanumeric() || "._+-%~!#$*^".contains(c))
+    })
+}
+
 /// White space, what people put around an address, and what no one sees.
 fn is_around(c: char) -> bool {
     c.is_whitespace()
@@ -176,6 +194,32 @@ mod tests {
         ] {
             assert_eq!(email_address(text).as_deref(), Some(address), "{text}");
         }
+    }
+
+    #[test]
+    fn address_is_found_whole_only() {
+        for text in [
+            "ann@example.com",
+            "To: Ann <Ann@Example.com>, Bob",
+            r#"{"email":"ANN@example.com"}"#,
+            "email=ann@example.com&x=1",
+            "write to ann@example.com.",
+            "mailto:ann@example.com?subject=x",
+            "joann@example.com ann@example.com",
+        ] {
+            assert!(mentions(text, "ann@example.com"), "{text}");
+        }
+        for text in [
+            "",
+            "joann@example.com",
+            "x.ann@example.com",
+            "ann@example.com.au",
+            "ann@example.community",
+            "ann@example.com-x.example",
+        ] {
+            assert!(!mentions(text, "ann@example.com"), "{text}");
+        }
+        assert!(mentions("J\u{d6}RG@x.example", "j\u{f6}rg@x.example"));
     }
 
     #[test]

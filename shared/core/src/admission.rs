@@ -19,6 +19,7 @@ const PREFIX: &str = "/webhooks/";
 pub struct Admitted<'a> {
     source: &'a Source,
     retention_days: u16,
+    state_retention_days: Option<u16>,
     opt_in_scope: OptInScope,
     slug: Option<&'a str>,
     request: &'a Request,
@@ -35,6 +36,12 @@ impl<'a> Admitted<'a> {
     #[must_use]
     pub const fn retention_days(&self) -> u16 {
         self.retention_days
+    }
+
+    /// Returns how long states live after their last change, in days, if they expire.
+    #[must_use]
+    pub const fn state_retention_days(&self) -> Option<u16> {
+        self.state_retention_days
     }
 
     /// Returns how far a START of it reaches.
@@ -198,6 +205,7 @@ pub fn admit<'a>(
     Ok(Admitted {
         source,
         retention_days: sources.retention_days,
+        state_retention_days: sources.state_retention_days,
         opt_in_scope: sources.opt_in_scope,
         slug,
         request,

@@ -36,7 +36,12 @@ pub const MIN_RETENTION_DAYS: u16 = 30;
 const MAX_RETENTION_DAYS: u16 = 3_650;
 
 /// The fields of the document itself.
-const TOP_FIELDS: &[&str] = &["opt_in_scope", "retention_days", "sources"];
+const TOP_FIELDS: &[&str] = &[
+    "opt_in_scope",
+    "retention_days",
+    "sources",
+    "state_retention_days",
+];
 
 /// Whose opt-outs a START takes back.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -130,6 +135,8 @@ impl Source {
 pub struct Sources {
     /// How long records live, in days.
     pub retention_days: u16,
+    /// How long states live after their last change, in days; without it they stay.
+    pub state_retention_days: Option<u16>,
     /// Whose opt-outs a START takes back.
     pub opt_in_scope: OptInScope,
     sources: BTreeMap<String, Source>,
@@ -229,6 +236,7 @@ fn read_document(mut fields: Fields<'_>, hidden: &Hidden, findings: &mut Finding
         }
     }
     let retention_days = read_retention_days(&mut fields);
+    let state_retention_days = read_state_retention_days(&mut fields, retention_days);
     let opt_in_scope = read_opt_in_scope(&mut fields);
     let is_given = fields.is_given("sources");
     let tables = fields.table("sources");
@@ -247,6 +255,7 @@ fn read_document(mut fields: Fields<'_>, hidden: &Hidden, findings: &mut Finding
     }
     Sources {
         retention_days,
+        state_retention_days,
         opt_in_scope,
         sources,
         findings: Findings::default(),
@@ -284,6 +293,21 @@ fn read_retention_days(fields: &mut Fields<'_>) -> u16 {
         fields.mistake(line, "retention_days", reason);
         MIN_RETENTION_DAYS
     })
+}
+
+/// Reads how long states live: a state outlives the records that it was made of.
+fn read_state_retention_days(fields: &mut Fields<'_>, retention_days: u16) -> Option<u16> {
+    let (days, line) = fields.integer("state_retention_days")?;
+    let fitting = u16::try_from(days)
+        .ok()
+        .filter(|days| (retention_days..=MAX_RETENTION_DAYS).contains(days));
+    if fitting.is_none() {
+        let reason = format!(
+            "must be between {retention_days} (`retention_days`) and {MAX_RETENTION_DAYS} days, not {days}"
+        );
+        fields.mistake(line, "state_retention_days", reason);
+    }
+    fitting
 }
 
 fn read_opt_in_scope(fields: &mut Fields<'_>) -> OptInScope {

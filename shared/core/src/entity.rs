@@ -58,6 +58,14 @@ impl Entity {
         self.0.split('/').next().unwrap_or_default()
     }
 
+    /// Returns the type; `None` for the suppression list and for what is no entity's name.
+    #[must_use]
+    pub fn entity_type(&self) -> Option<EntityType> {
+        let (_, rest) = self.0.split_once('/')?;
+        let (name, _) = rest.split_once('/')?;
+        EntityType::named(name)
+    }
+
     /// Returns the SQS message group: the name itself, or its digest where SQS would not take it.
     ///
     /// SQS takes up to 128 alphanumeric and punctuation characters

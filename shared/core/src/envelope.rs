@@ -16,6 +16,7 @@ use crate::ids::EventId;
 use crate::kind::Kind;
 use crate::request::Headers;
 use crate::retention;
+use crate::states::StateExpiry;
 use crate::time::Timestamp;
 
 /// The headers that a record keeps: those that say how to read the body, and who says it sent it.
@@ -55,6 +56,9 @@ pub struct Envelope {
     pub received_at: Timestamp,
     /// How long its record lives.
     pub retention_days: u16,
+    /// How long states live after it, in days; without it they stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_retention_days: Option<u16>,
     /// What happened.
     pub kind: Kind,
     /// The sender's own name for it.
@@ -95,12 +99,34 @@ impl Envelope {
     /// else it would expire as soon as it is written.
     #[must_use]
     pub fn expires_at(&self, now: Timestamp) -> Timestamp {
-        let kept_from = if self.is_too_old(now) {
+        retention::kept_until(self.kept_from(now), self.retention_days)
+    }
+
+    /// Returns the expiry of a state that the event is applied to. The newest of its events decides, so
+    /// that an older one neither prolongs nor shortens the life of a state, in whatever order they come.
+    #[must_use]
+    pub fn state_expiry(
+        &self,
+        current: Option<StateExpiry>,
+        now: Timestamp,
+    ) -> Option<StateExpiry> {
+        let kept_from = self.kept_from(now);
+        if current.is_some_and(|current| current.kept_from > kept_from) {
+            return current;
+        }
+        let days = self.state_retention_days?;
+        Some(StateExpiry {
+            kept_from,
+            expires_at: retention::kept_until(kept_from, days),
+        })
+    }
+
+    fn kept_from(&self, now: Timestamp) -> Timestamp {
+        if self.is_too_old(now) {
             now
         } else {
             self.received_at
-        };
-        retention::kept_until(kept_from, self.retention_days)
+        }
     }
 }
 
@@ -165,13 +191,42 @@ mod tests {
             (read.digest.as_ref(), read.opt_in_scope),
             (None, OptInScope::Source)
         );
+        assert_eq!(read.state_retention_days, None);
         let written = serde_json::to_string(&read).unwrap();
         assert!(
-            !written.contains("digest") && !written.contains("opt_in_scope"),
+            ["digest", "opt_in_scope", "state_retention_days"]
+                .iter()
+                .all(|name| !written.contains(name)),
             "{written}"
         );
         let other = envelope.replace("\"version\":1", "\"version\":2");
         assert!(serde_json::from_str::<Envelope>(&other).is_err());
+    }
+
+    #[test]
+    fn newest_event_decides_when_a_state_expires() {
+        let day = |day: i64| Timestamp::from_second(1_768_482_000 + day * 86_400).unwrap();
+        let event = |accepted: i64, days: Option<u16>| {
+            let mut envelope: Envelope = serde_json::from_str(r#"{"version":1,"id":"019aad2b-7c00-7000-8000-000000000001.0","provider":"ai-sync","received_at":"2026-01-15T13:00:00Z","retention_days":30,"kind":"call.ended","entity":"voice/call/c","dedup":{"key":"00","window":"record"},"body":{"inline":""}}"#).unwrap();
+            envelope.received_at = day(accepted);
+            envelope.state_retention_days = days;
+            envelope
+        };
+        let after = |events: &[(i64, Option<u16>)]| {
+            let applied = events.iter().fold(None, |current, (accepted, days)| {
+                event(*accepted, *days).state_expiry(current, day(10))
+            });
+            applied.map(|expiry: StateExpiry| expiry.expires_at)
+        };
+        let (first, second) = ((0, Some(400)), (1, Some(100)));
+        assert_eq!(after(&[first]), Some(day(400)));
+        assert_eq!(after(&[first, second]), Some(day(101)));
+        assert_eq!(after(&[second, first]), Some(day(101)), "in either order");
+        assert_eq!(after(&[(0, None), second]), after(&[second, (0, None)]));
+        assert_eq!(after(&[first, (1, None)]), None, "from now on they stay");
+        // One that is forced through much later lives from then on.
+        let late = event(0, Some(40)).state_expiry(None, day(100)).unwrap();
+        assert_eq!(late.expires_at, day(140));
     }
 
     #[test]

@@ -222,6 +222,7 @@ impl Delivery<'_> {
             slug: self.admitted.slug().map(str::to_owned),
             received_at: self.received_at,
             retention_days: self.admitted.retention_days(),
+            state_retention_days: self.admitted.state_retention_days(),
             kind,
             provider_event: found.event_name.map(shortened),
             reason: found.reason.map(Cow::into_owned),

@@ -140,6 +140,27 @@ pub enum EntityType {
 }
 
 impl EntityType {
+    const ALL: [Self; 11] = [
+        Self::Agent,
+        Self::Appointment,
+        Self::Call,
+        Self::Campaign,
+        Self::Contact,
+        Self::ContactList,
+        Self::Conversation,
+        Self::Delivery,
+        Self::Email,
+        Self::Lead,
+        Self::Message,
+    ];
+
+    /// Returns the type of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|entity_type| entity_type.as_str() == name)
+    }
+
     /// Returns the type as it stands in an entity's name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

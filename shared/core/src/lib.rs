@@ -20,6 +20,7 @@ pub mod data;
 pub mod dedup;
 pub mod entity;
 pub mod envelope;
+pub mod erasure;
 pub mod ids;
 pub mod intake;
 pub mod json;

@@ -1,6 +1,7 @@
 //! Phone numbers: E.164 where that can be told, as written otherwise.
 
 pub mod countries;
+mod mentions;
 mod plans;
 mod written;
 
@@ -8,6 +9,7 @@ use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
+pub use mentions::mentions;
 use plans::Fit;
 use written::Written;
 

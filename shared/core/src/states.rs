@@ -12,7 +12,7 @@ mod stored;
 pub use consent::{Consent, Said, Word};
 pub use opt_out::{OptOut, OptOutView, Owner, SourceView};
 pub use register::{MAX_TEXT_BYTES, NoPosition, Position, Register, Value};
-pub use stored::{State, StateError, Stored};
+pub use stored::{State, StateError, StateExpiry, Stored};
 
 use crate::data::{DeliveryStatus, Direction, Extra, MailStatus};
 use crate::ids::EventId;

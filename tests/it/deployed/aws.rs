@@ -188,6 +188,9 @@ impl Known {
             Some(target) => target.rsplit('.').next().unwrap().to_owned(),
             None if path.starts_with("/service/") => path.rsplit('/').next().unwrap().to_owned(),
             None if path == "/bodies" || path == "/bodies/" => "ListObjectsV2".to_owned(),
+            None if path.starts_with("/bodies/") && request.method() == "DELETE" => {
+                "DeleteObject".to_owned()
+            }
             None if path.starts_with("/bodies/") => "GetObject".to_owned(),
             None => "DescribeStacks".to_owned(),
         };
@@ -214,7 +217,12 @@ impl Known {
                 self.bus.extend(put["Entries"].as_array().unwrap().clone());
                 answer(200, json!({"Entries": [{"EventId": "e"}]}).to_string())
             }
-            "ListObjectsV2" => answer(200, "<ListBucketResult></ListBucketResult>"),
+            "ListObjectsV2" => answer(200, list_of(bodies)),
+            "DeleteObject" => {
+                let key = path.strip_prefix("/bodies/").unwrap();
+                std::fs::remove_file(bodies.join(key)).unwrap();
+                answer(204, "")
+            }
             "GetObject" => {
                 let key = path.strip_prefix("/bodies/").unwrap();
                 answer(200, std::fs::read(bodies.join(key)).unwrap())
@@ -312,6 +320,20 @@ impl Known {
             other => panic!("nobody counts {other}"),
         }
     }
+}
+
+/// Lists what lies in a folder as a bucket does.
+fn list_of(bodies: &std::path::Path) -> String {
+    let mut list = String::new();
+    for source in std::fs::read_dir(bodies).into_iter().flatten() {
+        let source = source.unwrap();
+        for body in std::fs::read_dir(source.path()).unwrap() {
+            let (source, body) = (source.file_name(), body.unwrap().file_name());
+            let (source, body) = (source.to_str().unwrap(), body.to_str().unwrap());
+            list.push_str(&format!("<Contents><Key>{source}/{body}</Key></Contents>"));
+        }
+    }
+    format!("<ListBucketResult>{list}</ListBucketResult>")
 }
 
 /// Answers an error as the service of an operation writes it.

@@ -1,7 +1,7 @@
 //! `dead`: what cannot be handled is listed, explained, redriven and dropped, whether `local` runs
 //! or not, and nothing is lost or doubled on the way.
 
-mod bench;
+pub(super) mod bench;
 mod interruptions;
 
 use std::collections::BTreeSet;

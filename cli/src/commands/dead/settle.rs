@@ -4,7 +4,7 @@
 //! and none that comes back meanwhile is met again. A letter is deleted only after its event was
 //! sent: broken off in between, it is sent again, and known then as a duplicate.
 
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 use switchhook_aws::clock::SystemClock;
@@ -269,22 +269,9 @@ async fn summarise(
 
 /// Asks the person at the terminal.
 async fn confirm(desk: &Desk, count: usize) -> Result<bool, CommandError> {
-    if !output::is_attended() {
-        return Ok(false);
-    }
     let events = if count == 1 { "event" } else { "events" };
-    write!(
-        io::stderr().lock(),
-        "Delete {count} acknowledged {events} for good, so that nothing is left of them? [y/N] "
-    )?;
-    let mut interrupted = desk.interrupted.clone();
-    let line = tokio::task::spawn_blocking(|| {
-        let mut line = String::new();
-        io::stdin().read_line(&mut line).map(|_| line)
-    });
-    let line = tokio::select! {
-        line = line => line.map_err(io::Error::from)??,
-        _ = interrupted.wait_for(|is| *is) => return Err(CommandError::Interrupted),
-    };
-    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
+    let question =
+        format!("Delete {count} acknowledged {events} for good, so that nothing is left of them?");
+    let answer = output::ask(&question, &desk.interrupted).await?;
+    answer.ok_or(CommandError::Interrupted)
 }

@@ -47,7 +47,7 @@ fn is_listed(stored: &Stored) -> bool {
     view.is_ok_and(|view| view.opted_out)
 }
 
-fn country(code: &str) -> Result<Country, CommandError> {
+pub(in super::super) fn country(code: &str) -> Result<Country, CommandError> {
     Country::new(code).ok_or_else(|| {
         let meant = countries::named(code)
             .map(|country| format!("; {} is `{}`", country.name, country.code))

@@ -92,6 +92,7 @@ impl List {
         let connection = Connection::open(path)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "secure_delete", "ON")?;
         // Until it has begun, what is written must not be lost with the machine.
         connection.pragma_update(None, "synchronous", "FULL")?;
         let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;

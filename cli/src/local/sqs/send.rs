@@ -143,7 +143,11 @@ impl Outgoing {
         let per_group = queue.settings.is("DeduplicationScope", "messageGroup");
         Ok(Key {
             group,
-            scope: if per_group { group } else { "" },
+            scope: if per_group {
+                hex::encode(Sha256::digest(group))
+            } else {
+                String::new()
+            },
             dedup,
         })
     }
@@ -161,8 +165,9 @@ pub(super) fn check_id(name: &str, id: &str) -> Result<(), Fault> {
 /// Where a message goes, and what makes it the same as another.
 struct Key<'m> {
     group: &'m str,
-    /// The group, or empty when the whole queue shares its deduplication ids.
-    scope: &'m str,
+    /// The digest of the group, or empty when the whole queue shares its deduplication ids. A group may
+    /// hold a number, which must not outlive the message.
+    scope: String,
     dedup: String,
 }
 

@@ -184,7 +184,31 @@ fn seq_in(receipt_handle: &str) -> Result<i64, Fault> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::check;
+    use super::super::testing::{Laptop, check};
+
+    #[tokio::test]
+    async fn deleted_messages_leave_no_byte_of_themselves_or_their_groups() {
+        let mut laptop = Laptop::start().await;
+        let scope = ["set", "DeduplicationScope", "messageGroup"];
+        assert_eq!(laptop.run(&scope).await, "ok");
+        let holds = |laptop: &Laptop, text: &str| {
+            let bytes = laptop.bytes();
+            bytes
+                .windows(text.len())
+                .any(|some| some == text.as_bytes())
+        };
+        for n in 0..60 {
+            let (group, size) = (format!("wombat-{}", n % 7), 60 * n);
+            let body = format!("quokka-{n}-{}", "x".repeat(size));
+            assert_eq!(laptop.run(&["send", &group, &body]).await, "new");
+        }
+        assert!(holds(&laptop, "quokka") && holds(&laptop, "wombat"));
+        for _ in 0..60 {
+            let body = laptop.run(&["receive", "1"]).await;
+            assert_eq!(laptop.run(&["delete", &body]).await, "ok");
+        }
+        assert!(!holds(&laptop, "quokka") && !holds(&laptop, "wombat"));
+    }
 
     #[tokio::test]
     async fn stale_receipts_are_refused() {
@@ -241,7 +265,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_fails_by_entry() {
-        let laptop = super::super::testing::Laptop::start().await;
+        let laptop = Laptop::start().await;
         let entries = serde_json::json!([
             { "Id": "gone", "ReceiptHandle": "1.gone" }, { "Id": "bad", "ReceiptHandle": "bad" },
         ]);

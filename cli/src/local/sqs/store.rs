@@ -143,6 +143,8 @@ impl Store {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
+        // What is deleted leaves no byte behind.
+        connection.pragma_update(None, "secure_delete", "ON")?;
         // What a savepoint may have to undo; else what is long of it goes to a file.
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);

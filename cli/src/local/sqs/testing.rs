@@ -89,6 +89,16 @@ impl Laptop {
         open(&self.folder.path().join(FILE), &self.time, self.window)
     }
 
+    /// Returns all bytes of the files, once what is in the log has been moved on.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let path = self.folder.path().join(FILE);
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        let cut = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        cut.unwrap();
+        let log = std::fs::read(self.folder.path().join(format!("{FILE}-wal"))).unwrap();
+        [std::fs::read(path).unwrap(), log].concat()
+    }
+
     /// Leaves the files as a killed process does, and goes on with a copy of them.
     fn crash(&mut self) {
         let folder = tempfile::tempdir().unwrap();
@@ -116,7 +126,7 @@ impl Laptop {
         .inspect(|_| assert_eq!(status, 200))
     }
 
-    async fn run(&mut self, words: &[&str]) -> String {
+    pub(super) async fn run(&mut self, words: &[&str]) -> String {
         match *words {
             ["set", name, value] => {
                 let attributes = json!({ name: value });

@@ -11,14 +11,16 @@ use switchhook_core::ids::DeliveryId;
 use switchhook_core::ledger::{
     RawBody, Record, RecordHead, RecordKey, Snapshot, StateItem, Variant,
 };
-use switchhook_core::states::Stored;
+use switchhook_core::states::{StateExpiry, Stored};
 use switchhook_core::time::{self, Timestamp};
 
 /// An item as the SDK hands it over.
 pub type Item = HashMap<String, AttributeValue>;
 
 /// The sort key of an entity's state.
-const STATE: &str = "state";
+pub(super) const STATE: &str = "state";
+/// The attribute of a state that expires: from when on that is counted.
+const KEPT_FROM: &str = "kept_from";
 /// The start of the sort key of every record.
 pub const RECORD_PREFIX: &str = "event#";
 
@@ -108,6 +110,14 @@ pub fn state_item(entity: &Entity, stored: &Stored, version: u64) -> Item {
     item.insert("version".to_owned(), number(version));
     item.insert("state".to_owned(), text(&stored.state));
     item.insert("positions".to_owned(), text(&stored.positions));
+    if let Some(expiry) = stored.expiry {
+        let kept_from = number(expiry.kept_from.as_millisecond());
+        item.insert(KEPT_FROM.to_owned(), kept_from);
+        item.insert(
+            "expires_at".to_owned(),
+            number(expiry.expires_at.as_second()),
+        );
+    }
     if entity.opted_out().is_some() {
         let shard = Entries::OptOuts.shard_of(entity.as_str());
         item.insert(SHARD.to_owned(), text(&shard));
@@ -158,11 +168,22 @@ pub fn read_state(item: &Item) -> Result<StateItem, ItemError> {
     let stored = Stored {
         state: string(item, "state")?,
         positions: string(item, "positions")?,
+        expiry: state_expiry(item)?,
     };
     Ok(StateItem {
         version: numeral(item, "version")?,
         stored: Some(stored),
     })
+}
+
+fn state_expiry(item: &Item) -> Result<Option<StateExpiry>, ItemError> {
+    if !item.contains_key(KEPT_FROM) {
+        return Ok(None);
+    }
+    Ok(Some(StateExpiry {
+        kept_from: millis(item, KEPT_FROM)?,
+        expires_at: expires_at(item)?,
+    }))
 }
 
 /// Writes a record.
@@ -380,7 +401,7 @@ pub fn read_attempts(item: &Item) -> Attempt {
     receives.map_or(Attempt::Unreadable, |receives| Attempt::counted(&receives))
 }
 
-fn raw(item: &Item) -> Result<RawBody, ItemError> {
+pub(super) fn raw(item: &Item) -> Result<RawBody, ItemError> {
     let blob = |name| {
         item.get(name)?
             .as_b()
@@ -399,7 +420,7 @@ fn raw(item: &Item) -> Result<RawBody, ItemError> {
         .map_err(|_| ItemError("raw_stored"))
 }
 
-fn headers(item: &Item) -> Result<BTreeMap<String, String>, ItemError> {
+pub(super) fn headers(item: &Item) -> Result<BTreeMap<String, String>, ItemError> {
     match optional(item, "headers") {
         None => Ok(BTreeMap::new()),
         Some(json) => serde_json::from_str(&json).map_err(|_| ItemError("headers")),
@@ -419,7 +440,7 @@ pub(super) fn string(item: &Item, name: &'static str) -> Result<String, ItemErro
     optional(item, name).ok_or(ItemError(name))
 }
 
-fn optional(item: &Item, name: &str) -> Option<String> {
+pub(super) fn optional(item: &Item, name: &str) -> Option<String> {
     item.get(name)?.as_s().ok().cloned()
 }
 

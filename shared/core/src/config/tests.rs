@@ -23,6 +23,7 @@ fn a_whole_document_is_read_from_toml_and_json_alike() {
     let toml = format!(
         r#"
 retention_days = 45
+state_retention_days = 45
 [sources.voice]
 provider = "ai-sync"
 title = "Voice agents"
@@ -39,7 +40,7 @@ tokens = ["{TOKEN}"]
 "#
     );
     let json = format!(
-        r#"{{"retention_days":45,"sources":{{"voice":{{"provider":"ai-sync","title":"Voice agents",
+        r#"{{"retention_days":45,"state_retention_days":45,"sources":{{"voice":{{"provider":"ai-sync","title":"Voice agents",
         "secrets":["current","previous"],"tokens":["{TOKEN}"],"networks":["203.0.113.0/24","2001:db8::1"],
         "max_body":"1MiB","country":"AU","opt_out_words":["STOP"]}},
         "plain":{{"provider":"ai-sync","unsigned":true,"tokens":["{TOKEN}"]}}}}}}"#
@@ -51,6 +52,7 @@ tokens = ["{TOKEN}"]
         Sources::from_json(&converted).unwrap(),
     ] {
         assert_eq!(sources.retention_days, 45);
+        assert_eq!(sources.state_retention_days, Some(45));
         assert_eq!(
             sources.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(),
             ["plain", "voice"]
@@ -285,12 +287,24 @@ fn the_document_itself_has_its_refusals() {
             "line 1: `retention_days`: must be a whole number, not a text",
         ),
         (
+            "retention_days = 60\nstate_retention_days = 59",
+            "line 2: `state_retention_days`: must be between 60 (`retention_days`) and 3650 days, not 59",
+        ),
+        (
+            "state_retention_days = 3651",
+            "line 1: `state_retention_days`: must be between 30 (`retention_days`) and 3650 days, not 3651",
+        ),
+        (
+            "state_retention_days = \"400 days\"",
+            "line 1: `state_retention_days`: must be a whole number, not a text",
+        ),
+        (
             "\nretention = 30",
             "line 2: unknown field `retention`; did you mean `retention_days`?",
         ),
         (
             "colour = 1",
-            "line 1: unknown field `colour`; expected one of `opt_in_scope`, `retention_days`, `sources`",
+            "line 1: unknown field `colour`; expected one of `opt_in_scope`, `retention_days`, `sources`, `state_retention_days`",
         ),
         (
             "opt_in_scope = \"stak\"",

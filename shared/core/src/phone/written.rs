@@ -199,7 +199,10 @@ fn without_decimals(text: &str) -> &str {
     whole.filter(is_whole).unwrap_or(text)
 }
 
-fn digit(c: char) -> Option<char> {
+pub(super) fn digit(c: char) -> Option<char> {
+    if c.is_ascii() {
+        return Some(c).filter(char::is_ascii_digit);
+    }
     let offset = |zero: &char| u32::from(c).checked_sub(u32::from(*zero));
     let value = ZEROS
         .iter()
@@ -208,7 +211,7 @@ fn digit(c: char) -> Option<char> {
     char::from_digit(value, 10)
 }
 
-const fn is_plus(c: char) -> bool {
+pub(super) const fn is_plus(c: char) -> bool {
     matches!(
         c,
         '+' | '\u{2d6}'

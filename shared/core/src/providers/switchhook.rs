@@ -84,6 +84,8 @@ impl ByHand {
             slug: None,
             received_at: time::to_millis(received_at),
             retention_days,
+            // What was done by hand stays until it is erased by hand.
+            state_retention_days: None,
             kind: self.event,
             provider_event: Some(name.to_owned()),
             reason: None,

@@ -189,6 +189,7 @@ impl State for OptOut {
         Ok(Stored {
             state: serde_json::to_string(&self.view())?,
             positions: serde_json::to_string(self)?,
+            expiry: None,
         })
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::consent::Consent;
 use super::register::{Position, Register, Value};
 use crate::json::Object;
+use crate::time::Timestamp;
 
 /// A state as it rests.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -17,6 +18,18 @@ pub struct Stored {
     /// JSON: each position with the names of the registers that it set; of what is derived, what it is
     /// derived from by its name.
     pub positions: String,
+    /// When it expires, if it does.
+    pub expiry: Option<StateExpiry>,
+}
+
+/// When a state expires, and from when on that is counted: the accepted time of the newest of its
+/// events.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct StateExpiry {
+    /// The accepted time.
+    pub kept_from: Timestamp,
+    /// The expiry time.
+    pub expires_at: Timestamp,
 }
 
 /// Why a stored state cannot be read.
@@ -168,6 +181,7 @@ impl Writer {
         Ok(Stored {
             state: self.state,
             positions,
+            expiry: None,
         })
     }
 
@@ -233,7 +247,7 @@ mod tests {
     use crate::occurrence::{Place, Sequence, Times};
 
     fn by_sequence(sequence: u128) -> Position {
-        let place = Place::new(None, crate::time::Timestamp::UNIX_EPOCH, Sequence(sequence));
+        let place = Place::new(None, Timestamp::UNIX_EPOCH, Sequence(sequence));
         Position::by_sequence(place)
     }
 
@@ -303,6 +317,7 @@ mod tests {
             let stored = Stored {
                 state: state.into(),
                 positions: positions.into(),
+                expiry: None,
             };
             assert!(Message::load(&stored).is_err(), "{state} {positions}");
         }
@@ -313,6 +328,7 @@ mod tests {
         let stored = Stored {
             state: "{}".into(),
             positions: "{}".into(),
+            expiry: None,
         };
         assert_eq!(
             Message::load(&stored).unwrap().price.get(),

@@ -9,22 +9,22 @@ use switchhook_core::time::Clock;
 use super::super::configured;
 use crate::programs::{Home, Local, Said, eventually, exchange, request};
 
-pub(super) const QUEUE: &str = "switchhook.fifo";
-pub(super) const DEAD_LETTERS: &str = "switchhook-dead-letters.fifo";
+pub(in crate::local) const QUEUE: &str = "switchhook.fifo";
+pub(in crate::local) const DEAD_LETTERS: &str = "switchhook-dead-letters.fifo";
 
-pub(super) struct Bench {
-    pub(super) home: Home,
-    pub(super) local: Local,
+pub(in crate::local) struct Bench {
+    pub(in crate::local) home: Home,
+    pub(in crate::local) local: Local,
     aws: String,
 }
 
 impl Bench {
-    pub(super) fn open() -> Self {
+    pub(in crate::local) fn open() -> Self {
         Self::of(configured())
     }
 
     /// Starts `local` in a folder that may have been used before.
-    pub(super) fn of(home: Home) -> Self {
+    pub(in crate::local) fn of(home: Home) -> Self {
         let mut local = home.local(&["--aws-port", "0"]);
         let line = local.program.line_with("SQS and DynamoDB answer on");
         let (_, aws) = line.split_once("http://").unwrap();
@@ -33,14 +33,14 @@ impl Bench {
     }
 
     /// Ends `local` and returns its folder.
-    pub(super) fn stop(self) -> Home {
+    pub(in crate::local) fn stop(self) -> Home {
         self.local.stop("TERM");
         self.home
     }
 
     /// Runs `dead`, which must end with this code, and shows no number beside what it was asked for.
     #[track_caller]
-    pub(super) fn dead(&self, args: &[&str], code: i32) -> Said {
+    pub(in crate::local) fn dead(&self, args: &[&str], code: i32) -> Said {
         let said = self.home.run(&[&["dead"], args].concat());
         assert_eq!(said.code, Some(code), "{args:?}: {}{}", said.out, said.err);
         let may_show_entities = ["list", "show"].contains(&args[0]);
@@ -55,7 +55,7 @@ impl Bench {
 
     /// Lists all letters.
     #[track_caller]
-    pub(super) fn letters(&self) -> Vec<Value> {
+    pub(in crate::local) fn letters(&self) -> Vec<Value> {
         let said = self.dead(&["list", "--json"], 0);
         assert_eq!(said.err, "");
         said.json_lines()
@@ -63,7 +63,7 @@ impl Bench {
 
     /// Lists all letters, as soon as there are so many.
     #[track_caller]
-    pub(super) fn letters_when(&self, count: usize) -> Vec<Value> {
+    pub(in crate::local) fn letters_when(&self, count: usize) -> Vec<Value> {
         eventually("the dead letters", || {
             (self.count(DEAD_LETTERS) >= count).then_some(())
         });
@@ -73,7 +73,7 @@ impl Bench {
     }
 
     /// Asks the laptop's AWS.
-    pub(super) fn aws(&self, operation: &str, body: &Value) -> Value {
+    pub(in crate::local) fn aws(&self, operation: &str, body: &Value) -> Value {
         let (body, headers) = (body.to_string(), [("x-amz-target", operation)]);
         let length = body.len().to_string();
         let headers = [&headers[..], &[("content-length", length.as_str())]].concat();
@@ -88,7 +88,13 @@ impl Bench {
     }
 
     /// Puts a message into a queue.
-    pub(super) fn send(&self, queue: &str, group: &str, body: &str, attributes: &[(&str, &str)]) {
+    pub(in crate::local) fn send(
+        &self,
+        queue: &str,
+        group: &str,
+        body: &str,
+        attributes: &[(&str, &str)],
+    ) {
         let attribute = |value: &str| json!({"DataType": "String", "StringValue": value});
         let attributes = attributes
             .iter()
@@ -102,7 +108,7 @@ impl Bench {
     }
 
     /// Counts a queue's messages, in flight or not.
-    pub(super) fn count(&self, queue: &str) -> usize {
+    pub(in crate::local) fn count(&self, queue: &str) -> usize {
         let answer = self.aws(
             "AmazonSQS.GetQueueAttributes",
             &json!({"QueueUrl": queue, "AttributeNames": ["All"]}),
@@ -118,7 +124,7 @@ impl Bench {
     }
 
     /// Makes the state of an entity unreadable.
-    pub(super) fn damage(&self, entity: &str) {
+    pub(in crate::local) fn damage(&self, entity: &str) {
         let item = json!({"pk": {"S": entity}, "sk": {"S": "state"}, "state": {"N": "1"}});
         self.aws(
             "DynamoDB_20120810.PutItem",
@@ -127,7 +133,7 @@ impl Bench {
     }
 
     /// Takes the unreadable state away.
-    pub(super) fn repair(&self, entity: &str) {
+    pub(in crate::local) fn repair(&self, entity: &str) {
         let key = json!({"pk": {"S": entity}, "sk": {"S": "state"}});
         self.aws(
             "DynamoDB_20120810.DeleteItem",
@@ -137,18 +143,18 @@ impl Bench {
 }
 
 /// Returns an event's id.
-pub(super) fn id(n: u32) -> String {
+pub(in crate::local) fn id(n: u32) -> String {
     format!("019aad2b-7c00-7000-8000-{n:012}.0")
 }
 
 /// Returns a time so many days before now.
-pub(super) fn days_ago(days: i64) -> String {
+pub(in crate::local) fn days_ago(days: i64) -> String {
     let hours = jiff::SignedDuration::from_hours(days * 24);
     SystemClock.now().checked_sub(hours).unwrap().to_string()
 }
 
 /// Returns the message of an event that was accepted now.
-pub(super) fn envelope(n: u32, entity: &str, kind: &str, body: &str) -> Value {
+pub(in crate::local) fn envelope(n: u32, entity: &str, kind: &str, body: &str) -> Value {
     json!({
         "version": 1, "id": id(n), "provider": "ai-sync", "received_at": days_ago(0),
         "retention_days": 30, "kind": kind, "entity": entity,
@@ -158,6 +164,6 @@ pub(super) fn envelope(n: u32, entity: &str, kind: &str, body: &str) -> Value {
 }
 
 /// Returns what AI Sync says of a contact.
-pub(super) fn contact(name: &str) -> String {
+pub(in crate::local) fn contact(name: &str) -> String {
     json!({"phone_number": "+15550100003", "first_name": name}).to_string()
 }

@@ -122,3 +122,24 @@ fn a_missing_attribute_is_named() {
     item.remove("raw");
     assert!(read_record(&item).is_err());
 }
+
+#[test]
+fn states_survive_their_items_with_and_without_an_expiry() {
+    let entity = Entity::from_name("voice/call/c".into());
+    let at = |millis| Timestamp::from_millisecond(millis).unwrap();
+    let expiry = StateExpiry {
+        kept_from: at(1_700_000_000_123),
+        expires_at: at(1_800_000_000_000),
+    };
+    for expiry in [None, Some(expiry)] {
+        let stored = Stored {
+            state: "{}".into(),
+            positions: "{}".into(),
+            expiry,
+        };
+        let item = state_item(&entity, &stored, 3);
+        assert_eq!(item.contains_key("expires_at"), expiry.is_some());
+        let read = read_state(&item).unwrap();
+        assert_eq!((read.version, read.stored), (3, Some(stored)));
+    }
+}
