@@ -5,6 +5,7 @@ mod application;
 mod check;
 mod curls;
 mod dead;
+mod door;
 mod filters;
 mod forward;
 mod listings;
@@ -12,6 +13,7 @@ mod opt_outs;
 mod replay;
 mod samples;
 mod show;
+mod terminal;
 mod wire;
 
 use std::collections::BTreeSet;

@@ -4,7 +4,7 @@
 //! and none that comes back meanwhile is met again. A letter is deleted only after its event was
 //! sent: broken off in between, it is sent again, and known then as a duplicate.
 
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 use switchhook_aws::clock::SystemClock;
@@ -273,10 +273,9 @@ async fn confirm(desk: &Desk, count: usize) -> Result<bool, CommandError> {
         return Ok(false);
     }
     let events = if count == 1 { "event" } else { "events" };
-    write!(
-        io::stderr().lock(),
-        "Delete {count} acknowledged {events} for good, so that nothing is left of them? [y/N] "
-    )?;
+    output::ask(&format!(
+        "Delete {count} acknowledged {events} for good, so that nothing is left of them?"
+    ))?;
     let mut interrupted = desk.interrupted.clone();
     let line = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
