@@ -68,7 +68,7 @@ pub enum Command {
     Events(Events),
     /// Show an entity or an event
     #[command(
-        after_help = "Examples:\n  switchhook show ai-sync/call/call_987\n  switchhook show ai-sync/conversation/+15550100003,+15550100004 --json\n  switchhook show 019aad2b-7c00-7000-8000-000000000001.0\n  switchhook show 019aad2b-7c00-7000-8000-000000000001.0 --raw\n  switchhook show voice/call/call_987 --stack hooks\n\nAn entity is shown with its state and its events, in the order accepted; an event with its headers and data, or as it came."
+        after_help = "Examples:\n  switchhook show ai-sync/call/call_987\n  switchhook show ai-sync/conversation/+15550100003,+15550100004 --json\n  switchhook show 019aad2b-7c00-7000-8000-000000000001.0\n  switchhook show 019aad2b-7c00-7000-8000-000000000001.0 --raw\n  switchhook show 019aad2b-7c00-7000-8000-000000000001.0 --raw --output event.txt\n  switchhook show voice/call/call_987 --stack hooks\n\nAn entity is shown with its state and its events, in the order accepted; an event with its headers and data, or as it came."
     )]
     Show(Show),
     /// List who must not be texted or mailed, look one up, or change the list by hand
@@ -133,12 +133,16 @@ pub struct Local {
     /// The port of the webhooks; 0 for any that is free
     #[arg(long, default_value_t = 8787)]
     pub port: u16,
-    /// Open SQS and DynamoDB to other tools on this port of 127.0.0.1; 0 for any that is free
+    /// Open SQS and DynamoDB to other tools, and to every user of this machine, on this port of
+    /// 127.0.0.1; 0 for any that is free
     #[arg(long, value_name = "PORT")]
     pub aws_port: Option<u16>,
     /// Post each committed event on to this address
     #[arg(long, value_name = "URL")]
     pub forward_to: Option<Url>,
+    /// Let --forward-to send events to another host without encryption
+    #[arg(long)]
+    pub allow_plain_http: bool,
 }
 
 /// Arguments of `send`.
@@ -266,6 +270,9 @@ pub struct Show {
     /// The headers and exact bytes of an event; with --json, the bytes as base64
     #[arg(long)]
     pub raw: bool,
+    /// Write the headers and bytes to this file, which must not exist, instead of printing them
+    #[arg(long, value_name = "FILE", requires = "raw")]
+    pub output: Option<PathBuf>,
 }
 
 /// Arguments of `replay`.
@@ -282,6 +289,9 @@ pub struct Replay {
     /// Where to post them [default: the bus of the stack]
     #[arg(long, value_name = "URL")]
     pub to: Option<Url>,
+    /// Let --to send events to another host without encryption
+    #[arg(long)]
+    pub allow_plain_http: bool,
     /// Only list what would be posted
     #[arg(long)]
     pub dry_run: bool,

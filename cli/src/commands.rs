@@ -35,7 +35,7 @@ use crate::local::data_dir::{DataDir, DataDirError};
 use crate::local::erase::EraseError;
 use crate::local::stack::StackError;
 use crate::local::{self, LocalError, Options};
-use crate::outbound::SecretError;
+use crate::outbound::{SecretError, Url};
 use crate::secrets::NoRandomness;
 
 /// Why a command failed.
@@ -161,6 +161,16 @@ pub fn run(args: Args) -> Result<ExitCode, CommandError> {
     }
 }
 
+/// Refuses to send events to another host without encryption, unless that is asked for.
+fn check_plain_http(flag: &str, url: &Url, is_allowed: bool) -> Result<(), CommandError> {
+    if is_allowed || !url.is_plain_to_others() {
+        return Ok(());
+    }
+    Err(CommandError::Usage(format!(
+        "`{flag} {url}` sends events to another host unencrypted, for everybody on the way to read: use `https://`, or insist with `--allow-plain-http`"
+    )))
+}
+
 async fn dispatch(args: Args) -> Result<ExitCode, CommandError> {
     let stack = match args.stack {
         Some(_) if !args.command.takes_stack() => return Err(CommandError::NoStack),
@@ -175,6 +185,9 @@ async fn dispatch(args: Args) -> Result<ExitCode, CommandError> {
     };
     match args.command {
         Command::Local(local) => {
+            if let Some(url) = &local.forward_to {
+                check_plain_http("--forward-to", url, local.allow_plain_http)?;
+            }
             let options = Options {
                 data: args.data,
                 config: context.config,

@@ -6,9 +6,11 @@
 pub mod args;
 pub mod commands;
 pub mod deployed;
+pub mod files;
 mod hits;
 pub mod local;
 pub mod outbound;
 pub mod samples;
 pub mod secrets;
+pub mod terminal;
 mod urls;

@@ -38,7 +38,9 @@ use tokio::task::JoinSet;
 
 use config::{SourcesError, SourcesFile};
 use data_dir::{DataDir, DataDirError, LastRun};
+use endpoint::Endpoint;
 use forward::{ForwardError, Forwarder};
+use server::Limits;
 use stack::{Stack, StackError, StackParts};
 
 use crate::outbound::Url;
@@ -111,6 +113,7 @@ pub enum LocalError {
 /// When it cannot start.
 pub async fn run(options: Options) -> Result<(), LocalError> {
     lines::init();
+    server::raise_descriptor_limit();
     let mut signal = Box::pin(signalled().map_err(LocalError::Signals)?);
     let data = DataDir::new(options.data.clone());
     let _owner = data.own()?;
@@ -241,14 +244,13 @@ async fn serve(
         let stop = wait_for(stopped.clone());
         tasks.spawn(aws_port::serve(listener, queues, dynamodb, stop));
     }
+    let endpoint = Endpoint::new(stack);
     server::serve(
         doors.listener,
+        Limits::LOCAL,
         signal,
         REQUEST_GRACE,
-        move |peer, request| {
-            let stack = Arc::clone(&stack);
-            async move { endpoint::answer(stack.ingress(), peer, request).await }
-        },
+        endpoint,
     )
     .await;
     let _ = stopping.send(true);

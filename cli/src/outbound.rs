@@ -5,6 +5,7 @@
 mod signing;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -82,6 +83,26 @@ impl FromStr for Url {
             Err(UrlError)
         }
     }
+}
+
+impl Url {
+    /// Reports whether what is sent there leaves this machine unencrypted.
+    #[must_use]
+    pub fn is_plain_to_others(&self) -> bool {
+        let host = self.0.host().unwrap_or_default();
+        self.0.scheme_str() == Some("http") && !is_loopback(host)
+    }
+}
+
+/// Reports whether a host of a URL, without a port, is a name or an address of this machine's loopback.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let address = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
+    let address = address.parse::<IpAddr>();
+    host.eq_ignore_ascii_case("localhost")
+        || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 impl fmt::Display for Url {
@@ -192,6 +213,31 @@ pub(crate) fn body(record: Record) -> Result<Vec<u8>, serde_json::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_http_to_another_host_is_plain_to_others() {
+        for (url, is_plain) in [
+            ("http://127.0.0.1:3000/hooks", false),
+            ("http://127.8.9.1", false),
+            ("http://localhost:3000", false),
+            ("http://LOCALHOST", false),
+            ("http://[::1]:3000", false),
+            ("http://[::ffff:127.0.0.1]", false),
+            ("https://example.com/hooks", false),
+            ("http://example.com/hooks", true),
+            ("HTTP://example.com", true),
+            ("http://192.168.0.7:3000", true),
+            ("http://0.0.0.0", true),
+            ("http://[::]", true),
+            ("http://[fe80::1]", true),
+            ("http://[::ffff:8.8.8.8]", true),
+            ("http://localhost.example.com", true),
+            ("http://127.0.0.1.example.com", true),
+        ] {
+            let url: Url = url.parse().unwrap();
+            assert_eq!(url.is_plain_to_others(), is_plain, "{url}");
+        }
+    }
 
     #[test]
     fn an_address_shows_its_host_and_no_more() {

@@ -389,6 +389,7 @@ fn occurrence(event: &Event) -> Occurrence {
             reason: None,
             entity: Entity::new(event.source, EntityType::Call, &key),
             dedup: DedupKey::new(&[event.name.as_bytes()], event.window),
+            under_other_slugs: Vec::new(),
             digest: None,
             opt_in_scope: scope.unwrap_or_default(),
             reading: Default::default(),

@@ -5,6 +5,7 @@ mod application;
 mod check;
 mod curls;
 mod dead;
+mod door;
 mod filters;
 mod forget;
 mod forward;
@@ -14,6 +15,7 @@ mod replay;
 mod retention;
 mod samples;
 mod show;
+mod terminal;
 mod wire;
 
 use std::collections::BTreeSet;

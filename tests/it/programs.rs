@@ -238,7 +238,18 @@ impl Home {
 
     /// Starts `switchhook local` on any free port.
     pub(crate) fn local(&self, args: &[&str]) -> Local {
-        let mut program = self.start(&[&["local", "--port", "0"], args].concat());
+        Self::started(self.start(&[&["local", "--port", "0"], args].concat()))
+    }
+
+    /// Does the same under a umask.
+    pub(crate) fn local_under(&self, umask: &str) -> Local {
+        let line = "umask \"$0\" && exec \"$1\" local --port 0";
+        let mut shell = self.command("sh".into());
+        shell.args(["-c", line, umask]).arg(built("switchhook"));
+        Self::started(Program::start(&mut shell))
+    }
+
+    fn started(mut program: Program) -> Local {
         let line = program.line_with(" listens on http://127.0.0.1:");
         program.line_with("See what arrived");
         let (_, address) = line.split_once("http://").unwrap();

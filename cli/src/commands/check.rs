@@ -28,7 +28,7 @@ fn check_file(context: &Context) -> Result<ExitCode, CommandError> {
     let file = SourcesFile::new(file);
     let sources = match read(&file) {
         Err(CommandError::Invalid(invalid)) if context.json => {
-            output::line(&invalid.json().to_string())?;
+            output::json(&invalid.json())?;
             return Err(CommandError::Invalid(invalid));
         }
         read => read?,
@@ -41,7 +41,7 @@ fn check_file(context: &Context) -> Result<ExitCode, CommandError> {
     if context.json {
         let names: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
         let valid = serde_json::json!({ "valid": true, "sources": names, "warnings": warnings });
-        output::line(&valid.to_string())?;
+        output::json(&valid)?;
         return Ok(ExitCode::SUCCESS);
     }
     let states = sources

@@ -1,7 +1,9 @@
 //! `switchhook show EVENT-ID`: one event, for people, for programs, or as it came.
 
 use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::value::RawValue;
@@ -13,11 +15,13 @@ use switchhook_core::time::Timestamp;
 use super::event_json::{EventJson, raw_bytes};
 use super::show::plain;
 use super::{CommandError, Context, output};
+use crate::{files, terminal};
 
 pub(super) async fn show(
     context: &Context,
     id: EventId,
     raw: bool,
+    to: Option<&Path>,
 ) -> Result<ExitCode, CommandError> {
     let ledger = context.ledger()?;
     let record = find(&ledger, id).await?;
@@ -25,11 +29,10 @@ pub(super) async fn show(
     if context.json {
         let headers = record.headers.clone();
         let event = EventJson::of(record, raw.then_some(bodies.as_ref())).await?;
-        let json = serde_json::to_string(&event.with_headers(headers))?;
-        output::line(&json)?;
+        output::json(&event.with_headers(headers))?;
     } else if raw {
         let body = raw_bytes(&record.raw, bodies.as_ref()).await?;
-        print_raw(&record.headers, &body)?;
+        print_raw(&record, &body, to)?;
     } else {
         print_tables(&record)?;
     }
@@ -45,15 +48,46 @@ pub(super) async fn find(ledger: &DynamoDbLedger, id: EventId) -> Result<Record,
     })
 }
 
-/// Prints the headers that were kept, an empty line, and the body byte for byte.
-fn print_raw(headers: &BTreeMap<String, String>, body: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    for (name, value) in headers {
-        writeln!(out, "{name}: {value}")?;
+/// Prints the headers that were kept, an empty line, and the body byte for byte; or writes them to a
+/// file.
+fn print_raw(record: &Record, body: &[u8], to: Option<&Path>) -> Result<(), CommandError> {
+    let headers = record.headers.iter();
+    let headers = headers.map(|(name, value)| format!("{name}: {value}\n"));
+    let mut raw: Vec<u8> = headers.collect::<String>().into();
+    raw.push(b'\n');
+    raw.extend_from_slice(body);
+    if let Some(path) = to {
+        return write_new(path, &raw);
     }
-    writeln!(out)?;
-    out.write_all(body)?;
-    out.flush()
+    if output::is_terminal() && !terminal::is_plain(&raw) {
+        return Err(CommandError::Refused(format!(
+            "the bytes of event `{0}` are no plain text, and a terminal would act on them: `switchhook show {0} --raw --output FILE` writes them to a file, and with `| cat` they are printed all the same",
+            record.id
+        )));
+    }
+    Ok(output::raw(&raw)?)
+}
+
+/// Writes a file that is not there yet, for its owner only.
+fn write_new(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
+    let failed = |error: io::Error| {
+        let shown = path.display();
+        CommandError::Refused(match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                format!("`{shown}` is there already, and is not overwritten: name another file")
+            }
+            _ => format!("`{shown}` cannot be written: {error}"),
+        })
+    };
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    let mut file = files::open_private(&mut options, path).map_err(failed)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    written.map_err(|error| {
+        // Half of it would pass for the whole.
+        let _ = fs::remove_file(path);
+        failed(error)
+    })
 }
 
 fn print_tables(record: &Record) -> Result<(), CommandError> {

@@ -29,7 +29,7 @@ pub(super) async fn run(context: &Context, args: &Events) -> Result<ExitCode, Co
         let bodies = args.raw.then(|| context.bodies()).transpose()?;
         for record in records {
             let event = EventJson::of(record, bodies.as_deref()).await?;
-            output::line(&serde_json::to_string(&event)?)?;
+            output::json(&event)?;
         }
     } else if records.is_empty() {
         output::line("No events. Send one: switchhook send SOURCE SAMPLE")?;

@@ -32,7 +32,7 @@ pub(super) async fn unknown_source(context: &Context, source: &str) -> Option<St
     let near = near.map(|near| format!("; did you mean `{near}`?"));
     Some(format!(
         "unknown source `{}`; expected one of `{}`{}",
-        output::shown(source),
+        source,
         names.join("`, `"),
         near.unwrap_or_default()
     ))

@@ -107,11 +107,11 @@ async fn look_up(context: &Context, asked: &args::Owner) -> Result<ExitCode, Com
         None => Entry::unknown(owner),
     };
     if context.json {
-        output::line(&serde_json::to_string(&entry)?)?;
+        output::json(&entry)?;
     } else if entry.opted_out {
         print_table(std::slice::from_ref(&entry))?;
     } else {
-        let (address, channel) = (output::shown(entry.address()), &entry.channel);
+        let (address, channel) = (entry.address(), &entry.channel);
         output::line(&format!("{address} is not on the list ({channel})."))?;
     }
     Ok(if entry.opted_out {
@@ -133,7 +133,7 @@ async fn list(context: &Context, args: &OptOuts) -> Result<ExitCode, CommandErro
     }
     if context.json {
         for entry in &entries {
-            output::line(&serde_json::to_string(entry)?)?;
+            output::json(entry)?;
         }
     } else if entries.is_empty() {
         output::line("Nobody is on the list.")?;

@@ -1,9 +1,13 @@
-//! Tables for people and lines for programs.
+//! Tables and lines for people, JSON for programs. Nothing that a terminal would act upon comes out of
+//! here, but for a body that somebody asked for as it came.
 
 use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
 use tokio::sync::watch;
+
+use crate::terminal;
 
 /// Prints rows under their headings, no wider than the terminal.
 pub(super) fn table(
@@ -16,19 +20,39 @@ pub(super) fn table(
         .set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(headings.iter().map(|heading| (*heading).to_owned()));
     for row in rows {
-        table.add_row(row.iter().map(|cell| shown(cell)).collect::<Vec<_>>());
+        let cells = row.iter().map(|cell| terminal::shown(cell));
+        table.add_row(cells.collect::<Vec<_>>());
     }
     writeln!(io::stdout().lock(), "{}", table.trim_fmt())
 }
 
-/// Prints one line.
+/// Prints one line for people.
 pub(super) fn line(text: &str) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{}", terminal::shown(text))
+}
+
+/// Prints one line of JSON.
+pub(super) fn json(value: &impl Serialize) -> io::Result<()> {
+    let text = serde_json::to_string(value)?;
+    writeln!(io::stdout().lock(), "{}", terminal::json(&text))
+}
+
+/// Prints a text of several lines that is plain.
+pub(super) fn plain(text: &str) -> io::Result<()> {
+    debug_assert!(terminal::is_plain(text.as_bytes()), "it was checked");
     writeln!(io::stdout().lock(), "{text}")
+}
+
+/// Prints bytes as they are.
+pub(super) fn raw(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
 }
 
 /// Says something beside the output.
 pub(super) fn note(text: &str) -> io::Result<()> {
-    writeln!(io::stderr().lock(), "switchhook: {text}")
+    writeln!(io::stderr().lock(), "switchhook: {}", terminal::shown(text))
 }
 
 /// Tells whether somebody is there to answer a question.
@@ -44,6 +68,7 @@ pub(super) async fn ask(
     if !is_attended() {
         return Ok(Some(false));
     }
+    let question = terminal::shown(question);
     write!(io::stderr().lock(), "{question} [y/N] ")?;
     let mut interrupted = interrupted.clone();
     let line = tokio::task::spawn_blocking(|| {
@@ -59,22 +84,7 @@ pub(super) async fn ask(
     }
 }
 
-/// Returns a text without what a terminal would act upon: senders write these texts.
-pub(super) fn shown(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_terminal_is_told_nothing_by_senders() {
-        assert_eq!(
-            shown("a\u{1b}[31mb\nc\u{9b}d"),
-            "a\u{fffd}[31mb\u{fffd}c\u{fffd}d"
-        );
-    }
+/// Reports whether a terminal gets what is printed.
+pub(super) fn is_terminal() -> bool {
+    io::stdout().is_terminal()
 }

@@ -4,7 +4,7 @@
 
 mod difference;
 
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -77,14 +77,14 @@ fn document(context: &Context, stack: &Deployed) -> Result<serde_json::Value, Co
 fn print(context: &Context, changes: &[Change], dry_run: bool) -> Result<(), CommandError> {
     if context.json {
         for change in changes {
-            output::line(&change.json(dry_run).to_string())?;
+            output::json(&change.json(dry_run))?;
         }
     } else if changes.is_empty() {
         output::line("Nothing changes: the stack has these sources.")?;
     }
     if !context.json {
         for change in changes {
-            output::line(&output::shown(&change.to_string()))?;
+            output::line(&change.to_string())?;
         }
     }
     Ok(())
@@ -93,10 +93,7 @@ fn print(context: &Context, changes: &[Change], dry_run: bool) -> Result<(), Com
 /// Asks the person at the terminal.
 fn confirm(stack: &Deployed) -> io::Result<bool> {
     let place = format!("{} ({})", stack.name(), stack.status());
-    write!(
-        io::stderr().lock(),
-        "Push this to the stack {place}? [y/N] "
-    )?;
+    output::ask(&format!("Push this to the stack {place}?"))?;
     let mut line = String::new();
     io::stdin().read_line(&mut line)?;
     Ok(matches!(line.trim(), "y" | "Y" | "yes"))

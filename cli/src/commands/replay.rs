@@ -42,6 +42,9 @@ pub(super) async fn run(context: &Context, args: Replay) -> Result<ExitCode, Com
                 .to_owned(),
         ));
     }
+    if let Some(url) = &args.to {
+        super::check_plain_http("--to", url, args.allow_plain_http)?;
+    }
     let way = match args.dry_run {
         true => None,
         false => way(context, args.to)?,
@@ -171,30 +174,29 @@ impl Replaying {
         }
         self.posted = self.posted.saturating_add(1);
         self.bar.inc(1);
-        let line = self.line(&posted)?;
-        Ok(self.bar.suspend(|| output::line(&line))?)
+        Ok(self.bar.suspend(|| match self.json {
+            true => output::json(&posted),
+            false => output::line(&self.line(&posted)),
+        })?)
     }
 
     fn accept(&mut self, is_accepted: bool) {
         self.accepted = self.accepted.saturating_add(usize::from(is_accepted));
     }
 
-    fn line(&self, posted: &Posted) -> Result<String, CommandError> {
-        if self.json {
-            return Ok(serde_json::to_string(posted)?);
-        }
+    fn line(&self, posted: &Posted) -> String {
         let Posted {
             id, source, kind, ..
         } = posted;
         let answer = match (&posted.status, &posted.error, &self.way) {
             (Some(status), _, _) => format!("{status}  "),
             (None, Some(error), Some(Way::Bus(_))) => {
-                format!("not taken ({})  ", output::shown(error))
+                format!("not taken ({error})  ")
             }
-            (None, Some(error), _) => format!("no answer ({})  ", output::shown(error)),
+            (None, Some(error), _) => format!("no answer ({error})  "),
             (None, None, _) => String::new(),
         };
-        Ok(format!("{answer}{id}  {source}  {kind}"))
+        format!("{answer}{id}  {source}  {kind}")
     }
 
     /// Sums up; it is a failure unless every event was answered by a 2xx.

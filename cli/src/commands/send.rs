@@ -42,7 +42,7 @@ pub(super) async fn run(context: &Context, args: Send) -> Result<ExitCode, Comma
     let Some(name) = &args.sample else {
         for sample in known {
             match context.json {
-                true => output::line(&serde_json::json!({ "name": sample.name }).to_string())?,
+                true => output::json(&serde_json::json!({ "name": sample.name }))?,
                 false => output::line(sample.name)?,
             }
         }
@@ -280,22 +280,19 @@ fn percentile(sorted: &[Duration], percent: usize) -> f64 {
 fn report(context: &Context, sent: &Sent, one: bool) -> Result<(), CommandError> {
     let summary = summary(sent);
     if context.json {
-        return Ok(output::line(&serde_json::to_string(&summary)?)?);
+        return Ok(output::json(&summary)?);
     }
     if let (true, Some(answer)) = (one, sent.answers.first()) {
         let status = answer
             .status
             .map_or_else(|| "no answer:".to_owned(), |s| s.to_string());
-        return Ok(output::line(&format!(
-            "{status} {}",
-            output::shown(&answer.text)
-        ))?);
+        return Ok(output::line(&format!("{status} {}", answer.text))?);
     }
     for (status, count) in &summary.statuses {
         output::line(&format!("{status}: {count}"))?;
     }
     if let Some(failed) = sent.answers.iter().find(|answer| answer.status.is_none()) {
-        output::line(&format!("first failure: {}", output::shown(&failed.text)))?;
+        output::line(&format!("first failure: {}", failed.text))?;
     }
     let Summary {
         sent,

@@ -25,8 +25,13 @@ struct Shown {
 }
 
 pub(super) async fn run(context: &Context, args: &Show) -> Result<ExitCode, CommandError> {
+    if args.output.is_some() && context.json {
+        return Err(CommandError::Usage(
+            "`--output` takes an event as it came: leave `--json` out, or send what it prints to a file with `>`".to_owned(),
+        ));
+    }
     if let Ok(id) = args.what.parse() {
-        return event::show(context, id, args.raw).await;
+        return event::show(context, id, args.raw, args.output.as_deref()).await;
     }
     if args.raw && !context.json {
         return Err(CommandError::Usage(
@@ -55,7 +60,7 @@ pub(super) async fn run(context: &Context, args: &Show) -> Result<ExitCode, Comm
                 args.what
             )));
         }
-        let name = output::shown(&args.what);
+        let name = &args.what;
         let source = args.what.split('/').next().unwrap_or_default();
         let unknown = match args.what.contains('/') {
             true => no_match::unknown_source(context, source).await,
@@ -97,7 +102,7 @@ async fn print_json(
         events,
         variants: shown_variants,
     };
-    Ok(output::line(&serde_json::to_string(&shown)?)?)
+    Ok(output::json(&shown)?)
 }
 
 fn print_tables(state: Option<&Stored>, records: &[Record]) -> Result<(), CommandError> {

@@ -26,12 +26,11 @@ struct Listed<'a> {
 
 pub(super) fn print_token(context: &Context) -> Result<ExitCode, CommandError> {
     let token = secrets::token()?;
-    let text = if context.json {
-        serde_json::json!({ "token": token }).to_string()
+    if context.json {
+        output::json(&serde_json::json!({ "token": token }))?;
     } else {
-        token
-    };
-    output::line(&text)?;
+        output::line(&token)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -57,7 +56,7 @@ pub(super) async fn run(
     }
     if context.json {
         for source in &listed {
-            output::line(&serde_json::to_string(source)?)?;
+            output::json(source)?;
         }
     } else if silent_for.is_some() && listed.is_empty() {
         output::line("No source was silent for so long.")?;

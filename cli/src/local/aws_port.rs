@@ -4,19 +4,20 @@
 //! `Origin` is refused, and so is one whose `Host` is not this machine's loopback (a page may point
 //! its own name here). Nothing answers a preflight, and no header shares an answer.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, ORIGIN};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::{Body, Incoming};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use http_body_util::Full;
 use tokio::net::TcpListener;
 
 use super::dynamodb::DynamoDb;
-use super::server;
+use super::server::{self, Door, Limits, Unread};
 use super::sqs::Queues;
+use crate::outbound;
 
 const MAX_BODY_BYTES: usize = 20 * 1024 * 1024;
 
@@ -39,11 +40,7 @@ pub async fn serve(
         .map(|address| format!("http://{address}"));
     let queues = queues.with_base_url(&address.unwrap_or_default());
     let port = Port { queues, db };
-    server::serve(listener, shutdown, GRACE, move |_, request| {
-        let port = port.clone();
-        async move { port.answer(request).await }
-    })
-    .await;
+    server::serve(listener, Limits::LOCAL, shutdown, GRACE, port).await;
 }
 
 /// Why a request is not passed on.
@@ -59,24 +56,19 @@ enum PortError {
     BodyTooLong,
     #[error("the body could not be read")]
     UnreadableBody,
+    #[error("the request took too long to arrive")]
+    Overdue,
     #[error("the header `x-amz-target` names neither SQS nor DynamoDB")]
     UnknownTarget,
 }
 
 impl PortError {
-    fn of_body(err: &(dyn std::error::Error + 'static)) -> Self {
-        if err.is::<LengthLimitError>() {
-            Self::BodyTooLong
-        } else {
-            Self::UnreadableBody
-        }
-    }
-
     fn status(&self) -> StatusCode {
         match self {
             Self::FromWebPage | Self::ForeignHost => StatusCode::FORBIDDEN,
             Self::NotPost => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Overdue => StatusCode::REQUEST_TIMEOUT,
             Self::UnreadableBody | Self::UnknownTarget => StatusCode::BAD_REQUEST,
         }
     }
@@ -87,6 +79,7 @@ impl PortError {
             Self::NotPost | Self::UnknownTarget => "UnknownOperationException",
             Self::BodyTooLong => "RequestEntityTooLargeException",
             Self::UnreadableBody => "SerializationException",
+            Self::Overdue => "RequestTimeoutException",
         }
     }
 
@@ -102,33 +95,47 @@ struct Port {
     db: DynamoDb,
 }
 
+impl Door for Port {
+    async fn admit(
+        &self,
+        _: SocketAddr,
+        head: &Parts,
+        body_bytes: Option<u64>,
+    ) -> Result<usize, Response<Full<Bytes>>> {
+        let longest = u64::try_from(MAX_BODY_BYTES).unwrap_or(u64::MAX);
+        let refused = if let Err(refused) = check_caller(&head.headers) {
+            refused
+        } else if head.method != Method::POST {
+            PortError::NotPost
+        } else if body_bytes.is_some_and(|bytes| bytes > longest) {
+            PortError::BodyTooLong
+        } else {
+            return Ok(MAX_BODY_BYTES);
+        };
+        Err(refused.into_response())
+    }
+
+    async fn answer(&self, _: SocketAddr, head: Parts, body: Bytes) -> Response<Full<Bytes>> {
+        let target = head.headers.get(TARGET);
+        let target = target.and_then(|value| value.to_str().ok());
+        match target.and_then(|target| target.split_once('.')) {
+            Some(("AmazonSQS", operation)) => self.queue(operation, &body).await,
+            Some(("DynamoDB_20120810", operation)) => self.database(operation, &body).await,
+            _ => PortError::UnknownTarget.into_response(),
+        }
+    }
+
+    async fn refuse(&self, _: &Parts, unread: Unread) -> Response<Full<Bytes>> {
+        let error = match unread {
+            Unread::Overdue => PortError::Overdue,
+            Unread::TooLong => PortError::BodyTooLong,
+            Unread::Broken => PortError::UnreadableBody,
+        };
+        error.into_response()
+    }
+}
+
 impl Port {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        match self.route(request).await {
-            Ok(response) => response,
-            Err(err) => err.into_response(),
-        }
-    }
-
-    async fn route(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, PortError> {
-        check_caller(request.headers())?;
-        if request.method() != Method::POST {
-            return Err(PortError::NotPost);
-        }
-        let (parts, body) = request.into_parts();
-        let target = parts
-            .headers
-            .get(TARGET)
-            .and_then(|value| value.to_str().ok());
-        let target = target.and_then(|target| target.split_once('.'));
-        let body = read(body).await?;
-        match target {
-            Some(("AmazonSQS", operation)) => Ok(self.queue(operation, &body).await),
-            Some(("DynamoDB_20120810", operation)) => Ok(self.database(operation, &body).await),
-            _ => Err(PortError::UnknownTarget),
-        }
-    }
-
     async fn queue(&self, operation: &str, body: &[u8]) -> Response<Full<Bytes>> {
         let answer = self.queues.call(operation, body).await;
         let mut response = response(status(answer.status), answer.body);
@@ -145,16 +152,6 @@ impl Port {
         let answer = self.db.call(operation, body).await;
         response(status(answer.status), answer.body)
     }
-}
-
-/// Reads a body, unless it says or turns out that it is too long.
-async fn read(body: Incoming) -> Result<Bytes, PortError> {
-    let longest = u64::try_from(MAX_BODY_BYTES).unwrap_or(u64::MAX);
-    if body.size_hint().lower() > longest {
-        return Err(PortError::BodyTooLong);
-    }
-    let body = Limited::new(body, MAX_BODY_BYTES).collect().await;
-    Ok(body.map_err(|err| PortError::of_body(&*err))?.to_bytes())
 }
 
 fn status(code: u16) -> StatusCode {
@@ -185,16 +182,7 @@ fn is_loopback(host: &str) -> bool {
     let Ok(authority) = host.parse::<http::uri::Authority>() else {
         return false;
     };
-    let name = authority.host();
-    let address = name
-        .strip_prefix('[')
-        .and_then(|name| name.strip_suffix(']'))
-        .unwrap_or(name);
-    !host.contains('@')
-        && (name.eq_ignore_ascii_case("localhost")
-            || address
-                .parse::<IpAddr>()
-                .is_ok_and(|address| address.is_loopback()))
+    !host.contains('@') && outbound::is_loopback(authority.host())
 }
 
 #[cfg(test)]
@@ -244,7 +232,7 @@ mod tests {
     }
 
     /// Sends a request as written, and returns the status line.
-    async fn status_of(address: std::net::SocketAddr, request: &str) -> String {
+    async fn status_of(address: SocketAddr, request: &str) -> String {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream
             .write_all(request.replace('\n', "\r\n").as_bytes())

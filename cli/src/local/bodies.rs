@@ -1,12 +1,14 @@
 //! The laptop's body store: a file for each large body.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use switchhook_core::ports::{BodyStore, PortError, PortFuture};
 use switchhook_core::time::Timestamp;
+
+use crate::files;
 
 /// A folder that keeps bodies.
 #[derive(Clone, Debug)]
@@ -31,7 +33,11 @@ impl FileBodies {
             return Ok(());
         }
         for source in fs::read_dir(&self.folder)? {
-            for body in fs::read_dir(source?.path())? {
+            let source = source?;
+            if !source.file_type()?.is_dir() {
+                continue; // a link may lead out of the folder
+            }
+            for body in fs::read_dir(source.path())? {
                 let body = body?;
                 let modified = Timestamp::try_from(body.metadata()?.modified()?);
                 if modified.is_ok_and(|modified| modified < time) {
@@ -113,7 +119,8 @@ impl BodyStore for FileBodies {
             let path = self
                 .path(key)
                 .map_err(|error| PortError::new(STORING, error))?;
-            let written = tokio::task::spawn_blocking(move || write(&path, &body)).await;
+            let root = self.folder.clone();
+            let written = tokio::task::spawn_blocking(move || write(&root, &path, &body)).await;
             written
                 .map_err(io::Error::from)
                 .flatten()
@@ -137,13 +144,16 @@ impl BodyStore for FileBodies {
 }
 
 /// Whole and on the disk, or not there: a crash leaves at most a file of another name.
-fn write(path: &Path, body: &[u8]) -> io::Result<()> {
+fn write(root: &Path, path: &Path, body: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(path);
-    fs::create_dir_all(folder)?;
+    files::make_private_folder(root)?;
+    files::make_private_folder(folder)?;
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(".unfinished");
     let unfinished = PathBuf::from(unfinished);
-    let mut file = File::create(&unfinished)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    let mut file = files::open_private(&mut options, &unfinished)?;
     file.write_all(body)?;
     file.sync_all()?;
     fs::rename(&unfinished, path)?;
@@ -185,6 +195,24 @@ mod tests {
         }
         assert_eq!(bodies.keys().unwrap(), ["texts/2.0.unfinished"]);
         bodies.delete("../x").await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn nothing_is_written_or_deleted_through_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, other) = (folder.path().join("bodies"), folder.path().join("other"));
+        fs::create_dir_all(root.join("voice")).unwrap();
+        fs::create_dir(&other).unwrap();
+        fs::write(other.join("mine"), "kept").unwrap();
+        std::os::unix::fs::symlink(&other, root.join("linked")).unwrap();
+        std::os::unix::fs::symlink(other.join("mine"), root.join("voice/1.0.unfinished")).unwrap();
+        let bodies = FileBodies::new(root);
+        for key in ["linked/1.0", "voice/1.0"] {
+            assert!(bodies.put(key, Bytes::from_static(b"x")).await.is_err());
+        }
+        bodies.forget_before(Timestamp::MAX).unwrap();
+        assert_eq!(fs::read_to_string(other.join("mine")).unwrap(), "kept");
+        assert_eq!(fs::read_dir(&other).unwrap().count(), 1);
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use switchhook_core::config::{ConfigError, Sources};
@@ -13,6 +13,8 @@ use switchhook_core::schemes::Configured;
 use super::data_dir::{DataDir, DataDirError};
 use crate::secrets;
 
+/// The user whom nothing is hidden from.
+const ROOT: u32 = 0;
 /// The file that is taken when it is there and no other is named.
 const DEFAULT_FILE: &str = "switchhook.toml";
 
@@ -107,14 +109,20 @@ impl SourcesFile {
     /// is believed.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
-        let mode = fs::metadata(&self.0).ok()?.permissions().mode() & 0o777;
+        let found = fs::metadata(&self.0).ok()?;
+        let (mode, path) = (found.permissions().mode() & 0o777, self.0.display());
+        let user = rustix::process::geteuid().as_raw();
+        if ![user, ROOT].contains(&found.uid()) {
+            return Some(format!(
+                "warning: `{path}` belongs to another user, who can read and change it: take a copy of your own, and change the secrets"
+            ));
+        }
         let what = match (mode & 0o044, mode & 0o022) {
             (0, 0) => return None,
             (_, 0) => "read",
             (0, _) => "write",
             _ => "read and write",
         };
-        let path = self.0.display();
         Some(format!(
             "warning: others than its owner may {what} `{path}` (mode {mode:03o}): `chmod 600 {path}`"
         ))

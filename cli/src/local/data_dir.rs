@@ -1,14 +1,16 @@
 //! The folder that `switchhook local` keeps everything in, and the lock that makes one program its
 //! owner.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::files;
 
 /// The number of the folder's format; another number is refused.
 const FORMAT: &str = "2";
@@ -41,6 +43,23 @@ pub enum DataDirError {
     /// It was never used.
     #[error("there is no data in `{}`: start `switchhook local` first, or name its folder with `--data`", .0.display())]
     Absent(PathBuf),
+    /// It is another user's, who could have put anything there.
+    #[error("the data folder `{}` belongs to another user: choose another folder with `--data`", .0.display())]
+    Foreign(PathBuf),
+    /// Others could put anything there.
+    #[error(
+        "others than its owner may write to the data folder `{path}` (mode {mode:03o}): `chmod go-w {path}` if nobody else put anything there, or choose another folder with `--data`",
+        path = path.display()
+    )]
+    Writable {
+        /// The folder.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// It is a symbolic link, or holds one.
+    #[error("`{}` is a symbolic link, and none is followed: remove it, or choose another folder with `--data`", .0.display())]
+    Link(PathBuf),
     /// It cannot be read or written.
     #[error("the data folder `{}` cannot be used", path.display())]
     Io {
@@ -79,15 +98,47 @@ impl DataDir {
         Self { path }
     }
 
-    /// Makes the folder, if need be, for its owner only.
+    /// Makes the folder, if need be, for its owner only, and checks that it is ours alone.
     ///
     /// # Errors
     ///
-    /// When it cannot be made.
+    /// When it cannot be made, or others may have put something there.
     pub fn make(&self) -> Result<(), DataDirError> {
-        let mut folders = DirBuilder::new();
-        let made = folders.recursive(true).mode(0o700).create(&self.path);
-        made.map_err(self.io())
+        check_link(&self.path)?;
+        files::make_private_folder(&self.path).map_err(self.io())?;
+        self.check()
+    }
+
+    /// Checks that the folder is ours alone, and leads nowhere else.
+    fn check(&self) -> Result<(), DataDirError> {
+        check_link(&self.path)?;
+        let folder = fs::symlink_metadata(&self.path).map_err(self.io())?;
+        let user = rustix::process::geteuid().as_raw();
+        self.check_owner(folder.uid(), folder.mode() & 0o777, user)?;
+        self.check_links(&self.path)?;
+        let bodies = self.bodies();
+        if bodies.exists() {
+            self.check_links(&bodies)?;
+        }
+        Ok(())
+    }
+
+    fn check_owner(&self, owner: u32, mode: u32, user: u32) -> Result<(), DataDirError> {
+        let path = self.path.clone();
+        if owner != user {
+            Err(DataDirError::Foreign(path))
+        } else if mode & 0o022 != 0 {
+            Err(DataDirError::Writable { path, mode })
+        } else {
+            Ok(())
+        }
+    }
+
+    fn check_links(&self, folder: &Path) -> Result<(), DataDirError> {
+        for entry in fs::read_dir(folder).map_err(self.io())? {
+            check_link(&entry.map_err(self.io())?.path())?;
+        }
+        Ok(())
     }
 
     /// Makes the folder, if need be, and takes it over.
@@ -96,15 +147,14 @@ impl DataDir {
     ///
     /// When another program owns it or it cannot be written.
     pub fn own(&self) -> Result<Owner, DataDirError> {
+        let is_ours = !self.path.exists() || self.format().exists() || self.is_empty();
         self.make()?;
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(self.lock())
-            .map_err(self.io())?;
+        if is_ours {
+            files::set_private_folder(&self.path).map_err(self.io())?;
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = files::open_private(&mut options, &self.lock()).map_err(self.io())?;
         let locked = file.try_lock().or_else(|_| {
             thread::sleep(LOOK);
             file.try_lock()
@@ -123,6 +173,10 @@ impl DataDir {
         self.check_format()?;
         self.make_private()?;
         Ok(Owner { _lock: file })
+    }
+
+    fn is_empty(&self) -> bool {
+        fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_none())
     }
 
     /// Tells whether a `local` runs with this folder.
@@ -166,6 +220,7 @@ impl DataDir {
     /// When it was not, or by another version.
     pub fn existing(&self) -> Result<(), DataDirError> {
         if self.format().exists() && self.ledger().exists() {
+            self.check()?;
             self.check_format()
         } else {
             Err(DataDirError::Absent(self.path.clone()))
@@ -220,11 +275,10 @@ impl DataDir {
     ///
     /// When it cannot be written.
     pub fn write_private(&self, path: &Path, text: &str) -> Result<(), DataDirError> {
-        let mut unfinished = path.as_os_str().to_owned();
-        unfinished.push(".unfinished");
+        let unfinished = with_ending(path, ".unfinished");
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let written = options.open(&unfinished).and_then(|mut file| {
+        options.write(true).create(true).truncate(true);
+        let written = files::open_private(&mut options, &unfinished).and_then(|mut file| {
             file.write_all(text.as_bytes())?;
             file.sync_all()
         });
@@ -238,6 +292,24 @@ impl DataDir {
         for path in [self.ledger(), self.queue(), self.counts()] {
             self.make_private_file(&path)?;
         }
+        // Those that are there already, from before.
+        let others = [
+            self.demo_sources(),
+            self.forward_secret(),
+            self.forward_list(),
+        ];
+        let sqlite = [self.ledger(), self.queue(), self.forward_list()];
+        let sqlite = sqlite
+            .iter()
+            .flat_map(|path| ["-wal", "-shm", "-journal"].map(|ending| with_ending(path, ending)));
+        for path in others.into_iter().chain(sqlite) {
+            if path.exists() {
+                self.make_private_file(&path)?;
+            }
+        }
+        if self.bodies().exists() {
+            files::set_private_folder(&self.bodies()).map_err(self.io())?;
+        }
         Ok(())
     }
 
@@ -247,8 +319,7 @@ impl DataDir {
     ///
     /// When it cannot be made.
     pub fn make_private_file(&self, path: &Path) -> Result<(), DataDirError> {
-        let mut options = OpenOptions::new();
-        let file = options.append(true).create(true).mode(0o600).open(path);
+        let file = files::open_private(OpenOptions::new().append(true).create(true), path);
         file.map(drop).map_err(self.io())
     }
 
@@ -271,6 +342,7 @@ impl DataDir {
         let Ok(text) = fs::read_to_string(self.path.join("last-run.json")) else {
             return Err(DataDirError::Absent(self.path.clone()));
         };
+        self.check()?;
         serde_json::from_str(&text).map_err(|error| self.io()(error.into()))
     }
 
@@ -282,9 +354,118 @@ impl DataDir {
     }
 }
 
+/// Refuses a symbolic link.
+fn check_link(path: &Path) -> Result<(), DataDirError> {
+    // A slash at the end would follow the link.
+    let path: PathBuf = path.components().collect();
+    match fs::symlink_metadata(&path) {
+        Ok(found) if found.is_symlink() => Err(DataDirError::Link(path)),
+        _ => Ok(()), // what is absent or unreadable shows when it is used
+    }
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
     use super::*;
+
+    fn folder_with_mode(path: &Path, mode: u32) {
+        fs::create_dir(path).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn folder_that_others_may_write_or_own_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for mode in [0o777, 0o1777, 0o775, 0o720, 0o702] {
+            let path = folder.path().join(format!("{mode:o}"));
+            folder_with_mode(&path, mode);
+            let data = DataDir::new(path.clone());
+            assert!(
+                matches!(data.own(), Err(DataDirError::Writable { .. })),
+                "{mode:o}"
+            );
+            assert_eq!(
+                fs::read_dir(&path).unwrap().count(),
+                0,
+                "nothing is written"
+            );
+        }
+        let data = DataDir::new(folder.path().to_owned());
+        assert!(matches!(
+            data.check_owner(1, 0o700, 2),
+            Err(DataDirError::Foreign(_))
+        ));
+        assert!(matches!(
+            data.check_owner(1, 0o777, 2),
+            Err(DataDirError::Foreign(_))
+        ));
+        data.check_owner(1, 0o755, 1).unwrap();
+    }
+
+    #[test]
+    fn folder_of_ours_becomes_private_and_one_with_other_things_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, other, wanted) in [("empty", false, 0o700), ("shared", true, 0o755)] {
+            let path = folder.path().join(name);
+            folder_with_mode(&path, 0o755);
+            if other {
+                fs::write(path.join("notes.txt"), "").unwrap();
+            }
+            drop(DataDir::new(path.clone()).own().unwrap());
+            assert_eq!(
+                fs::metadata(&path).unwrap().mode() & 0o777,
+                wanted,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_link_is_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, link) = (folder.path().join("target"), folder.path().join("link"));
+        fs::create_dir(&target).unwrap();
+        symlink(&target, &link).unwrap();
+        for path in [link.clone(), link.join(""), link.join(".")] {
+            let refused = DataDir::new(path).own();
+            assert!(matches!(refused, Err(DataDirError::Link(_))), "{refused:?}");
+        }
+        assert_eq!(fs::read_dir(&target).unwrap().count(), 0);
+        for name in [
+            "lock",
+            "format",
+            "format.unfinished",
+            "ledger.sqlite",
+            "queue.sqlite-wal",
+            "bodies",
+            "demo.toml",
+            "last-run.json.unfinished",
+        ] {
+            let data = folder.path().join(format!("with-{name}"));
+            let target = folder.path().join(format!("target-of-{name}"));
+            fs::create_dir(&data).unwrap();
+            symlink(&target, data.join(name)).unwrap();
+            let refused = DataDir::new(data).own();
+            assert!(
+                matches!(refused, Err(DataDirError::Link(_))),
+                "{name}: {refused:?}"
+            );
+            assert!(!target.exists(), "{name}");
+        }
+        let data = folder.path().join("with-bodies-of-a-source");
+        fs::create_dir_all(data.join("bodies")).unwrap();
+        symlink(&target, data.join("bodies/voice")).unwrap();
+        let refused = DataDir::new(data).own();
+        assert!(matches!(refused, Err(DataDirError::Link(_))), "{refused:?}");
+    }
 
     #[test]
     fn a_folder_has_one_owner() {

@@ -3,64 +3,100 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use http::{HeaderMap, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use http::request::Parts;
+use http::{HeaderMap, Response, StatusCode};
+use http_body_util::Full;
 use ingress::answer::Answer;
 use ingress::event;
-use ingress::service::Ingress;
+use ingress::service::HeadAnswer;
 use lambda_http::Body;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use serde_json::json;
 
+use super::server::{Door, Unread};
+use super::stack::Stack;
+
 /// The largest payload of an HTTP API (quotas of API Gateway): more never reaches the ingress.
 const MAX_PAYLOAD_BYTES: usize = 10 << 20;
 
-/// Answers one HTTP request by the ingress.
-pub(super) async fn answer(
-    ingress: &Ingress,
-    peer: SocketAddr,
-    request: Request<Incoming>,
-) -> Response<Full<Bytes>> {
-    let request_id = uuid::Uuid::new_v4().to_string();
-    let (head, body) = request.into_parts();
-    let body = match Limited::new(body, MAX_PAYLOAD_BYTES).collect().await {
-        Ok(body) => body,
-        Err(error) => return http_response(event::response(unread(error.as_ref()), &request_id)),
-    };
-    let event = gateway_event(&head, &body.to_bytes(), peer, &request_id);
-    let response = match serde_json::value::to_raw_value(&event) {
-        Ok(event) => ingress.serve(&event).await,
-        Err(_) => event::response(Answer::unavailable(), &request_id),
-    };
-    http_response(response)
+/// The ingress, behind what plays API Gateway.
+#[derive(Clone)]
+pub(super) struct Endpoint(Arc<Stack>);
+
+impl Endpoint {
+    pub(super) const fn new(stack: Arc<Stack>) -> Self {
+        Self(stack)
+    }
+
+    /// Judges a request by its head and the length of its body.
+    async fn judge(&self, head: &Parts, body_bytes: usize) -> HeadAnswer {
+        let (method, path) = (head.method.as_str(), head.uri.path());
+        let ingress = self.0.ingress();
+        ingress
+            .answer_head(method, path, body_bytes, &request_id())
+            .await
+    }
 }
 
-/// What API Gateway would refuse before the ingress sees it.
-fn unread(error: &(dyn std::error::Error + 'static)) -> Answer {
-    let (status, code) = if error.is::<LengthLimitError>() {
-        (413, "too_large")
-    } else {
-        (400, "bad_request")
-    };
-    tracing::warn!(status, error = %error, "delivery refused");
-    Answer {
-        status,
-        header: None,
-        body: format!(r#"{{"error":"{code}"}}"#),
+impl Door for Endpoint {
+    async fn admit(
+        &self,
+        _: SocketAddr,
+        head: &Parts,
+        body_bytes: Option<u64>,
+    ) -> Result<usize, Response<Full<Bytes>>> {
+        let bytes = usize::try_from(body_bytes.unwrap_or_default()).unwrap_or(usize::MAX);
+        let longest = self.judge(head, bytes).await.map_err(http_response)?;
+        Ok(longest.min(MAX_PAYLOAD_BYTES))
     }
+
+    async fn answer(&self, peer: SocketAddr, head: Parts, body: Bytes) -> Response<Full<Bytes>> {
+        let request_id = request_id();
+        let event = gateway_event(&head, &body, peer, &request_id);
+        let response = match serde_json::value::to_raw_value(&event) {
+            Ok(event) => self.0.ingress().serve(&event).await,
+            Err(_) => event::response(Answer::unavailable(), &request_id),
+        };
+        http_response(response)
+    }
+
+    async fn refuse(&self, head: &Parts, unread: Unread) -> Response<Full<Bytes>> {
+        if unread == Unread::TooLong {
+            // Longer than any source takes: the ingress says which one refuses it.
+            if let Err(refused) = self.judge(head, usize::MAX).await {
+                return http_response(refused);
+            }
+        }
+        let (status, code, reason) = match unread {
+            Unread::Overdue => (408, "timeout", "the request took too long to arrive"),
+            Unread::TooLong => (413, "too_large", "the body is too long"),
+            Unread::Broken => (400, "bad_request", "the body ended early or is malformed"),
+        };
+        tracing::warn!(status, error = reason, "delivery refused");
+        let answer = Answer {
+            status,
+            header: None,
+            body: format!(r#"{{"error":"{code}"}}"#),
+        };
+        http_response(event::response(answer, &request_id()))
+    }
+}
+
+fn request_id() -> String {
+    uuid::Uuid::new_v4().to_string()
 }
 
 /// Makes the event that API Gateway would make: header names in lower case, repeated headers joined
 /// by commas, and a body that is no text as base64.
 #[must_use]
 pub fn gateway_event(
-    head: &http::request::Parts,
+    head: &Parts,
     body: &[u8],
     peer: SocketAddr,
     request_id: &str,

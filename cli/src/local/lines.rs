@@ -15,6 +15,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use switchhook_core::time::Clock;
 
+use crate::terminal::shown;
+
 /// Prints the lines from now on. What is queued is not told: it is recorded at once.
 pub(super) fn init() {
     let filter = Targets::new()
@@ -53,8 +55,9 @@ where
             Level::WARN => "!",
             _ => "✓",
         };
-        write!(writer, "{time} {mark} {}", told.message)?;
+        write!(writer, "{time} {mark} {}", shown(&told.message))?;
         for (name, value) in &told.fields {
+            let value = shown(value);
             match *name {
                 "source" | "kind" | "event_id" => write!(writer, "  {value}")?,
                 _ => write!(writer, "  {name}: {value}")?,

@@ -10,11 +10,14 @@ use switchhook_core::config::{Source, Sources};
 use super::config::SourcesFile;
 use crate::outbound::Url;
 use crate::samples::{self, signing};
+use crate::terminal::shown;
 use crate::urls;
 
 macro_rules! say {
     ($($text:tt)*) => {{
-        let _ = writeln!(std::io::stdout(), $($text)*);
+        for line in format!($($text)*).split('\n') {
+            let _ = writeln!(std::io::stdout(), "{}", shown(line));
+        }
     }};
 }
 
@@ -23,11 +26,14 @@ macro_rules! say {
 pub(super) fn print(sources: &Sources, url: &str, config: Option<&Path>, aws_url: Option<&str>) {
     say!("Switchhook {} listens on {url}", env!("CARGO_PKG_VERSION"));
     match config {
-        Some(path) => say!("Sources from {}", path.display()),
+        Some(path) => say!("Sources from {}", shown(&path.display().to_string())),
         None => say!("Demo sources (write a switchhook.toml for your own)"),
     }
     if let Some(aws_url) = aws_url {
         say!("SQS and DynamoDB answer on {aws_url}");
+        say!(
+            "Every user of this machine can read and change everything there: no credentials are checked"
+        );
     }
     for source in sources.iter() {
         say!("\n  {}  ({})", source.name, source.provider.name());
@@ -46,7 +52,7 @@ pub(super) fn warn(file: &SourcesFile, sources: &Sources) {
     let found = sources.placeholders().iter().chain(sources.warnings());
     let found = found.map(|finding| format!("warning: {finding}"));
     for warning in file.warning().into_iter().chain(found) {
-        let _ = writeln!(std::io::stderr(), "switchhook: {warning}");
+        let _ = writeln!(std::io::stderr(), "switchhook: {}", shown(&warning));
     }
 }
 
@@ -55,7 +61,7 @@ pub(super) fn print_forwarding(url: &Url, secret: &Path) {
     say!("\nEvery new event is posted on to {url}");
     say!(
         "signed by Standard Webhooks; the secret to verify by is in {}",
-        secret.display()
+        shown(&secret.display().to_string())
     );
 }
 

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 
+use crate::files;
 use crate::secrets::{self, NoRandomness};
 
 /// What a secret begins with; base64 follows.
@@ -105,8 +105,8 @@ fn make(path: &Path, text: &str) -> io::Result<()> {
     unfinished.push(format!(".{}", std::process::id()));
     let unfinished = PathBuf::from(unfinished);
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let mut file = options.open(&unfinished)?;
+    options.write(true).create(true).truncate(true);
+    let mut file = files::open_private(&mut options, &unfinished)?;
     let written = file
         .write_all(text.as_bytes())
         .and_then(|()| file.sync_all());

@@ -12,13 +12,14 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use futures_util::future::join_all;
 use switchhook_aws::metrics;
 use switchhook_core::attempts::{self, Settled};
-use switchhook_core::ledger::{RecordKey, Snapshot};
+use switchhook_core::ledger::Snapshot;
 use switchhook_core::ports::{DeadLetterQueue, PortError, Redelivery};
 use switchhook_core::report::Report;
 use switchhook_core::time::{Clock, Timestamp};
 
 use crate::commit::Committer;
 use crate::message::{Entry, Group, Message, NotFifo};
+use crate::outcome::record_keys;
 use crate::run::{Runner, backoff_secs};
 
 /// Handles batches.
@@ -219,11 +220,7 @@ fn own_part(snapshot: &mut Snapshot, group: &Group) -> Snapshot {
         own.states
             .extend(snapshot.states.remove_entry(&envelope.entity));
         own.damaged.extend(snapshot.damaged.take(&envelope.entity));
-        for name in envelope.dedup.candidates(envelope.received_at) {
-            let key = RecordKey {
-                entity: envelope.entity.clone(),
-                name,
-            };
+        for key in record_keys(envelope) {
             own.records.extend(snapshot.records.remove_entry(&key));
         }
     }

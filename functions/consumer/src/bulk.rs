@@ -12,7 +12,9 @@ use futures_util::future::join_all;
 use switchhook_core::body::Carried;
 use switchhook_core::entity::Entity;
 use switchhook_core::envelope::Envelope;
-use switchhook_core::ledger::{Beginning, Known, Record, RecordHead, Snapshot, StateItem};
+use switchhook_core::ledger::{
+    Beginning, Known, Record, RecordHead, RecordKey, Snapshot, StateItem,
+};
 use switchhook_core::occurrence::{Occurrence, Role};
 use switchhook_core::ports::{PortError, Written};
 use switchhook_core::states::Stored;
@@ -20,6 +22,7 @@ use switchhook_core::states::Stored;
 use crate::commit::{Committed, Committer, Outcome, carried_bytes, known, record_of};
 use crate::error::HandleError;
 use crate::message::Message;
+use crate::outcome::record_keys;
 
 /// An event and the message that carries it.
 type Queued<'a> = (&'a Message, &'a Envelope);
@@ -84,7 +87,7 @@ impl Committer {
             if !has_time() || !self.belongs(message, envelope, &row, snapshot) {
                 break;
             }
-            let planned = AssertUnwindSafe(|| self.plan_in_row(message, envelope, &row));
+            let planned = AssertUnwindSafe(|| self.plan_in_row(message, envelope, &row, snapshot));
             // A panic is its own event's: it comes again where the event runs by itself.
             let Ok(Ok(Some((next, record, committed)))) = catch_unwind(planned) else {
                 break;
@@ -107,13 +110,12 @@ impl Committer {
         let is_new = known == Known::No;
         let refusal = self.refusal(message, envelope, snapshot);
         let begins = known.begin(refusal, message.receives);
-        let names = envelope.dedup.candidates(envelope.received_at);
-        let is_in_row = |(record, _): &(Record, Committed)| names.contains(&record.key.name);
+        let is_in_row = |key: RecordKey| row.events.iter().any(|(record, _)| record.key == key);
         envelope.entity == row.entity
             && !matches!(envelope.body, Carried::Stored(_))
             && is_new
             && begins == Beginning::TouchBody
-            && !row.events.iter().any(is_in_row)
+            && !record_keys(envelope).any(is_in_row)
     }
 
     /// Applies an event to the row's state; `None` where it changes another state too.
@@ -122,6 +124,7 @@ impl Committer {
         message: &Message,
         envelope: &Envelope,
         row: &Row,
+        snapshot: &Snapshot,
     ) -> Result<Option<(Option<Stored>, Record, Committed)>, HandleError> {
         let Some((raw, resting)) = carried_bytes(&envelope.body)? else {
             return Ok(None);
@@ -140,7 +143,7 @@ impl Committer {
                 }
             }
         }
-        let committed = Committed::new(Outcome::Recorded, &event);
+        let committed = Committed::new(Outcome::Recorded, &event, snapshot);
         Ok(Some((next, record, committed)))
     }
 

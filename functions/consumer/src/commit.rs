@@ -29,6 +29,7 @@ use switchhook_core::time::{Clock, Timestamp};
 use crate::error::HandleError;
 use crate::handlers::opt_outs;
 use crate::message::{AgeLimit, Message};
+use crate::outcome::record_keys;
 pub use crate::outcome::{Committed, Outcome};
 use crate::router::{Route, Router};
 
@@ -82,11 +83,7 @@ impl Committer {
             if !self.router.routes(envelope.kind).is_empty() {
                 states.push(envelope.entity.clone());
             }
-            let names = envelope.dedup.candidates(envelope.received_at);
-            records.extend(names.into_iter().map(|name| RecordKey {
-                entity: envelope.entity.clone(),
-                name,
-            }));
+            records.extend(record_keys(envelope));
         }
         self.ledger.read(&states, &records).await
     }
@@ -198,7 +195,7 @@ impl Committer {
                 }
             };
             if let Some(outcome) = outcome {
-                return Ok(Committed::new(outcome, &event));
+                return Ok(Committed::new(outcome, &event, snapshot));
             }
             // Its record came or went meanwhile: the event begins again, its age included.
         }

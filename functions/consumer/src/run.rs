@@ -349,6 +349,15 @@ impl About {
         if committed.has_implausible_time {
             metrics::implausible_time(source, kind);
         }
+        if committed.is_slug_replay {
+            tracing::warn!(
+                event_id = id,
+                source,
+                kind,
+                "the same body was recorded under another slug"
+            );
+            metrics::slug_replay(source, kind);
+        }
         if committed.is_unplaced_opt_out {
             tracing::warn!(
                 event_id = id,

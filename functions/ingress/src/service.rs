@@ -32,6 +32,9 @@ const MAX_PUTS: usize = 16;
 
 const HEALTH: &str = "/healthz";
 
+/// The most bytes that the body may have, where it decides; else the answer.
+pub type HeadAnswer = Result<usize, ApiGatewayV2httpResponse>;
+
 /// Serves requests.
 pub struct Ingress {
     sources: SourceCache,
@@ -91,6 +94,56 @@ impl Ingress {
         event::response(answer.await, &request_id)
     }
 
+    /// Answers a request by what it says before its body, of which there may be no more than
+    /// `body_bytes`; `None` where the body decides. Then [`Self::serve`] may refuse it still.
+    ///
+    /// Lambda gets requests whole. This is for a server that would otherwise read a body to refuse it.
+    pub async fn answer_head(
+        &self,
+        method: &str,
+        path: &str,
+        body_bytes: usize,
+        request_id: &str,
+    ) -> HeadAnswer {
+        let span = tracing::info_span!("request", request_id);
+        let judged = self.judge_head(method, path, body_bytes).instrument(span);
+        let judged = tokio::time::timeout(PATIENCE, judged).await;
+        let judged = judged.unwrap_or_else(|_| {
+            tracing::error!("no answer in time");
+            Err(unavailable(None))
+        });
+        judged.map_err(|answer| event::response(answer, request_id))
+    }
+
+    async fn judge_head(
+        &self,
+        method: &str,
+        path: &str,
+        body_bytes: usize,
+    ) -> Result<usize, Answer> {
+        if let Some(answer) = health(method, path) {
+            return Err(answer);
+        }
+        let judge = |sources: &Sources| {
+            let source = admission::admit_head(sources, method, path, body_bytes)?;
+            Ok(source.max_body)
+        };
+        let sources = self.current().await?;
+        let refusal: Refusal = match judge(&sources) {
+            Ok(max_body) => return Ok(max_body),
+            Err(refusal) => refusal,
+        };
+        let newer = if refusal.depends_on_credentials() {
+            self.sources.after_refusal().await
+        } else {
+            None
+        };
+        match newer.map_or(Err(refusal), |sources| judge(&sources)) {
+            Ok(max_body) => Ok(max_body),
+            Err(refusal) => Err(self.refused(&refusal)),
+        }
+    }
+
     async fn answer_in_time(&self, request: &Request, request_id: &str) -> Answer {
         let answer = AssertUnwindSafe(self.answer(request, request_id)).catch_unwind();
         match tokio::time::timeout(PATIENCE, answer).await {
@@ -104,18 +157,12 @@ impl Ingress {
     }
 
     async fn answer(&self, request: &Request, request_id: &str) -> Answer {
-        if request.path == HEALTH {
-            return match request.method.as_str() {
-                "GET" | "HEAD" => Answer::healthy(),
-                _ => Answer::method_not_allowed("GET, HEAD"),
-            };
+        if let Some(answer) = health(&request.method, &request.path) {
+            return answer;
         }
-        let sources = match self.sources.current().await {
+        let sources = match self.current().await {
             Ok(sources) => sources,
-            Err(error) => {
-                tracing::error!(error = %Report(&error), "no sources document");
-                return unavailable(None);
-            }
+            Err(answer) => return answer,
         };
         let refusal = match self.deliver(&sources, request, request_id).await {
             Ok(answer) => return answer,
@@ -125,12 +172,23 @@ impl Ingress {
             Ok(answer) => return answer,
             Err(refusal) => refusal,
         };
+        self.refused(&refusal)
+    }
+
+    async fn current(&self) -> Result<Arc<Sources>, Answer> {
+        self.sources.current().await.map_err(|error| {
+            tracing::error!(error = %Report(&error), "no sources document");
+            unavailable(None)
+        })
+    }
+
+    fn refused(&self, refusal: &Refusal) -> Answer {
         if refusal.depends_on_credentials() && self.sources.is_in_doubt() {
-            tracing::error!(error = %Report(&refusal), "no newer sources document to judge by");
+            tracing::error!(error = %Report(refusal), "no newer sources document to judge by");
             return unavailable(refusal.source_name());
         }
-        log_refusal(&refusal);
-        Answer::refused(&refusal)
+        log_refusal(refusal);
+        Answer::refused(refusal)
     }
 
     /// Tries once more where the credential may be newer than our document.
@@ -191,6 +249,16 @@ impl Ingress {
     fn new_id(&self) -> DeliveryId {
         delivery_id(self.clock.now())
     }
+}
+
+fn health(method: &str, path: &str) -> Option<Answer> {
+    if path != HEALTH {
+        return None;
+    }
+    Some(match method {
+        "GET" | "HEAD" => Answer::healthy(),
+        _ => Answer::method_not_allowed("GET, HEAD"),
+    })
 }
 
 fn delivery_id(at: Timestamp) -> DeliveryId {

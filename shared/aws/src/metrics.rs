@@ -39,6 +39,7 @@ pub const METRICS: &[(&str, &[&[&str]])] = &[
     (EVENTS, &[&["Stack", "Source", "Kind"]]),
     (HANDLER_ERRORS, &[&["Stack", "Reason"]]),
     (IMPLAUSIBLE_TIMES, &[&["Stack", "Source"]]),
+    (SLUG_REPLAYS, &[&["Stack", "Source"]]),
     (UNPLACED_OPT_OUTS, &[&["Stack", "Source"]]),
     (VARIANTS, &[&["Stack", "Source"]]),
 ];
@@ -57,6 +58,8 @@ pub const EVENTS: &str = "Events";
 pub const HANDLER_ERRORS: &str = "HandlerErrors";
 /// Events recorded with an own time that is not believed, by source.
 pub const IMPLAUSIBLE_TIMES: &str = "ImplausibleTimes";
+/// Events recorded whose body was recorded under another slug too, by source.
+pub const SLUG_REPLAYS: &str = "SlugReplays";
 /// Opt-outs on the list without a number or address that anybody can ask for, by source.
 pub const UNPLACED_OPT_OUTS: &str = "UnplacedOptOuts";
 /// Duplicates whose bytes differ from those recorded, by source.
@@ -95,6 +98,11 @@ pub fn variant(source: &str, kind: &'static str) {
 /// Counts an event with an own time that is not believed.
 pub fn implausible_time(source: &str, kind: &'static str) {
     count!(IMPLAUSIBLE_TIMES, Source = source, Kind = kind);
+}
+
+/// Counts an event whose body was recorded under another slug too.
+pub fn slug_replay(source: &str, kind: &'static str) {
+    count!(SLUG_REPLAYS, Source = source, Kind = kind);
 }
 
 /// Counts an opt-out that nobody can ask for.

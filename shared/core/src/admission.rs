@@ -172,6 +172,21 @@ impl Refusal {
     }
 }
 
+/// Checks what a request says before its body: source and token, method and size. For a server that
+/// refuses a request without reading its body; [`admit`] begins with the same checks.
+///
+/// # Errors
+///
+/// The first check that fails.
+pub fn admit_head<'a>(
+    sources: &'a Sources,
+    method: &str,
+    path: &'a str,
+    body_bytes: usize,
+) -> Result<&'a Source, Refusal> {
+    opened(sources, method, path, body_bytes).map(|(source, _)| source)
+}
+
 /// Lets a request in, or says why not.
 ///
 /// # Errors
@@ -182,21 +197,8 @@ pub fn admit<'a>(
     request: &'a Request,
     now: Timestamp,
 ) -> Result<Admitted<'a>, Refusal> {
-    let (source, slug) = route(sources, &request.path).map_err(Refusal::NotFound)?;
+    let (source, slug) = opened(sources, &request.method, &request.path, request.body.len())?;
     let source_name = || source.name.clone();
-    let methods = source.provider.methods();
-    if !methods.split(", ").any(|method| method == request.method) {
-        return Err(Refusal::MethodNotAllowed {
-            source_name: source_name(),
-            allow: methods,
-        });
-    }
-    if request.body.len() > source.max_body {
-        return Err(Refusal::TooLarge {
-            source_name: source_name(),
-            bytes: request.body.len(),
-        });
-    }
     verify(source, request, now).map_err(|error| Refusal::Unauthorized {
         source_name: source_name(),
         challenge: source.verification().and_then(|scheme| scheme.challenge()),
@@ -210,6 +212,31 @@ pub fn admit<'a>(
         slug,
         request,
     })
+}
+
+/// Checks all that needs neither the body nor a credential, and returns the source and the slug.
+fn opened<'a>(
+    sources: &'a Sources,
+    method: &str,
+    path: &'a str,
+    body_bytes: usize,
+) -> Result<(&'a Source, Option<&'a str>), Refusal> {
+    let (source, slug) = route(sources, path).map_err(Refusal::NotFound)?;
+    let source_name = || source.name.clone();
+    let methods = source.provider.methods();
+    if !methods.split(", ").any(|allowed| allowed == method) {
+        return Err(Refusal::MethodNotAllowed {
+            source_name: source_name(),
+            allow: methods,
+        });
+    }
+    if body_bytes > source.max_body {
+        return Err(Refusal::TooLarge {
+            source_name: source_name(),
+            bytes: body_bytes,
+        });
+    }
+    Ok((source, slug))
 }
 
 fn verify(source: &Source, request: &Request, now: Timestamp) -> Result<(), VerifyError> {
@@ -322,34 +349,20 @@ networks = ["203.0.113.0/24"]
     #[test]
     fn paths_find_their_source_token_and_slug() {
         let peer = Some("203.0.113.9");
-        check(
-            "POST",
-            &format!("/webhooks/open/{TOKEN}"),
-            "{}",
-            peer,
-            Ok(None),
-        );
-        check(
-            "POST",
-            &format!("/webhooks/open/{OTHER}/contact"),
-            "{}",
-            peer,
-            Ok(Some("contact")),
-        );
-        check(
-            "POST",
-            &format!("/webhooks/open/{TOKEN}/"),
-            "{}",
-            peer,
-            Ok(None),
-        );
-        check(
-            "POST",
-            &format!("/webhooks/open/{TOKEN}/contact/x"),
-            "{}",
-            peer,
-            Err(404),
-        );
+        for (path, expected) in [
+            (TOKEN.to_owned(), Ok(None)),
+            (format!("{OTHER}/contact"), Ok(Some("contact"))),
+            (format!("{TOKEN}/"), Ok(None)),
+            (format!("{TOKEN}/contact/x"), Err(404)),
+        ] {
+            check(
+                "POST",
+                &format!("/webhooks/open/{path}"),
+                "{}",
+                peer,
+                expected,
+            );
+        }
         check("POST", "/webhooks/open", "{}", peer, Err(404));
         check("POST", "/webhooks/open/contact", "{}", peer, Err(404));
         check("POST", "/webhooks/plain", "{}", None, Err(401));
@@ -459,6 +472,22 @@ networks = ["203.0.113.0/24"]
         check("POST", &open, &long, None, Err(413));
         check("POST", &open, "{}", None, Err(401));
         check("POST", &open, "{}", Some("203.0.114.1"), Err(401));
+        // Without the body the first three are the same.
+        for (method, path, bytes, status) in [
+            (
+                "GET",
+                "/webhooks/open/wrong-wrong-wrong-wrong",
+                11,
+                Some(404),
+            ),
+            ("GET", open.as_str(), 11, Some(405)),
+            ("POST", open.as_str(), 11, Some(413)),
+            ("POST", open.as_str(), 10, None),
+        ] {
+            let sources = sources();
+            let refused = admit_head(&sources, method, path, bytes).err();
+            assert_eq!(refused.map(|r| r.status()), status, "{method} {bytes}");
+        }
         check(
             "POST",
             &open,

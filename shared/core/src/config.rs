@@ -117,6 +117,18 @@ impl Source {
         (!self.credentials.is_empty()).then_some(scheme)
     }
 
+    /// Returns the slugs that decide what its bodies mean, where its signature covers the body and no
+    /// URL: a body signed for one of them is taken under each other one.
+    #[must_use]
+    pub fn unsigned_slugs(&self) -> &'static [&'static str] {
+        let is_signed = |scheme: &dyn Scheme| scheme.leaves_url_unsigned();
+        if self.verification().is_some_and(is_signed) {
+            self.provider.deciding_slugs()
+        } else {
+            &[]
+        }
+    }
+
     /// Returns what proves who is calling, as `switchhook sources` shows it.
     #[must_use]
     pub fn scheme(&self) -> String {

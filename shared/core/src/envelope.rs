@@ -71,6 +71,10 @@ pub struct Envelope {
     pub entity: Entity,
     /// What makes it the same event as another one.
     pub dedup: DedupKey,
+    /// What would make it another event under another slug of its URL, where nothing of the request
+    /// proves which one was meant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub under_other_slugs: Vec<DedupKey>,
     /// The digest of the bytes that are mapped, by which a duplicate with other bytes is recognised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,

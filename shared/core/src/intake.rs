@@ -157,6 +157,7 @@ impl Delivery<'_> {
         let event_name = source.provider.event_name(&element);
         match source.provider.identify(&element).and_then(with_usable_key) {
             Ok(identity) => Found {
+                under_other_slugs: under_other_slugs(source, &element, &identity),
                 reason: (identity.kind == Kind::Unrecognised).then_some(OWN_EVENT.into()),
                 identity,
                 event_name,
@@ -189,6 +190,7 @@ impl Delivery<'_> {
             },
             event_name,
             reason: Some(reason),
+            under_other_slugs: Vec::new(),
         }
     }
 
@@ -228,6 +230,7 @@ impl Delivery<'_> {
             reason: found.reason.map(Cow::into_owned),
             entity: Entity::new(&source.name, kind.entity_type(), &key),
             dedup,
+            under_other_slugs: found.under_other_slugs,
             digest: Some(dedup::content_digest(part.bytes())),
             opt_in_scope: self.admitted.opt_in_scope(),
             reading: source.reading.clone(),
@@ -261,6 +264,28 @@ struct Found {
     identity: Identity,
     event_name: Option<String>,
     reason: Option<Cow<'static, str>>,
+    under_other_slugs: Vec<DedupKey>,
+}
+
+/// Returns the keys that the same body has under other slugs, where its signature says nothing of the
+/// URL.
+fn under_other_slugs(source: &Source, element: &Element<'_>, own: &Identity) -> Vec<DedupKey> {
+    let slugs = source.unsigned_slugs();
+    let Some(slug) = element.slug.filter(|slug| slugs.contains(slug)) else {
+        return Vec::new();
+    };
+    let others = slugs.iter().filter(|other| **other != slug);
+    let others = others.filter_map(|other| {
+        let element = Element {
+            slug: Some(other),
+            ..element.clone()
+        };
+        let found = source.provider.identify(&element).ok()?;
+        let is_same_entity =
+            found.key == own.key && found.kind.entity_type() == own.kind.entity_type();
+        (is_same_entity && found.dedup != own.dedup).then_some(found.dedup)
+    });
+    others.collect()
 }
 
 fn with_usable_key(identity: Identity) -> Result<Identity, Cow<'static, str>> {
@@ -315,6 +340,46 @@ mod tests {
         for (slug, body) in [("/call-ended", "{{"), ("/message-sent", "{"), ("", "{")] {
             let other = envelope("nectar-desk", slug, body);
             assert_ne!(other.entity, one.entity, "{slug} {body}");
+        }
+    }
+
+    #[test]
+    fn contact_hook_names_what_it_would_be_under_the_other_slug() {
+        let contact = r#"{"phone_number":"+15550100003"}"#;
+        let source = "[sources.a]\nprovider = \"ai-sync\"\nsecrets = [\"key\"]";
+        let sources = Sources::from_toml(source).unwrap();
+        let envelope = |slug: &str, body: &str| {
+            let signature = "0".repeat(64);
+            let request = Request {
+                method: "POST".into(),
+                path: format!("/webhooks/a{slug}"),
+                headers: std::iter::once(("x-webhook-signature".to_owned(), signature)).collect(),
+                body: Bytes::copy_from_slice(body.as_bytes()),
+                peer: None,
+            };
+            let source = sources.get("a").unwrap();
+            let slug = slug.strip_prefix('/');
+            let element = Element {
+                object: Object::parse(body).unwrap(),
+                raw: &request.body,
+                slug,
+                headers: &request.headers,
+                reading: &source.reading,
+                received_at: Timestamp::UNIX_EPOCH,
+            };
+            let own = source.provider.identify(&element).unwrap();
+            (under_other_slugs(source, &element, &own), own.dedup)
+        };
+        let (others, own) = envelope("/contact", contact);
+        assert_eq!(others, [envelope("/contact-delete", contact).1]);
+        assert_eq!(envelope("/contact-delete", contact).0, [own]);
+        let call = r#"{"event":"call.ended","data":{"call_id":"c"}}"#;
+        for slug in ["", "/contact", "/other"] {
+            assert_eq!(
+                envelope(slug, call).0,
+                [],
+                "the body says what it is: {slug}"
+            );
         }
     }
 

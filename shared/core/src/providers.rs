@@ -108,6 +108,11 @@ pub trait Provider: Sync {
         true
     }
 
+    /// Returns the slugs that decide what a body means, where the body does not say it.
+    fn deciding_slugs(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Returns how long, in seconds, it may repeat a delivery that has no identity of its own.
     fn retry_horizon_secs(&self) -> u32;
 

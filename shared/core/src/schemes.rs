@@ -14,6 +14,9 @@ pub mod hmac_sha256;
 pub mod standard_webhooks;
 pub mod url_token;
 
+/// A shorter secret can be found by trying (NIST SP 800-131A asks for 112 bits of a HMAC's key).
+const DEFAULT_STRONG_SECRET_BYTES: usize = 16;
+
 /// Why a request is not authentic. No variant holds anything that was sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum VerifyError {
@@ -142,6 +145,17 @@ pub trait Scheme: Sync {
 
     /// Tells whether a URL token belongs with it: what signs one body lets in any other.
     fn needs_token(&self) -> bool {
+        false
+    }
+
+    /// Returns the fewest bytes of a secret that cannot be found by trying, and are not warned of.
+    fn strong_secret_bytes(&self) -> usize {
+        DEFAULT_STRONG_SECRET_BYTES
+    }
+
+    /// Reports whether its signature is over the body and nothing of the URL: whoever sees one signed
+    /// body can send it to another URL of its source.
+    fn leaves_url_unsigned(&self) -> bool {
         false
     }
 

@@ -81,7 +81,7 @@ pub(super) async fn run(
     ];
     if context.json {
         for look in &looks {
-            output::line(&serde_json::to_string(look)?)?;
+            output::json(look)?;
         }
     } else {
         let rows = looks.iter().map(|look| {

@@ -26,7 +26,7 @@ pub(super) async fn run(
         for seen in page.iter().filter(|seen| finder.wants(seen)) {
             is_empty = false;
             if context.json {
-                output::line(&serde_json::to_string(&LetterJson::from(seen))?)?;
+                output::json(&LetterJson::from(seen))?;
             } else {
                 rows.push(row(seen));
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{CommandError, output};
+use super::super::CommandError;
 use super::letter::Seen;
 use crate::args::Selection;
 
@@ -46,7 +46,7 @@ impl<'a> Finder<'a> {
         if self.misses_none() {
             return Ok(());
         }
-        let missing: Vec<_> = self.missing.iter().map(|id| output::shown(id)).collect();
+        let missing: Vec<_> = self.missing.iter().copied().collect();
         Err(CommandError::NotFound(format!(
             "there is no dead letter `{}`: `switchhook dead list` shows those there are, and `switchhook events` what was recorded",
             missing.join("`, `")

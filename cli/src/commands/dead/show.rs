@@ -18,6 +18,7 @@ use super::letter::{self, LetterJson, Seen};
 use super::reasons;
 use super::selecting::Finder;
 use crate::args::{Selection, ShowLetter};
+use crate::terminal;
 
 #[derive(Serialize)]
 struct Shown<'a> {
@@ -94,7 +95,7 @@ fn print_json(seen: &Seen, body: Option<&[u8]>) -> Result<(), CommandError> {
         headers: event.map(|event| event.headers.clone()).unwrap_or_default(),
         raw: body.map(|body| STANDARD.encode(body)),
     };
-    Ok(output::line(&serde_json::to_string(&shown)?)?)
+    Ok(output::json(&shown)?)
 }
 
 fn print(seen: &Seen, body: Result<Bytes, CommandError>) -> Result<(), CommandError> {
@@ -159,39 +160,13 @@ fn print_body(body: Result<Bytes, CommandError>) -> Result<(), CommandError> {
     };
     let count = body.len();
     match std::str::from_utf8(&body) {
-        Ok(text) if is_plain(text) => {
+        Ok(text) if terminal::is_plain(&body) => {
             output::line(&format!("BODY ({count} bytes)"))?;
-            output::line(text)?;
+            output::plain(text)?;
         }
         _ => output::line(&format!(
             "BODY ({count} bytes that are no plain text: `--json` prints them as base64 in `raw`)"
         ))?,
     }
     Ok(())
-}
-
-/// Tells whether a terminal prints a text and does nothing else.
-fn is_plain(text: &str) -> bool {
-    text.replace("\r\n", "\n")
-        .chars()
-        .all(|c| matches!(c, '\n' | '\t') || !c.is_control())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_text_that_a_terminal_merely_prints_is_plain() {
-        for (text, plain) in [
-            ("{\n\t\"a\": \"é\"\r\n}", true),
-            ("", true),
-            ("\u{1b}[31m", false),
-            ("over\rwritten", false),
-            ("\u{9b}31m", false),
-            ("\0", false),
-        ] {
-            assert_eq!(is_plain(text), plain, "{text:?}");
-        }
-    }
 }

@@ -97,7 +97,7 @@ impl Tally {
                 action,
                 dry_run: self.dry_run,
             };
-            return Ok(output::line(&serde_json::to_string(&settled)?)?);
+            return Ok(output::json(&settled)?);
         }
         if self.dry_run || !matches!(action, Action::Redriven | Action::Dropped) {
             let (would, name) = (
@@ -106,7 +106,6 @@ impl Tally {
             );
             let name = name.unwrap_or(&one.message_id);
             let line = format!("{name} ({}): {would}{}", one.about, action.told());
-            let line = output::shown(&line);
             self.progress.suspend(|| output::line(&line))?;
         }
         Ok(())

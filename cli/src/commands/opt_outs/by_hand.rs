@@ -38,15 +38,14 @@ pub(super) async fn queue(
     context.queue().await?.send_envelope(&envelope).await?;
     if context.json {
         let queued = json!({"id": envelope.id, "entity": envelope.entity, "kind": envelope.kind});
-        output::line(&queued.to_string())?;
+        output::json(&queued)?;
     } else {
         let change = match word {
             Word::Stop => "put on",
             Word::Start => "taken off",
         };
         output::line(&format!(
-            "queued: {} will be {change} the list ({channel})",
-            output::shown(&address)
+            "queued: {address} will be {change} the list ({channel})"
         ))?;
     }
     if !context.is_consumed() {

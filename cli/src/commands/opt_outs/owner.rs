@@ -7,7 +7,7 @@ use switchhook_core::entity::Entity;
 use switchhook_core::phone::{self, Country, countries};
 use switchhook_core::states::{OptOutView, Owner, Stored};
 
-use super::super::{CommandError, output};
+use super::super::CommandError;
 use crate::args;
 
 /// Finds the item of a number or address, and its state if anything was ever said of it. What is
@@ -52,7 +52,6 @@ pub(in super::super) fn country(code: &str) -> Result<Country, CommandError> {
         let meant = countries::named(code)
             .map(|country| format!("; {} is `{}`", country.name, country.code))
             .unwrap_or_default();
-        let code = output::shown(code);
         CommandError::Usage(format!(
             "there is no country `{code}`{meant}: a country is two capital letters, such as `AU`"
         ))
@@ -60,7 +59,6 @@ pub(in super::super) fn country(code: &str) -> Result<Country, CommandError> {
 }
 
 fn unreadable(text: &str) -> CommandError {
-    let text = output::shown(text);
     CommandError::Usage(format!(
         "`{text}` is no number, no e-mail address and no entry of the list: write a number with its country code, such as +15550100003, or name its country with --country"
     ))

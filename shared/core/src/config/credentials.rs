@@ -1,5 +1,7 @@
 //! What a source proves its deliveries with.
 
+use std::collections::BTreeSet;
+
 use super::fields::{Fields, is_invisible, trimmed, words};
 use super::node::{Node, Value};
 use super::placeholders::is_placeholder;
@@ -12,8 +14,12 @@ use crate::schemes::{Configured, Credentials, Scheme, SigningSecret, User};
 pub(super) const FIELDS: &[&str] = &["client_id", "secrets", "users"];
 
 const USER_FIELDS: &[&str] = &["password", "username"];
-/// A shorter secret can be found by trying (NIST SP 800-131A asks for 112 bits of a HMAC's key).
+/// A shorter password can be found by trying, and a shorter part of a text is no secret.
 const MIN_SECRET_BYTES: usize = 16;
+/// Fewer different characters are no secret, whatever its length.
+const MIN_DIFFERENT: usize = 4;
+/// The same of a token, which is random.
+const MIN_DIFFERENT_IN_TOKEN: usize = 6;
 const PLACEHOLDER: &str = "is a placeholder of the documentation, which everybody can read; \
                            `switchhook sources token` makes a secret";
 
@@ -78,7 +84,9 @@ fn read_secrets(fields: &mut Fields<'_>, scheme: Option<&dyn Scheme>) -> Vec<Sig
                 Ok(secret) => {
                     if is_placeholder {
                         fields.placeholder(*line, "secrets", PLACEHOLDER);
-                    } else if let Some(reason) = unwise(part, secret.as_bytes()) {
+                    } else if let Some(reason) =
+                        unwise(part, secret.as_bytes(), scheme.strong_secret_bytes())
+                    {
                         fields.warn(*line, "secrets", reason);
                     }
                     secrets.push(secret);
@@ -92,7 +100,7 @@ fn read_secrets(fields: &mut Fields<'_>, scheme: Option<&dyn Scheme>) -> Vec<Sig
 }
 
 /// Says why a secret that can be used is probably not the sender's, or can be guessed.
-fn unwise(text: &str, secret: &[u8]) -> Option<String> {
+fn unwise(text: &str, secret: &[u8], strong_bytes: usize) -> Option<String> {
     if text.chars().any(|c| c != ' ' && is_invisible(c)) {
         let reason = "one holds a line break or another invisible character, which is part of it: \
                       was it copied whole, and only it?";
@@ -110,12 +118,38 @@ fn unwise(text: &str, secret: &[u8]) -> Option<String> {
                       `[\"…\", \"…\"]`";
         return Some(reason.to_owned());
     }
-    (secret.len() < MIN_SECRET_BYTES).then(|| too_short(secret.len()))
+    weak(secret, strong_bytes)
 }
 
-fn too_short(bytes: usize) -> String {
-    let unit = if bytes == 1 { "byte" } else { "bytes" };
-    format!("one is {bytes} {unit} long: fewer than {MIN_SECRET_BYTES} can be found by trying")
+/// Says why a secret or password can be found by trying, if it can, and what to do.
+fn weak(secret: &[u8], strong_bytes: usize) -> Option<String> {
+    let bytes = secret.len();
+    if bytes < strong_bytes {
+        let unit = if bytes == 1 { "byte" } else { "bytes" };
+        return Some(format!(
+            "one is {bytes} {unit} long: fewer than {strong_bytes} can be found by trying; set a longer \
+             one, here and at the sender"
+        ));
+    }
+    let different = different(secret);
+    (different < MIN_DIFFERENT).then(|| {
+        format!(
+            "{}; set a random one, here and at the sender",
+            repeats(different)
+        )
+    })
+}
+
+fn different(text: &[u8]) -> usize {
+    text.iter().collect::<BTreeSet<_>>().len()
+}
+
+fn repeats(different: usize) -> String {
+    let characters = match different {
+        1 => "one character".to_owned(),
+        count => format!("only {count} different characters"),
+    };
+    format!("one is made of {characters}, and can be guessed")
 }
 
 /// Reports whether a text looks like long secrets with a separator between them.
@@ -153,6 +187,10 @@ fn read_tokens(fields: &mut Fields<'_>) -> Vec<UrlToken> {
             Some(token) => {
                 if is_placeholder(text) {
                     fields.placeholder(line, "tokens", PLACEHOLDER);
+                } else if different(text.as_bytes()) < MIN_DIFFERENT_IN_TOKEN {
+                    let repeats = repeats(different(text.as_bytes()));
+                    let reason = format!("{repeats}; `switchhook sources token` makes one");
+                    fields.warn(line, "tokens", reason);
                 }
                 tokens.push(token);
             }
@@ -244,9 +282,8 @@ fn warn_of_user(fields: &mut Fields<'_>, username: &str, password: &str, line: O
             fields.warn(line, "users", reason);
         }
     }
-    if password.len() < MIN_SECRET_BYTES {
-        let reason = format!("a `password`: {}", too_short(password.len()));
-        fields.warn(line, "users", reason);
+    if let Some(weak) = weak(password.as_bytes(), MIN_SECRET_BYTES) {
+        fields.warn(line, "users", format!("a `password`: {weak}"));
     }
 }
 

@@ -233,6 +233,31 @@ fn read_country(fields: &mut Fields<'_>, text: &str, line: Option<usize>) -> Opt
     country
 }
 
+/// The shortest prefixes of networks that one sender may have, of IPv4 and IPv6.
+const SHORTEST_PREFIXES: (u8, u8) = (8, 16);
+
+/// Warns of networks that keep hardly anybody out, alone or together.
+fn warn_of_networks(fields: &mut Fields<'_>, networks: &[IpNet]) {
+    for network in IpNet::aggregate(&networks.to_vec()) {
+        let shortest = match network {
+            IpNet::V4(_) => SHORTEST_PREFIXES.0,
+            IpNet::V6(_) => SHORTEST_PREFIXES.1,
+        };
+        if network.prefix_len() < shortest {
+            let who = if network.prefix_len() == 0 {
+                "everybody"
+            } else {
+                "far more than one sender"
+            };
+            let reason = format!(
+                "`{network}` lets {who} in: list the networks that the sender's documents name, or \
+                 leave the field out"
+            );
+            fields.warn(None, "networks", reason);
+        }
+    }
+}
+
 /// Warns of what works and is unwise.
 fn warn(fields: &mut Fields<'_>, source: &Source) {
     let scheme = source.verification();
@@ -244,6 +269,23 @@ fn warn(fields: &mut Fields<'_>, source: &Source) {
         );
         fields.warn(None, "tokens", reason);
     }
+    let slugs = source.unsigned_slugs();
+    if source.tokens.len() < slugs.len() {
+        let count = match source.tokens.len() {
+            0 => "there are none".to_owned(),
+            1 => "there is one".to_owned(),
+            count => format!("there are {count}"),
+        };
+        let reason = format!(
+            "{count}: scheme `{}` does not sign the URL, so whoever sees a delivery to one of {} can \
+             send it to another; give each of these URLs a token of its own: `switchhook sources \
+             token` makes one",
+            source.scheme(),
+            words(slugs.iter().copied()),
+        );
+        fields.warn(None, "tokens", reason);
+    }
+    warn_of_networks(fields, &source.networks);
     if source.provider.receives_texts()
         && !fields.is_given("country")
         && source.reading.country.is_none()

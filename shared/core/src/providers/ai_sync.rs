@@ -99,6 +99,10 @@ impl Provider for AiSync {
         Some(&HmacSha256)
     }
 
+    fn deciding_slugs(&self) -> &'static [&'static str] {
+        &[CONTACT, CONTACT_DELETE]
+    }
+
     fn retry_horizon_secs(&self) -> u32 {
         RETRY_HORIZON_SECS
     }

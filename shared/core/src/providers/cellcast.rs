@@ -69,6 +69,9 @@ const OF_AN_EVENT: &[&str] = &["_id", "from", "message_id", "sender", TYPE];
 /// The legacy generation's types of inbound texts, which are channels.
 const CHANNELS: &[&str] = &["sms", "mms"];
 
+const INBOUND: &str = "inbound";
+const STATUS_SLUG: &str = "status";
+
 impl Provider for Cellcast {
     fn name(&self) -> &'static str {
         "cellcast"
@@ -80,6 +83,10 @@ impl Provider for Cellcast {
 
     fn default_country(&self) -> Option<&'static str> {
         Some("AU")
+    }
+
+    fn deciding_slugs(&self) -> &'static [&'static str] {
+        &[INBOUND, STATUS_SLUG]
     }
 
     fn retry_horizon_secs(&self) -> u32 {
@@ -144,8 +151,8 @@ fn find(element: &Element<'_>) -> Result<Event, &'static str> {
     }
     let has = |name| object.get(name).is_some();
     match element.slug {
-        Some("inbound") => Ok(Event::Receive),
-        Some("status") => Ok(Event::Send),
+        Some(INBOUND) => Ok(Event::Receive),
+        Some(STATUS_SLUG) => Ok(Event::Send),
         _ if has("from") && has("body") => Ok(Event::Receive),
         _ if has("recipient") && has(STATUS) => Ok(Event::Send),
         Some(_) => Err("no `type`, and an unknown event in the URL"),

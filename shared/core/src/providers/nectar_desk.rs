@@ -100,6 +100,22 @@ const EVENTS: &[Event] = &[
     event("message-sent", Kind::MessageStatus, Sameness::Id),
 ];
 
+/// Their slugs.
+const SLUGS: &[&str] = &[
+    "call-abandoned",
+    "call-disposition-modified",
+    "call-disposition-saved",
+    "call-ended",
+    "call-overflowed-to-voicemail",
+    "call-recording-received",
+    "contact-created",
+    "contact-list-created",
+    "contact-list-modified",
+    "contact-modified",
+    "message-received",
+    "message-sent",
+];
+
 const RECORDINGS: &str = "call_recordings";
 
 impl Provider for NectarDesk {
@@ -109,6 +125,10 @@ impl Provider for NectarDesk {
 
     fn scheme(&self) -> Option<&'static dyn Scheme> {
         None
+    }
+
+    fn deciding_slugs(&self) -> &'static [&'static str] {
+        SLUGS
     }
 
     fn retry_horizon_secs(&self) -> u32 {

@@ -91,6 +91,7 @@ impl ByHand {
             reason: None,
             entity: Entity::new(SOURCE, self.event.entity_type(), key),
             dedup: DedupKey::new(&parts, Window::Record),
+            under_other_slugs: Vec::new(),
             digest: Some(dedup::content_digest(&body)),
             opt_in_scope: OptInScope::Stack,
             reading: Reading::default(),

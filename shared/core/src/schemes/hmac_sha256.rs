@@ -25,6 +25,10 @@ impl Scheme for HmacSha256 {
         "hmac-sha256"
     }
 
+    fn leaves_url_unsigned(&self) -> bool {
+        true
+    }
+
     fn verify(
         &self,
         request: &Request,

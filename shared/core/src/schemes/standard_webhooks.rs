@@ -76,6 +76,9 @@ const MAX_SIGNATURES: usize = 16;
 
 const SIGNATURE_PREFIX: &str = "v1,";
 
+/// The fewest bytes of a secret (the specification).
+const MIN_SECRET_BYTES: usize = 24;
+
 /// The scheme of this module.
 #[derive(Debug)]
 pub struct StandardWebhooks;
@@ -91,6 +94,14 @@ impl Scheme for StandardWebhooks {
 
     fn read_secret(&self, text: String) -> Result<SigningSecret, String> {
         secret::read(&text)
+    }
+
+    fn strong_secret_bytes(&self) -> usize {
+        MIN_SECRET_BYTES
+    }
+
+    fn leaves_url_unsigned(&self) -> bool {
+        true
     }
 
     fn verify(

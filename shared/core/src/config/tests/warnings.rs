@@ -3,12 +3,156 @@
 use super::super::*;
 use super::{TOKEN, source_with};
 
-/// Returns the warnings of a source, a country, 16 bytes of a secret and these lines given.
+/// What every source of AI Sync without a token for each of its hooks is advised.
+const OF_SLUGS: &str = "does not sign the URL";
+
+/// Returns the warnings of a source of these lines, without the advice that has a test of its own.
 #[track_caller]
 fn warned(provider: &str, lines: &str) -> Vec<String> {
     let toml = format!("[sources.a]\nprovider = \"{provider}\"\n{lines}\n");
     let sources = Sources::from_toml(&toml).unwrap();
-    sources.warnings().iter().map(ToString::to_string).collect()
+    let warnings = sources.warnings().iter().map(ToString::to_string);
+    warnings.filter(|text| !text.contains(OF_SLUGS)).collect()
+}
+
+#[test]
+fn url_that_no_signature_covers_needs_a_token_for_each_deciding_slug() {
+    let advice = |provider: &str, lines: &str| {
+        let toml = format!("[sources.a]\nprovider = \"{provider}\"\n{STRONG}\n{lines}");
+        let sources = Sources::from_toml(&toml).unwrap();
+        let warnings = sources.warnings().iter().map(ToString::to_string);
+        warnings
+            .filter(|text| text.contains(OF_SLUGS))
+            .collect::<Vec<_>>()
+    };
+    let other = TOKEN.to_uppercase();
+    for (tokens, count) in [
+        (String::new(), "there are none"),
+        (format!("tokens = [\"{TOKEN}\"]"), "there is one"),
+    ] {
+        let all = advice("ai-sync", &tokens);
+        let [only] = all.as_slice() else {
+            panic!("{all:?}")
+        };
+        for part in [
+            count,
+            "`contact`, `contact-delete`",
+            "switchhook sources token",
+        ] {
+            assert!(only.contains(part), "{part} in {only}");
+        }
+    }
+    let both = format!("tokens = [\"{TOKEN}\", \"{other}\"]");
+    assert_eq!(advice("ai-sync", &both), [""; 0]);
+    assert_eq!(
+        advice("standard-webhooks", "").len(),
+        0,
+        "no slug decides anything there"
+    );
+}
+
+#[test]
+fn networks_that_keep_hardly_anybody_out_are_warned_of() {
+    for (networks, warned_of) in [
+        (r#""0.0.0.0/0""#, &["`0.0.0.0/0` lets everybody in"][..]),
+        (r#""::/0""#, &["`::/0` lets everybody in"]),
+        (
+            r#""203.0.113.0/24", "::/0", "0.0.0.0/0""#,
+            &["`0.0.0.0/0` lets", "`::/0` lets"],
+        ),
+        // Together they are everybody.
+        (
+            r#""0.0.0.0/1", "128.0.0.0/1""#,
+            &["`0.0.0.0/0` lets everybody in"],
+        ),
+        (
+            r#""8000::/1", "::/2", "4000::/2""#,
+            &["`::/0` lets everybody in"],
+        ),
+        (r#""10.1.2.3/0""#, &["lets everybody in"]),
+        (r#""64.0.0.0/2""#, &["lets far more than one sender in"]),
+        (r#""2000::/3""#, &["lets far more than one sender in"]),
+        (r#""10.0.0.0/8", "203.0.113.7", "2001:db8::/32""#, &[]),
+    ] {
+        let tokens = format!("tokens = [\"{TOKEN}\"]\ncountry = \"US\"");
+        let found = warned("nectar-desk", &format!("{tokens}\nnetworks = [{networks}]"));
+        assert_eq!(found.len(), warned_of.len(), "{networks}: {found:?}");
+        for (found, part) in found.iter().zip(warned_of) {
+            assert!(
+                found.contains("`networks`: ") && found.contains(part),
+                "{found}"
+            );
+            assert!(found.contains("leave the field out"), "{found}");
+        }
+    }
+}
+
+#[test]
+fn credentials_of_few_characters_are_warned_of() {
+    let repeated = "a".repeat(30);
+    let secret = |text: &str| {
+        warned(
+            "ai-sync",
+            &format!("secrets = [\"{text}\"]\ncountry = \"US\""),
+        )
+    };
+    let token = |text: &str| {
+        warned(
+            "nectar-desk",
+            &format!("tokens = [\"{text}\"]\ncountry = \"US\""),
+        )
+    };
+    let password = |text: &str| {
+        warned(
+            "cellcast",
+            &format!("users = [{{ username = \"u\", password = \"{text}\" }}]"),
+        )
+    };
+    for (weak, found) in [
+        (&repeated, "one character"),
+        (&"-_".repeat(15), "only 2 different characters"),
+        (&"abc".repeat(10), "only 3 different characters"),
+    ] {
+        for warnings in [secret(weak), token(weak), password(weak)] {
+            let [only] = warnings.as_slice() else {
+                panic!("{warnings:?}")
+            };
+            assert!(only.contains(found), "{only}");
+            assert!(
+                only.contains("set a random one") || only.contains("sources token"),
+                "{only}"
+            );
+            assert!(!only.contains(weak.as_str()), "{only}");
+        }
+    }
+    assert_eq!(token(&"abcde".repeat(5)).len(), 1);
+    for strong in [
+        "0123456789abcdef0123456789abcdef",
+        TOKEN,
+        "uQ3zR8vLw0Yt5KpXc2NbJd",
+    ] {
+        assert_eq!(
+            [secret(strong), token(strong), password(strong)].concat(),
+            [""; 0]
+        );
+    }
+}
+
+#[test]
+fn secrets_of_standard_webhooks_have_twenty_four_bytes() {
+    for (bytes, warned_of) in [(16, true), (23, true), (24, false), (64, false)] {
+        let key: Vec<u8> = (0..bytes).collect();
+        let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, key);
+        let found = warned(
+            "standard-webhooks",
+            &format!("secrets = [\"whsec_{text}\"]"),
+        );
+        assert_eq!(found.len(), usize::from(warned_of), "{found:?}");
+        let says = format!(
+            "one is {bytes} bytes long: fewer than 24 can be found by trying; set a longer"
+        );
+        assert!(found.iter().all(|text| text.contains(&says)), "{found:?}");
+    }
 }
 
 const STRONG: &str = "secrets = [\"0123456789abcdef\"]\ncountry = \"AU\"";
@@ -115,7 +259,7 @@ fn weak_and_strange_credentials_are_warned_of_and_never_shown() {
             "secrets = [\"whsec_bmV3IG5ldyBuZXc=\"]"
         ),
         [
-            "line 3: source `a`: `secrets`: one is 11 bytes long: fewer than 16 can be found by trying"
+            "line 3: source `a`: `secrets`: one is 11 bytes long: fewer than 24 can be found by trying; set a longer one, here and at the sender"
         ]
     );
     assert_eq!(
@@ -126,7 +270,7 @@ fn weak_and_strange_credentials_are_warned_of_and_never_shown() {
         [
             "line 3: source `a`: `users`: white space at either end of a `username` is part of it",
             "line 3: source `a`: `users`: white space at either end of a `password` is part of it",
-            "line 3: source `a`: `users`: a `password`: one is 8 bytes long: fewer than 16 can be found by trying",
+            "line 3: source `a`: `users`: a `password`: one is 8 bytes long: fewer than 16 can be found by trying; set a longer one, here and at the sender",
         ]
     );
 }

@@ -36,6 +36,7 @@ fn data(slug: &str, json: &str) -> serde_json::Value {
 #[test]
 fn the_events_are_in_order_and_twelve() {
     assert!(EVENTS.is_sorted_by_key(|event| event.slug));
+    assert!(EVENTS.iter().map(|event| &event.slug).eq(SLUGS));
     assert_eq!(EVENTS.len(), 12);
 }
 
