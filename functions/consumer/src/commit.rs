@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use switchhook_core::attempts::{self, Attempt};
+use switchhook_core::body::MAX_BODY_BYTES;
 use switchhook_core::body::{self, Carried};
 use switchhook_core::canonical;
-use switchhook_core::content::MAX_INFLATED_BYTES;
 use switchhook_core::entity::Entity;
 use switchhook_core::envelope::Envelope;
 use switchhook_core::ledger::{
@@ -315,7 +315,7 @@ impl Committer {
             }
             Carried::Deflated(base64) => {
                 let deflated = base64.decode().ok_or_else(damaged)?;
-                let bytes = body::inflate(&deflated, MAX_INFLATED_BYTES).ok_or_else(damaged)?;
+                let bytes = body::inflate(&deflated, MAX_BODY_BYTES).ok_or_else(damaged)?;
                 Ok((bytes.into(), RawBody::Deflated(deflated)))
             }
             Carried::Stored(pointer) => {
