@@ -13,7 +13,7 @@ NO_OBJECT = "the body is not a JSON object"
 TOO_DEEP = "the body is nested deeper than 120 levels"
 NOT_UTF8 = "the body is not valid UTF-8"
 EMPTY = "the body is empty"
-DAMAGED = "the compressed body is damaged or inflates to more than 16 MiB"
+DAMAGED = "the compressed body is damaged or inflates to more than 8 MiB"
 ENCODING = "the content encoding is not known"
 
 
@@ -193,6 +193,27 @@ def broken_bytes():
         {"event": "call.ended", "\ufffd": 1},
         provider_event="call.ended",
     )
+    beyond_the_budget()
+
+
+BEHIND_GZIP = "the compressed body goes on behind its first gzip member"
+MORE_THAN_READ = "more fields than are read"
+
+
+def beyond_the_budget():
+    begin, end = '{"event":"call.ended","timestamp":"2025-01-15T14:30:25.123Z","data":{"call_id":"call_9","a":[0', "]}"
+    most = Recipe([(begin, 1), (",0", 40_000), (end, 1), (',"x":0', 9_997), ("}", 1)])
+    add_call(
+        "members-as-many-as-are-read",
+        "10,000 members, repeated ones included; what lies deeper stays as it is.",
+        most,
+        "call_9",
+        call(ended_at=AT, extra={"a": None, "x": 0, "truncated": ["extra.a"]}),
+    )
+    more = Recipe([(begin, 1), (end, 1), (',"x":0', 9_998), ("}", 1)])
+    add_unreadable("members-more-than-are-read", "One member more.", more, MORE_THAN_READ)
+    form = Recipe([("a=1&", 10_001)])
+    add_unreadable("form-fields-more-than-are-read", "A form of one field more.", form, MORE_THAN_READ, content_type="application/x-www-form-urlencoded")
 
 
 def nested(levels: int) -> tuple[str, str]:
@@ -247,7 +268,9 @@ def encodings():
     add_call("gzip-x-upper-case", "Another name of gzip, in another case.", stored_gzip(plain.encode()), "call_9", data, headers=[("Content-Encoding", "X-GZIP")])
     half = len(plain) // 2
     members = stored_gzip(plain[:half].encode()) + stored_gzip(plain[half:].encode())
-    add_call("gzip-of-two-members", "Gzip may come in several members.", members, "call_9", data, headers=gzip)
+    add_unreadable("gzip-of-two-members", "One gzip member is read.", members, BEHIND_GZIP, headers=gzip)
+    more = stored_gzip(plain.encode()) + b"more"
+    add_unreadable("gzip-and-more", "Nothing may stand behind it.", more, BEHIND_GZIP, headers=gzip)
     add_call("deflate", "The other encoding of HTTP.", stored_zlib(plain.encode()), "call_9", data, headers=[("Content-Encoding", "deflate")])
     add_call("encoding-identity", "An encoding that changes nothing.", plain, "call_9", data, headers=[("Content-Encoding", "identity")])
     form = b"phone_number=%2B15550100003"

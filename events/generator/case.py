@@ -192,7 +192,7 @@ def unknown(
     kind, body, reason, extra=None, *, slug="", provider_event=None, source="voice", window_secs=2 * 60 * 60
 ) -> dict:
     """`unrecognised` and `unreadable`: about a delivery, known by its slug and bytes."""
-    body = body.encode() if isinstance(body, str) else body
+    body = body.body() if isinstance(body, Recipe) else body.encode() if isinstance(body, str) else body
     entity = f"{source}/delivery/{digest(slug.encode(), body)}"
     data = {"reason": reason, "extra": extra or {}}
     record = within_window(kind, window_secs=window_secs)

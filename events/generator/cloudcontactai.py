@@ -23,17 +23,22 @@ SIGNED = f"""\
 provider = "cloudcontactai"
 client_id = "{CLIENT_ID}"
 secrets = ["{SECRET}"]
+body_unsigned = true
 
 [sources.other]
 provider = "cloudcontactai"
 client_id = "1232"
 secrets = ["{OTHER_SECRET}"]
+body_unsigned = true
 """
 
 
 def ccai_sources(settings: str) -> str:
     """The usual document with other settings of `sms`."""
-    return SIGNED.replace(f'client_id = "{CLIENT_ID}"\nsecrets = ["{SECRET}"]', settings.strip(), 1)
+    own = f'client_id = "{CLIENT_ID}"\nsecrets = ["{SECRET}"]\nbody_unsigned = true'
+    if "tokens" not in settings:
+        settings = settings.strip() + "\nbody_unsigned = true"
+    return SIGNED.replace(own, settings.strip(), 1)
 
 
 OPEN = ccai_sources(f'unsigned = true\ntokens = ["{TOKEN}"]')
@@ -58,7 +63,7 @@ def add_signed(name, about, body, expected, *, signature="", hash_=HASH, headers
     more.setdefault("sources", SIGNED)
     more.setdefault("path", "/webhooks/sms")
     proven = [line[0] for line in lines if line[0].lower() == "x-ccai-signature"]
-    if expected["status"] == 200 and proven and "unsigned" not in more["sources"]:
+    if expected["status"] == 200 and proven and "\nunsigned" not in more["sources"]:
         foreign = ccai_tag(hash_, OTHER_SECRET)
         more["credential"] = Credential(proven[0], foreign, covers_body=False)
     add_case(PROVIDER, name, about, body, expected, lines, **more)

@@ -102,6 +102,16 @@ def hashes():
     deep = BODY.replace("7", "[" * 121 + "]" * 121)
     let_in_unread("hash-beside-depth", "What is nested too deeply to be read is proven all the same.", deep, TOO_DEEP)
     let_in_unread("hash-beside-latin-1", "Nor does it matter that the rest is no UTF-8.", BODY.replace("7", '"caf\u00e9"').encode("latin-1"), NOT_UTF8)
+    many = Recipe([(BODY[:-1], 1), (',"x":0', 10_000), ("}", 1)])
+    let_in_unread("hash-beside-many-members", "Nor how much else there is.", many, "more fields than are read")
+    form = Recipe([("a=1&", 10_001), (f"eventHash={HASH}", 1)])
+    add_signed(
+        "hash-in-a-large-form",
+        "A form is looked through as far as it goes.",
+        form,
+        ccai_unreadable(form, "more fields than are read"),
+        content_type="application/x-www-form-urlencoded",
+    )
     twice = BODY.replace('"eventHash"', '"eventHash":"hash-0000","eventHash"')
     let_in("hash-repeated", "The last of repeated keys counts.", twice)
     unicode = "häsh ✓ \U0001f4de"

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 use bytes::Bytes;
 use switchhook_core::attempts::Attempt;
 use switchhook_core::body;
-use switchhook_core::content::MAX_INFLATED_BYTES;
+use switchhook_core::body::MAX_BODY_BYTES;
 use switchhook_core::entity::Entity;
 use switchhook_core::envelope::Envelope;
 use switchhook_core::ledger::{
@@ -30,7 +30,7 @@ impl Items {
     fn bytes(&self, raw: &RawBody) -> Vec<u8> {
         match raw {
             RawBody::Plain(bytes) => bytes.clone(),
-            RawBody::Deflated(bytes) => body::inflate(bytes, MAX_INFLATED_BYTES).expect("deflated"),
+            RawBody::Deflated(bytes) => body::inflate(bytes, MAX_BODY_BYTES).expect("deflated"),
             RawBody::Stored(pointer) => self.bodies[&pointer.key].to_vec(),
         }
     }

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use switchhook_aws::sqs::REASON_ATTRIBUTE;
+use switchhook_core::body::MAX_BODY_BYTES;
 use switchhook_core::body::{self, Carried};
-use switchhook_core::content::MAX_INFLATED_BYTES;
 use switchhook_core::entity::Entity;
 use switchhook_core::envelope::Envelope;
 use switchhook_core::ids::{DeliveryId, EventId};
@@ -238,7 +238,7 @@ impl<'a> Evidence<'a> {
 
 /// Returns the bytes that a message carries.
 pub(crate) fn carried(world: &World, carried: &Carried) -> Bytes {
-    let inflated = |deflated: &[u8]| body::inflate(deflated, MAX_INFLATED_BYTES);
+    let inflated = |deflated: &[u8]| body::inflate(deflated, MAX_BODY_BYTES);
     let bytes = match carried {
         Carried::Inline(base64) => base64.decode().map(Bytes::from),
         Carried::Deflated(base64) => {
@@ -253,7 +253,7 @@ pub(crate) fn carried(world: &World, carried: &Carried) -> Bytes {
 fn resting(world: &World, raw: &RawBody) -> Bytes {
     let bytes = match raw {
         RawBody::Plain(bytes) => Some(bytes.clone().into()),
-        RawBody::Deflated(bytes) => body::inflate(bytes, MAX_INFLATED_BYTES).map(Bytes::from),
+        RawBody::Deflated(bytes) => body::inflate(bytes, MAX_BODY_BYTES).map(Bytes::from),
         RawBody::Stored(pointer) => stored(world, &pointer.key),
     };
     bytes.unwrap_or_default()

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use switchhook::local::bodies::FileBodies;
 use switchhook::local::data_dir::DataDir;
 use switchhook_core::body;
-use switchhook_core::content::MAX_INFLATED_BYTES;
+use switchhook_core::body::MAX_BODY_BYTES;
 use switchhook_core::entity::Entity;
 use switchhook_core::ledger::{RawBody, Record};
 use switchhook_core::ports::BodyStore;
@@ -297,7 +297,7 @@ impl Run {
         let whole = event.raw.as_ref().map_or(&*case.body, String::as_bytes);
         let bytes = match &record.raw {
             RawBody::Plain(bytes) => Some(bytes.clone().into()),
-            RawBody::Deflated(bytes) => body::inflate(bytes, MAX_INFLATED_BYTES).map(Bytes::from),
+            RawBody::Deflated(bytes) => body::inflate(bytes, MAX_BODY_BYTES).map(Bytes::from),
             RawBody::Stored(pointer) => {
                 let folder = DataDir::new(self.test.folder.path().to_owned()).bodies();
                 FileBodies::new(folder).get(&pointer.key).await.unwrap()

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use switchhook_core::body;
-use switchhook_core::content::MAX_INFLATED_BYTES;
+use switchhook_core::body::MAX_BODY_BYTES;
 use switchhook_core::json::without_half_pairs;
 use switchhook_core::ledger::{RawBody, Record, Variant};
 use switchhook_core::ports::{BodyStore, PortError};
@@ -116,7 +116,7 @@ pub(super) async fn raw_bytes(
     match raw {
         RawBody::Plain(bytes) => Ok(Bytes::copy_from_slice(bytes)),
         RawBody::Deflated(deflated) => {
-            let bytes = body::inflate(deflated, MAX_INFLATED_BYTES);
+            let bytes = body::inflate(deflated, MAX_BODY_BYTES);
             let bytes = bytes.ok_or_else(|| PortError::new(READING, "they do not inflate"))?;
             Ok(bytes.into())
         }

@@ -51,7 +51,7 @@ pub(super) async fn run(context: &Context, args: &Forget) -> Result<ExitCode, Co
 async fn matcher(context: &Context, args: &Forget) -> Result<Matcher, CommandError> {
     let country = args.country.as_deref().map(owner::country).transpose()?;
     let Some(subject) = Subject::parse(&args.subject, country.as_ref()) else {
-        let text = output::shown(&args.subject);
+        let text = &args.subject;
         return Err(CommandError::Usage(format!(
             "`{text}` is no number, no e-mail address and no entity: write a number with its country code, such as +15550100003, or name its country with --country; an entity is {{source}}/{{type}}/{{key}}"
         )));

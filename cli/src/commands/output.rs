@@ -68,20 +68,33 @@ pub(super) async fn ask(
     if !is_attended() {
         return Ok(Some(false));
     }
-    let question = terminal::shown(question);
-    write!(io::stderr().lock(), "{question} [y/N] ")?;
+    prompt(question)?;
     let mut interrupted = interrupted.clone();
     let line = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         io::stdin().read_line(&mut line).map(|_| line)
     });
     tokio::select! {
-        line = line => {
-            let line = line.map_err(io::Error::from)??;
-            Ok(Some(matches!(line.trim(), "y" | "Y" | "yes")))
-        }
+        line = line => Ok(Some(is_yes(&line.map_err(io::Error::from)??))),
         _ = interrupted.wait_for(|is| *is) => Ok(None),
     }
+}
+
+/// Asks the person at the terminal, where no signal has to be waited for.
+pub(super) fn ask_now(question: &str) -> io::Result<bool> {
+    prompt(question)?;
+    let mut line = String::new();
+    io::stdin().read_line(&mut line)?;
+    Ok(is_yes(&line))
+}
+
+fn prompt(question: &str) -> io::Result<()> {
+    let question = terminal::shown(question);
+    write!(io::stderr().lock(), "{question} [y/N] ")
+}
+
+fn is_yes(line: &str) -> bool {
+    matches!(line.trim(), "y" | "Y" | "yes")
 }
 
 /// Reports whether a terminal gets what is printed.

@@ -93,8 +93,5 @@ fn print(context: &Context, changes: &[Change], dry_run: bool) -> Result<(), Com
 /// Asks the person at the terminal.
 fn confirm(stack: &Deployed) -> io::Result<bool> {
     let place = format!("{} ({})", stack.name(), stack.status());
-    output::ask(&format!("Push this to the stack {place}?"))?;
-    let mut line = String::new();
-    io::stdin().read_line(&mut line)?;
-    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
+    output::ask_now(&format!("Push this to the stack {place}?"))
 }

@@ -10,9 +10,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use switchhook_core::attempts::{self, Attempt};
-use switchhook_core::body::{self, Carried};
+use switchhook_core::body::{self, Carried, MAX_BODY_BYTES};
 use switchhook_core::canonical;
-use switchhook_core::content::MAX_INFLATED_BYTES;
 use switchhook_core::entity::Entity;
 use switchhook_core::envelope::Envelope;
 use switchhook_core::kind::Kind;
@@ -442,7 +441,7 @@ pub(crate) fn carried_bytes(carried: &Carried) -> Result<Option<(Bytes, RawBody)
         }
         Carried::Deflated(base64) => {
             let deflated = base64.decode().ok_or_else(damaged)?;
-            let bytes = body::inflate(&deflated, MAX_INFLATED_BYTES).ok_or_else(damaged)?;
+            let bytes = body::inflate(&deflated, MAX_BODY_BYTES).ok_or_else(damaged)?;
             Ok(Some((bytes.into(), RawBody::Deflated(deflated))))
         }
         Carried::Stored(_) => Ok(None),

@@ -216,7 +216,17 @@ impl Ingress {
         let received_at = self.clock.now();
         let admitted = admission::admit(sources, request, received_at)?;
         let id = delivery_id(received_at);
-        let events = intake::events(&admitted, id, received_at);
+        // What computes cannot be interrupted: it asks between two steps, which the budget bounds.
+        let deadline = received_at.checked_add(PATIENCE).unwrap_or(Timestamp::MAX);
+        let has_time = || self.clock.now() < deadline;
+        let events = match intake::events_in_time(&admitted, id, received_at, &has_time) {
+            Ok(events) => events,
+            Err(error) => {
+                let source = admitted.source().name.as_str();
+                tracing::error!(source, delivery_id = %id, error = %Report(&error), "no answer in time");
+                return Ok(unavailable(Some(source)));
+            }
+        };
         let events: Vec<_> = events
             .into_iter()
             .map(|event| event.of_request(Some(request_id)))

@@ -3,13 +3,18 @@
 //! An [`Admitted`] request can only be made here, and only from it events are made: what was not
 //! verified cannot reach the queue.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::config::{OptInScope, Source, Sources};
+use crate::dedup;
 use crate::request::Request;
 use crate::schemes::VerifyError;
 use crate::schemes::url_token::{self, UrlToken};
 use crate::time::Timestamp;
+
+/// The longest slug that is kept as it was sent. It is part of every record.
+pub const MAX_SLUG_BYTES: usize = 128;
 
 /// The start of every webhook's path.
 const PREFIX: &str = "/webhooks/";
@@ -21,7 +26,7 @@ pub struct Admitted<'a> {
     retention_days: u16,
     state_retention_days: Option<u16>,
     opt_in_scope: OptInScope,
-    slug: Option<&'a str>,
+    slug: Option<Cow<'a, str>>,
     request: &'a Request,
 }
 
@@ -50,10 +55,11 @@ impl<'a> Admitted<'a> {
         self.opt_in_scope
     }
 
-    /// Returns the slug of the URL that names the event, where there is one.
+    /// Returns the slug of the URL that names the event, where there is one. It has at most
+    /// [`MAX_SLUG_BYTES`].
     #[must_use]
-    pub const fn slug(&self) -> Option<&'a str> {
-        self.slug
+    pub fn slug(&self) -> Option<&str> {
+        self.slug.as_deref()
     }
 
     /// Returns the request itself.
@@ -209,7 +215,7 @@ pub fn admit<'a>(
         retention_days: sources.retention_days,
         state_retention_days: sources.state_retention_days,
         opt_in_scope: sources.opt_in_scope,
-        slug,
+        slug: slug.map(bounded_slug),
         request,
     })
 }
@@ -283,6 +289,18 @@ fn route<'a>(
         Some(_) if is_longer => Err(Mismatch::BehindName),
         Some(source) => Ok((source, slug)),
     }
+}
+
+/// Returns a slug, or the beginning and the digest of one that is longer than any event's: no two
+/// slugs become the same.
+fn bounded_slug(slug: &str) -> Cow<'_, str> {
+    if slug.len() <= MAX_SLUG_BYTES {
+        return slug.into();
+    }
+    let digest = dedup::sha256_hex(slug.as_bytes());
+    let room = MAX_SLUG_BYTES.saturating_sub(digest.len().saturating_add(1));
+    let end = slug.floor_char_boundary(room);
+    format!("{}~{digest}", slug.get(..end).unwrap_or_default()).into()
 }
 
 fn token_opens(tokens: &[UrlToken], segment: &str) -> bool {
@@ -412,6 +430,26 @@ networks = ["203.0.113.0/24"]
             ("/webhooks/plain/contact/x/".to_owned(), Err(404)),
         ] {
             check("POST", &path, "{}", peer, expected);
+        }
+    }
+
+    #[test]
+    fn long_slug_is_its_beginning_and_digest() {
+        let sources = sources();
+        let slug = |sent: &str| {
+            let path = format!("/webhooks/open/{TOKEN}/{sent}");
+            let request = request("POST", &path, "{}", Some("203.0.113.9"));
+            let admitted = admit(&sources, &request, Timestamp::UNIX_EPOCH).unwrap();
+            admitted.slug().unwrap().to_owned()
+        };
+        assert_eq!(slug(&"x".repeat(128)), "x".repeat(128));
+        for letter in ["x", "é", "😀"] {
+            let [one, other] = [200, 201].map(|times| slug(&letter.repeat(times)));
+            assert_ne!(one, other);
+            assert!(
+                one.len() <= MAX_SLUG_BYTES && one.starts_with(letter),
+                "{one}"
+            );
         }
     }
 

@@ -16,6 +16,10 @@ use crate::dedup;
 /// It keeps a message within one 64 KiB unit of SQS's price, base64 and envelope included.
 pub const MAX_INLINE_BYTES: usize = 32 << 10;
 
+/// The most bytes that a body of ours inflates to: more than any body that is taken. It has nothing to
+/// do with what senders compress.
+pub const MAX_BODY_BYTES: usize = 16 << 20;
+
 /// The exact bytes of an event's body, in a form that a queue message can hold.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -107,7 +111,9 @@ pub fn deflate(bytes: &[u8]) -> Option<Vec<u8>> {
 /// Undoes [`deflate`]; `None` for what it did not make or what exceeds `limit` bytes.
 #[must_use]
 pub fn inflate(deflated: &[u8], limit: usize) -> Option<Vec<u8>> {
-    read_to_limit(DeflateDecoder::new(deflated), limit)
+    let mut inflated = read_to_limit(DeflateDecoder::new(deflated), limit)?;
+    inflated.shrink_to_fit(); // it is kept, up to ten at once
+    Some(inflated)
 }
 
 /// Reads all that a decoder gives; `None` when it fails or gives more than `limit` bytes.

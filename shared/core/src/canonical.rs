@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use crate::data::Data;
+use crate::data::{Data, Extra};
 use crate::json;
 
 /// The longest `data`, in bytes of JSON.
 pub const MAX_DATA_BYTES: usize = 64 << 10;
 
-/// Room for the list of cut fields.
-const RESERVED_BYTES: usize = 4 << 10;
+/// The length of data that is cut: the rest is room for the list of cut fields.
+pub(crate) const MAX_CUT_BYTES: usize = MAX_DATA_BYTES - (4 << 10);
 
 /// Fields shorter than this are not cut but left out: cutting them would gain nothing.
 const WORTH_CUTTING_BYTES: usize = 256;
@@ -27,16 +27,60 @@ const MAX_NAMED: usize = 14;
 /// When it cannot be written at all, which no data of ours brings about.
 pub fn write(data: &Data) -> Result<String, serde_json::Error> {
     let whole = serde_json::to_string(data)?;
-    if whole.len() <= MAX_DATA_BYTES {
+    let nested = [Some(data.extra()), custom_fields(data)];
+    let is_cut = |extra: &Option<&Extra>| extra.is_some_and(Extra::is_cut);
+    if whole.len() <= MAX_DATA_BYTES && !nested.iter().any(is_cut) {
         return Ok(whole);
     }
-    let mut fields = fields_of(&whole)?;
+    let mut fields = fields_of(&whole, nested)?;
     cut(&mut fields);
     join(&fields)
 }
 
 /// The objects of `data` whose fields are the sender's: they are cut one by one.
 const NESTED: &[&str] = &["extra", "fields"];
+
+/// Returns the fields that an account defined itself.
+const fn custom_fields(data: &Data) -> Option<&Extra> {
+    match data {
+        Data::Contact(contact) => contact.fields.as_ref(),
+        _ => None,
+    }
+}
+
+/// The bytes of a field as it is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FieldSize {
+    /// Those of its name, its quotes included.
+    pub(crate) name: usize,
+    /// Those of its value.
+    pub(crate) value: usize,
+}
+
+impl FieldSize {
+    /// Returns the bytes that the field takes when its value is cut to `limit`.
+    pub(crate) fn within(self, limit: usize) -> usize {
+        let value = self.value.min(limit);
+        self.name.saturating_add(value).saturating_add(2)
+    }
+}
+
+/// Returns the bytes that fields take when each value is cut to `limit`.
+pub(crate) fn total(sizes: impl Iterator<Item = FieldSize>, limit: usize) -> usize {
+    sizes
+        .map(|size| size.within(limit))
+        .fold(0, usize::saturating_add)
+}
+
+/// Returns the length to which values are cut so that all fit: halved until they do, or until cutting
+/// no longer helps.
+pub(crate) fn limit(sizes: impl Iterator<Item = FieldSize> + Clone) -> usize {
+    let mut limit = MAX_CUT_BYTES;
+    while limit > WORTH_CUTTING_BYTES && total(sizes.clone(), limit) > MAX_CUT_BYTES {
+        limit = limit.checked_div(2).unwrap_or_default();
+    }
+    limit
+}
 
 struct Field {
     /// One of [`NESTED`], or `None` for a field of `data` itself.
@@ -47,13 +91,11 @@ struct Field {
 }
 
 impl Field {
-    /// The bytes that the field takes when its value is cut to `limit`.
-    fn size(&self, limit: usize) -> usize {
-        let name = serde_json::Value::from(self.name.as_str())
-            .to_string()
-            .len();
-        name.saturating_add(self.value.len().min(limit))
-            .saturating_add(2)
+    fn size(&self) -> FieldSize {
+        FieldSize {
+            name: json::written_len(&self.name).saturating_add(2),
+            value: self.value.len(),
+        }
     }
 
     fn shorten(&mut self, limit: usize) {
@@ -72,10 +114,10 @@ impl Field {
     }
 }
 
-fn fields_of(whole: &str) -> Result<Vec<Field>, serde_json::Error> {
+fn fields_of(whole: &str, nested: [Option<&Extra>; 2]) -> Result<Vec<Field>, serde_json::Error> {
     let mut data: BTreeMap<String, &RawValue> = serde_json::from_str(whole)?;
     let mut fields = Vec::new();
-    for object in NESTED {
+    for (object, extra) in NESTED.iter().zip(nested) {
         let nested = data
             .get(*object)
             .filter(|raw| raw.get().starts_with('{'))
@@ -83,7 +125,10 @@ fn fields_of(whole: &str) -> Result<Vec<Field>, serde_json::Error> {
         if let Some(nested) = nested {
             data.remove(*object);
             let inner: BTreeMap<String, &RawValue> = serde_json::from_str(nested.get())?;
-            fields.extend(inner.into_iter().map(|field| field_of(Some(object), field)));
+            fields.extend(inner.into_iter().map(|field| Field {
+                cut: extra.is_some_and(|extra| extra.has_cut(&field.0)),
+                ..field_of(Some(object), field)
+            }));
         }
     }
     fields.extend(data.into_iter().map(|field| field_of(None, field)));
@@ -101,24 +146,13 @@ fn field_of(object: Option<&'static str>, (name, value): (String, &RawValue)) ->
 
 /// Halves the limit of a field until all fit; when that no longer helps, leaves fields out.
 fn cut(fields: &mut Vec<Field>) {
-    let budget = MAX_DATA_BYTES.saturating_sub(RESERVED_BYTES);
-    let size = |fields: &[Field], limit| {
-        fields
-            .iter()
-            .map(|field| field.size(limit))
-            .fold(0, usize::saturating_add)
-    };
-    let is_enough = |limit| size(fields, limit) <= budget || limit <= WORTH_CUTTING_BYTES;
-    let mut limit = budget;
-    while !is_enough(limit) {
-        limit = limit.checked_div(2).unwrap_or_default();
-    }
+    let limit = limit(fields.iter().map(Field::size));
     fields.iter_mut().for_each(|field| field.shorten(limit));
-    let mut written = size(fields, limit);
+    let mut written = total(fields.iter().map(Field::size), limit);
     fields.retain(|field| {
-        let keep = written <= budget || field.object.is_none();
+        let keep = written <= MAX_CUT_BYTES || field.object.is_none();
         if !keep {
-            written = written.saturating_sub(field.size(limit));
+            written = written.saturating_sub(field.size().within(limit));
         }
         keep
     });
@@ -225,7 +259,7 @@ mod tests {
         let mut contact = data::Contact::default();
         let fields = [("large", "x".repeat(70_000)), ("small", "kept".to_owned())];
         let fields = fields.map(|(name, value)| (name.to_owned(), raw(&value)));
-        contact.fields = Some(fields.into());
+        contact.fields = Some(fields.into_iter().collect());
         let written = write(&contact.into()).unwrap();
         let read: serde_json::Value = serde_json::from_str(&written).unwrap();
         assert_eq!(read["fields"]["small"], "kept");
@@ -247,8 +281,8 @@ mod tests {
 
     #[test]
     fn what_just_fits_is_not_cut() {
-        let budget = MAX_DATA_BYTES - RESERVED_BYTES;
-        let around = field(None, String::new()).size(0);
+        let budget = MAX_CUT_BYTES;
+        let around = field(None, String::new()).size().within(0);
         let mut fields = vec![field(
             None,
             format!("{:?}", "x".repeat(budget - around - 2)),
@@ -267,13 +301,13 @@ mod tests {
 
     #[test]
     fn no_more_fields_are_left_out_than_must_be() {
-        let fields = MAX_DATA_BYTES / field(None, "1000".to_owned()).size(4) + 1_000;
+        let fields = MAX_DATA_BYTES / field(None, "1000".to_owned()).size().within(4) + 1_000;
         let mut fields: Vec<_> = (0..fields)
             .map(|_| field(Some("extra"), "1000".to_owned()))
             .collect();
         cut(&mut fields);
-        let size: usize = fields.iter().map(|field| field.size(4)).sum();
-        let budget = MAX_DATA_BYTES - RESERVED_BYTES;
+        let size: usize = fields.iter().map(|field| field.size().within(4)).sum();
+        let budget = MAX_CUT_BYTES;
         assert!((budget - 20..=budget).contains(&size), "{size}");
     }
 

@@ -23,11 +23,18 @@ use charset::Charset;
 pub(crate) use field::field;
 use parameters::{essence, parameter};
 
-/// The most bytes that a compressed body is inflated to.
-pub const MAX_INFLATED_BYTES: usize = 16 << 20;
+/// The most bytes that a compressed body is inflated to, and that a text takes which is written anew:
+/// from another charset, or from a form.
+pub const MAX_INFLATED_BYTES: usize = 8 << 20;
 
 /// The most events that a body is split into.
-pub const MAX_EVENTS: usize = 1_000;
+pub const MAX_EVENTS: usize = json::MAX_ELEMENTS;
+
+/// Returns how long a text may become that `body` is written anew as: no text that is not longer than
+/// its bytes is refused.
+fn text_limit(body: &[u8]) -> usize {
+    MAX_INFLATED_BYTES.max(body.len())
+}
 
 /// Why a body says nothing. The texts are what the ledger shows as `reason`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -39,26 +46,41 @@ pub enum Unreadable {
     #[error("the content encoding is not known")]
     Encoding,
     /// The body does not inflate, or inflates to more than is taken.
-    #[error("the compressed body is damaged or inflates to more than 16 MiB")]
+    #[error("the compressed body is damaged or inflates to more than 8 MiB")]
     Compressed,
+    /// Something follows the gzip member that the body begins with.
+    #[error("the compressed body goes on behind its first gzip member")]
+    GzipMembers,
+    /// The body takes more bytes than are read once its charset or form encoding is undone.
+    #[error("the body is longer than 8 MiB when it is decoded")]
+    Decoded,
     /// The body is no UTF-8.
     #[error("the body is not valid UTF-8")]
     Utf8,
     /// The body is no multipart form that can be read.
     #[error("the multipart form {0}")]
     Multipart(&'static str),
-    /// The form has more fields than are taken.
-    #[error("the form has more than {MAX_FIELDS} fields", MAX_FIELDS = form::MAX_FIELDS)]
+    /// A form, or an object that is read, has more fields than are read.
+    #[error("more fields than are read")]
     TooManyFields,
     /// The body is no JSON that can be read.
     #[error("the body is {0}")]
-    Json(#[from] JsonError),
+    Json(JsonError),
     /// The body is a list of events without any.
     #[error("the list of events is empty")]
     NoEvents,
     /// The body is a list of more events than are taken.
     #[error("the list holds more than {MAX_EVENTS} events")]
     TooManyEvents,
+}
+
+impl From<JsonError> for Unreadable {
+    fn from(error: JsonError) -> Self {
+        match error {
+            JsonError::TooManyMembers => Self::TooManyFields,
+            JsonError::Invalid | JsonError::NotAnObject | JsonError::TooDeep => Self::Json(error),
+        }
+    }
 }
 
 /// Undoes a body's content encoding.
@@ -95,11 +117,6 @@ impl Text<'_> {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
-    }
-
-    /// Returns the text of a form, and of nothing else.
-    pub(crate) fn as_str_of_form(&self) -> Option<&str> {
-        self.origin.is_none().then_some(&*self.text)
     }
 
     /// Returns the exact bytes in `body` of pieces of this text, which come in their order.
@@ -146,6 +163,9 @@ pub fn json_text<'a>(headers: &Headers, bytes: &'a [u8]) -> Result<Text<'a>, Unr
     let (charset, mark) = charset::detect(label.as_deref(), bytes);
     let body = bytes.get(mark..).unwrap_or_default();
     if charset.is_utf16() {
+        if charset.decoded_len(body) > text_limit(body) {
+            return Err(Unreadable::Decoded);
+        }
         let text = charset.decode(body).unwrap_or_default();
         return match form(content_type, Charset::Utf8, text.as_bytes()) {
             Some(form) => form,
@@ -156,6 +176,9 @@ pub fn json_text<'a>(headers: &Headers, bytes: &'a [u8]) -> Result<Text<'a>, Unr
         return form;
     }
     let charset = charset.resolved(body);
+    if charset.decoded_len(body) > text_limit(body) {
+        return Err(Unreadable::Decoded);
+    }
     let text = charset.decode(body).ok_or(Unreadable::Utf8)?;
     Ok(json(text, content_type, label.as_deref(), charset, mark))
 }
@@ -169,10 +192,7 @@ fn json<'a>(
 ) -> Text<'a> {
     let text = match text {
         Cow::Borrowed(text) => json::without_half_pairs(text),
-        Cow::Owned(text) => match json::without_half_pairs(&text) {
-            Cow::Owned(whole) => whole.into(),
-            Cow::Borrowed(_) => text.into(),
-        },
+        Cow::Owned(text) => json::replace_half_pairs(text).into(),
     };
     let declared = label.map_or(Some(Charset::Utf8), Charset::of_label);
     let is_usual = charset == Charset::Utf8 && declared.is_none_or(|own| own == charset);
@@ -214,8 +234,9 @@ fn form<'a>(
     } else {
         return None;
     };
-    Some(form.map(|form| Text {
-        text: form.into_json().into(),
+    let json = form.and_then(|form| form.into_json(text_limit(bytes)));
+    Some(json.map(|json| Text {
+        text: json.into(),
         origin: None,
     }))
 }

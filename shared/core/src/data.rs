@@ -3,15 +3,14 @@
 //! Every field is always written, as null when unknown; a provider's other fields are kept in
 //! `extra` as they were sent. Times are RFC 3339, durations whole seconds, money decimal text.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::time::Timestamp;
 
-/// A provider's other fields, as they were sent.
-pub type Extra = BTreeMap<String, Box<RawValue>>;
+mod extra;
+
+pub use extra::Extra;
 
 /// Which way a call or text went.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]

@@ -2,6 +2,7 @@
 //!
 //! This is the place that digests anything. It decides nothing about a particular provider.
 
+use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -50,8 +51,23 @@ pub enum Window {
 /// Within an entity, what makes two events one.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct DedupKey {
+    #[serde(deserialize_with = "bounded")]
     key: String,
     window: Window,
+}
+
+/// The longest key that is read: sort keys of `DynamoDB` have up to 1,024 bytes, the name of the window's
+/// slot and what stands before the key included.
+const MAX_KEY_BYTES: usize = 512;
+
+/// Reads a key; one message with a longer one would fail the reading of its whole batch.
+fn bounded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let key = String::deserialize(deserializer)?;
+    if (1..=MAX_KEY_BYTES).contains(&key.len()) {
+        Ok(key)
+    } else {
+        Err(D::Error::custom("the key is empty or too long"))
+    }
 }
 
 impl DedupKey {
@@ -139,6 +155,18 @@ mod tests {
         let key = DedupKey::new(&[b"call.ended"], Window::Record);
         assert_eq!(key.candidates(at(0)), vec![key.record_name(at(1_000_000))]);
         assert!(key.covers(at(0), at(10_000_000)));
+    }
+
+    #[test]
+    fn key_that_is_too_long_is_not_read() {
+        for (length, is_key) in [(0, false), (32, true), (512, true), (513, false)] {
+            let json = format!(
+                "{{\"key\":\"{}\",\"window\":\"record\"}}",
+                "0".repeat(length)
+            );
+            let read = serde_json::from_str::<DedupKey>(&json);
+            assert_eq!(read.is_ok(), is_key, "{length}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::dedup;
 use crate::kind::EntityType;
@@ -16,9 +16,35 @@ pub const MAX_KEY_BYTES: usize = 1_024;
 const MAX_GROUP_CHARS: usize = 128;
 
 /// The name of an entity. Its key is as the provider wrote it.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[serde(try_from = "String")]
 pub struct Entity(String);
+
+/// The longest partition key that `DynamoDB` takes, in bytes.
+const MAX_NAME_BYTES: usize = 2_048;
+
+/// A name that can be no key: one message with it would fail the reading of its whole batch.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the entity's name is empty or longer than {MAX_NAME_BYTES} bytes")]
+pub struct EntityNameError;
+
+impl TryFrom<String> for Entity {
+    type Error = EntityNameError;
+
+    fn try_from(name: String) -> Result<Self, EntityNameError> {
+        if (1..=MAX_NAME_BYTES).contains(&name.len()) {
+            Ok(Self(name))
+        } else {
+            Err(EntityNameError)
+        }
+    }
+}
+
+impl Serialize for Entity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
 
 impl Entity {
     /// Names an entity.
@@ -104,6 +130,15 @@ mod tests {
         );
         let call = Entity::new("voice", EntityType::Call, "_/opt_out/1/sms");
         assert_eq!(call.opted_out(), None);
+    }
+
+    #[test]
+    fn name_that_can_be_no_key_is_not_read() {
+        for (length, is_key) in [(0, false), (1, true), (2_048, true), (2_049, false)] {
+            let name = format!("\"{}\"", "x".repeat(length));
+            let read = serde_json::from_str::<Entity>(&name);
+            assert_eq!(read.is_ok(), is_key, "{length}");
+        }
     }
 
     #[test]

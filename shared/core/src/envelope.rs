@@ -31,6 +31,9 @@ pub const KEPT_HEADERS: &[&str] = &[
     "webhook-timestamp",
 ];
 
+/// The most bytes of a header that are kept: there is room for several in each of a thousand records.
+pub const MAX_HEADER_BYTES: usize = 1 << 10;
+
 /// The header that says how the body is compressed.
 pub const CONTENT_ENCODING: &str = "content-encoding";
 
@@ -174,12 +177,16 @@ impl<'de> Deserialize<'de> for Version {
     }
 }
 
-/// Picks the headers to keep.
+/// Picks the headers to keep, each cut to [`MAX_HEADER_BYTES`].
 #[must_use]
 pub fn kept_headers(headers: &Headers) -> BTreeMap<String, String> {
+    let kept = |value: &str| {
+        let end = value.floor_char_boundary(MAX_HEADER_BYTES);
+        value.get(..end).unwrap_or_default().to_owned()
+    };
     KEPT_HEADERS
         .iter()
-        .filter_map(|name| Some(((*name).to_owned(), headers.get(name)?.to_owned())))
+        .filter_map(|name| Some(((*name).to_owned(), kept(headers.get(name)?))))
         .collect()
 }
 
@@ -245,5 +252,18 @@ mod tests {
         let sent = sent.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let kept = kept_headers(&sent.iter().cloned().collect());
         assert_eq!(kept, BTreeMap::from_iter(sent.into_iter().take(3)));
+    }
+
+    #[test]
+    fn headers_are_kept_up_to_a_kibibyte_each() {
+        for (value, length) in [
+            ("x", MAX_HEADER_BYTES),
+            ("é", MAX_HEADER_BYTES),
+            ("€", 1_023),
+        ] {
+            let sent = ("user-agent".to_owned(), value.repeat(5_000));
+            let kept = kept_headers(&std::iter::once(sent).collect());
+            assert_eq!(kept["user-agent"].len(), length, "{value}");
+        }
     }
 }

@@ -15,6 +15,7 @@ use crate::ids::{DeliveryId, EventId};
 use crate::json::Object;
 use crate::kind::Kind;
 use crate::providers::{Element, Identity};
+use crate::request::Headers;
 use crate::time::{self, Timestamp};
 
 /// The longest sender's own name of an event that is kept, in bytes.
@@ -58,26 +59,53 @@ impl Ready {
     }
 }
 
+/// The time that was allowed for making events is used up.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the delivery takes longer than a delivery may")]
+pub struct OutOfTime;
+
 /// Makes the events of a delivery. An authentic delivery always has at least one.
 #[must_use]
 pub fn events(admitted: &Admitted<'_>, id: DeliveryId, received_at: Timestamp) -> Vec<Ready> {
+    events_in_time(admitted, id, received_at, &|| true).unwrap_or_default()
+}
+
+/// As [`events`], as long as there is time left, which is asked between two steps.
+///
+/// # Errors
+///
+/// When there is none left.
+pub fn events_in_time(
+    admitted: &Admitted<'_>,
+    id: DeliveryId,
+    received_at: Timestamp,
+    has_time: &dyn Fn() -> bool,
+) -> Result<Vec<Ready>, OutOfTime> {
+    let in_time = || has_time().then_some(()).ok_or(OutOfTime);
     let delivery = Delivery {
         admitted,
         id,
         received_at: time::to_millis(received_at),
     };
     let request = admitted.request();
-    let bytes = match content::decoded(&request.headers, &request.body) {
+    // As the consumer reads it, which has the headers that are kept only.
+    let headers: Headers = envelope::kept_headers(&request.headers)
+        .into_iter()
+        .collect();
+    in_time()?;
+    let bytes = match content::decoded(&headers, &request.body) {
         Ok(bytes) => bytes,
-        Err(error) => return vec![delivery.unreadable(&request.body, &error)],
+        Err(error) => return Ok(vec![delivery.unreadable(&request.body, &error)]),
     };
+    in_time()?;
     let provider = admitted.source().provider;
-    let text = content::json_text(&request.headers, &bytes);
+    let text = content::json_text(&headers, &bytes);
     let texts = match &text {
         Ok(text) => content::events(provider, text),
         Err(error) => Err(*error),
     };
-    match texts.as_deref() {
+    in_time()?;
+    Ok(match texts.as_deref() {
         Err(error) => vec![delivery.unreadable(&bytes, error)],
         Ok([only]) => vec![delivery.event(0, only, &Part::Whole(&bytes))],
         Ok(several) => {
@@ -86,16 +114,18 @@ pub fn events(admitted: &Admitted<'_>, id: DeliveryId, received_at: Timestamp) -
             (0..)
                 .zip(several.iter().zip(exact.unwrap_or_default()))
                 .map(|(index, (text, bytes))| {
+                    in_time()?;
                     let part = Part::Element {
                         bytes,
                         content_type,
                     };
                     // As the consumer reads it, which sees an element only.
-                    delivery.event(index, content::event_of_json(provider, text), &part)
+                    let text = content::event_of_json(provider, text);
+                    Ok(delivery.event(index, text, &part))
                 })
-                .collect()
+                .collect::<Result<_, _>>()?
         }
-    }
+    })
 }
 
 /// The bytes of a delivery that identify an event. Its content encoding is undone: a retry may be
@@ -156,6 +186,11 @@ impl Delivery<'_> {
         };
         let event_name = source.provider.event_name(&element);
         match source.provider.identify(&element).and_then(with_usable_key) {
+            // What would identify it may be in what is not read.
+            Err(_) if element.object.has_member_beyond_budget() => {
+                let reason = Unreadable::TooManyFields.to_string();
+                self.unknown(Kind::Unreadable, element.raw, event_name, reason.into())
+            }
             Ok(identity) => Found {
                 under_other_slugs: under_other_slugs(source, &element, &identity),
                 reason: (identity.kind == Kind::Unrecognised).then_some(OWN_EVENT.into()),

@@ -5,19 +5,26 @@
 //! There is no tree of values here and no recursion over input.
 
 use std::borrow::{Borrow, Cow};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 
 use memchr::memchr2;
 use serde::Deserialize;
-use serde::de::{Deserializer as _, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{Deserializer as _, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 mod half_pairs;
 mod scan;
+mod text;
+mod tokens;
 
+pub(crate) use half_pairs::replace_half_pairs;
 pub use half_pairs::without_half_pairs;
 pub(crate) use scan::Scan;
+pub(crate) use text::beginning_of;
+pub use text::{MAX_TEXT_BYTES, text};
+pub use tokens::{canonical, compact, compact_len};
 
 /// The deepest nesting that is read; deeper documents are refused as a whole.
 ///
@@ -25,12 +32,25 @@ pub(crate) use scan::Scan;
 /// stop at 127 levels, and what the command line prints wraps a sender's object in four more.
 pub const MAX_DEPTH: usize = 120;
 
+/// The most members of an object that is read, repeated ones included; and the most of all objects
+/// and lists of a value that is written in its canonical form.
+pub const MAX_MEMBERS: usize = 10_000;
+
+/// The most elements of a list in a field that are read.
+pub const MAX_ELEMENTS: usize = 1_000;
+
+/// The most digits of a number that can be an identifier: more than a key may have.
+const MAX_NUMBER_CHARS: usize = 1_024;
+
 /// Why a text is not a JSON object.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum JsonError {
     /// The text is nested deeper than [`MAX_DEPTH`].
     #[error("nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
+    /// An object has more than [`MAX_MEMBERS`] members.
+    #[error("an object of more fields than are read")]
+    TooManyMembers,
     /// The text is JSON, but no object.
     #[error("not a JSON object")]
     NotAnObject,
@@ -83,14 +103,31 @@ impl<'a> Object<'a> {
     ///
     /// # Errors
     ///
-    /// When the value is no object, or a key of it is no text (half a surrogate pair).
+    /// When the value is no object, has more than [`MAX_MEMBERS`] members, or a key of it is no text
+    /// (half a surrogate pair).
     pub fn from_raw(raw: &'a RawValue) -> Result<Self, JsonError> {
         if !raw.get().starts_with('{') {
             return Err(JsonError::NotAnObject);
         }
-        serde_json::from_str(raw.get())
+        let is_beyond = Cell::new(false);
+        serde_json::Deserializer::from_str(raw.get())
+            .deserialize_map(Members(&is_beyond))
             .map(Self)
-            .map_err(|_| JsonError::Invalid)
+            .map_err(|_| match is_beyond.get() {
+                true => JsonError::TooManyMembers,
+                false => JsonError::Invalid,
+            })
+    }
+
+    /// Reports whether a member is an object of more members than are read.
+    #[must_use]
+    pub fn has_member_beyond_budget(&self) -> bool {
+        let is_beyond = |raw: &&RawValue| {
+            // A member takes five bytes at least: `"":0,`.
+            raw.get().len() > MAX_MEMBERS
+                && matches!(Object::from_raw(raw), Err(JsonError::TooManyMembers))
+        };
+        self.0.values().any(|raw| is_beyond(&raw))
     }
 
     /// Returns the value of `key`, if there is one.
@@ -116,6 +153,31 @@ impl<'a> Object<'a> {
     }
 }
 
+/// Reads members, and stops where there are more than are read.
+struct Members<'c>(&'c Cell<bool>);
+
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = BTreeMap<Key<'de>, &'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
+        let mut members = BTreeMap::new();
+        let mut left = MAX_MEMBERS;
+        while let Some(key) = object.next_key()? {
+            let Some(rest) = left.checked_sub(1) else {
+                self.0.set(true);
+                return Err(A::Error::custom("too many members"));
+            };
+            left = rest;
+            members.insert(key, object.next_value()?);
+        }
+        Ok(members)
+    }
+}
+
 /// Reads a text as one JSON value without looking into it.
 ///
 /// # Errors
@@ -128,151 +190,58 @@ pub fn value(text: &str) -> Result<&RawValue, JsonError> {
     serde_json::from_str(text).map_err(|_| JsonError::Invalid)
 }
 
-/// Returns the elements of a list, each as it was written; `None` for any other value.
+/// Returns the first [`MAX_ELEMENTS`] elements of a list and one more, each as it was written; `None`
+/// for any other value.
 #[must_use]
 pub fn elements(raw: &RawValue) -> Option<Vec<&RawValue>> {
-    first_elements(raw, usize::MAX)
+    first_elements(raw, MAX_ELEMENTS)
 }
 
 /// Returns the first elements of a list, `limit` and one more, each as it was written; `None` for any
-/// other value. What comes behind them costs no memory.
+/// other value. What comes behind them costs nothing.
 #[must_use]
 pub fn first_elements(raw: &RawValue, limit: usize) -> Option<Vec<&RawValue>> {
-    struct First(usize);
+    struct First<'v, 'de>(usize, &'v mut Vec<&'de RawValue>);
 
-    impl<'de> Visitor<'de> for First {
-        type Value = Vec<&'de RawValue>;
+    impl<'de> Visitor<'de> for First<'_, 'de> {
+        type Value = ();
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("a list")
         }
 
-        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-            let mut first = Vec::new();
-            while first.len() <= self.0 {
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+            while self.1.len() <= self.0 {
                 let Some(element) = list.next_element()? else {
-                    return Ok(first);
+                    return Ok(());
                 };
-                first.push(element);
+                self.1.push(element);
             }
-            while list.next_element::<IgnoredAny>()?.is_some() {}
-            Ok(first)
+            Ok(()) // the reader complains of the rest
         }
     }
 
-    serde_json::Deserializer::from_str(raw.get())
-        .deserialize_seq(First(limit))
-        .ok()
+    let mut first = Vec::new();
+    let read =
+        serde_json::Deserializer::from_str(raw.get()).deserialize_seq(First(limit, &mut first));
+    (read.is_ok() || first.len() > limit).then_some(first)
 }
 
-/// Returns a JSON string's text; `None` for any other value and for half a surrogate pair.
+/// Returns the elements of a list; `None` for any other value and for more than [`MAX_ELEMENTS`].
 #[must_use]
-pub fn text(raw: &RawValue) -> Option<String> {
-    serde_json::from_str(raw.get()).ok()
+pub fn all_elements(raw: &RawValue) -> Option<Vec<&RawValue>> {
+    elements(raw).filter(|elements| elements.len() <= MAX_ELEMENTS)
 }
 
-/// Returns an identifier: a string that is not empty, or a number as it was written.
+/// Returns an identifier: a string that is not empty, or a number as it was written. A number longer
+/// than any key is none.
 #[must_use]
 pub fn identifier(raw: &RawValue) -> Option<String> {
     let written = raw.get();
     if written.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
-        return Some(written.to_owned());
+        return (written.len() <= MAX_NUMBER_CHARS).then(|| written.to_owned());
     }
     text(raw).filter(|id| !id.trim().is_empty())
-}
-
-/// Returns a value without the white space between its tokens: on one line, all else as it was sent.
-#[must_use]
-pub fn compact(raw: &RawValue) -> Box<RawValue> {
-    let mut written = String::with_capacity(raw.get().len());
-    let mut tokens = Tokens(raw.get());
-    while let Some(token) = tokens.next() {
-        written.push_str(token);
-    }
-    RawValue::from_string(written).unwrap_or_else(|_| raw.to_owned())
-}
-
-/// Writes `raw` in one form whatever its white space, key order and escapes: for digests.
-///
-/// Numbers stay as written. The depth was bounded when the document was parsed.
-#[must_use]
-pub fn canonical(raw: &RawValue) -> String {
-    let mut tokens = Tokens(raw.get());
-    let first = tokens.next().unwrap_or_default();
-    tokens.canonical_value(first)
-}
-
-/// The tokens of a JSON text that was found to be valid: strings with their quotes, punctuation, and
-/// everything else up to the next of them.
-struct Tokens<'a>(&'a str);
-
-impl<'a> Tokens<'a> {
-    fn next(&mut self) -> Option<&'a str> {
-        let text = self.0.trim_start_matches([' ', '\t', '\n', '\r']);
-        let length = match text.chars().next()? {
-            '"' => string_length(text),
-            '{' | '}' | '[' | ']' | ',' | ':' => 1,
-            _ => text
-                .find([' ', '\t', '\n', '\r', '}', ']', ','])
-                .unwrap_or(text.len()),
-        };
-        let (token, rest) = text.split_at_checked(length).unwrap_or((text, ""));
-        self.0 = rest;
-        Some(token)
-    }
-
-    /// Reads the value that begins with `first`.
-    fn canonical_value(&mut self, first: &str) -> String {
-        match first {
-            "{" => self.canonical_object(),
-            "[" => self.canonical_list(),
-            scalar => canonical_scalar(scalar),
-        }
-    }
-
-    fn canonical_object(&mut self) -> String {
-        let mut fields: BTreeMap<String, String> = BTreeMap::new();
-        while let Some(token) = self.next() {
-            match token {
-                "}" => break,
-                "," => {}
-                key => {
-                    self.next(); // the colon
-                    let first = self.next().unwrap_or_default();
-                    let value = self.canonical_value(first);
-                    fields.insert(canonical_scalar(key), value);
-                }
-            }
-        }
-        let fields: Vec<_> = fields
-            .into_iter()
-            .map(|(key, value)| key + ":" + &value + ",")
-            .collect();
-        format!("{{{}}}", fields.concat())
-    }
-
-    fn canonical_list(&mut self) -> String {
-        let mut written = "[".to_owned();
-        while let Some(token) = self.next() {
-            match token {
-                "]" => break,
-                "," => {}
-                first => {
-                    written.push_str(&self.canonical_value(first));
-                    written.push(',');
-                }
-            }
-        }
-        written.push(']');
-        written
-    }
-}
-
-fn canonical_scalar(token: &str) -> String {
-    match serde_json::from_str::<String>(token) {
-        Ok(text) => serde_json::Value::from(text).to_string(),
-        Err(_) => token.to_owned(),
-    }
 }
 
 /// The length of the string that `text` begins with, its quotes included.
@@ -322,7 +291,7 @@ pub fn written_len(text: &str) -> usize {
 
 const fn written_bytes(c: char) -> usize {
     match c {
-        '"' | '\\' => 2,
+        '"' | '\\' | '\u{8}' | '\t' | '\n' | '\u{c}' | '\r' => 2,
         '\0'..='\x1f' => 6,
         _ => c.len_utf8(),
     }
@@ -411,31 +380,6 @@ mod tests {
         ] {
             assert_eq!(Object::parse(text).unwrap_err(), error, "{text}");
         }
-    }
-
-    #[test]
-    fn the_canonical_form_ignores_white_space_order_and_escapes() {
-        let written = |text: &str| canonical(serde_json::from_str(text).unwrap());
-        assert_eq!(
-            written(r#"{"b":[1, {"c":"\u0041"}],"a":null}"#),
-            written(r#" { "a" : null , "b":[1,{"c":"A"}] }"#)
-        );
-        assert_ne!(written(r#"{"a":"1"}"#), written(r#"{"a":1}"#));
-        assert_ne!(written(r#"{"a":[1,2]}"#), written(r#"{"a":[2,1]}"#));
-    }
-
-    #[test]
-    fn a_compact_value_is_the_same_on_one_line() {
-        let line = |text: &str| {
-            compact(serde_json::from_str(text).unwrap())
-                .get()
-                .to_owned()
-        };
-        assert_eq!(
-            line("{ \"a b\" : [ 1e999 , \"\\\" {\\ud800\" ] ,\n\t\"c\":null , \"d\": { } }"),
-            r#"{"a b":[1e999,"\" {\ud800"],"c":null,"d":{}}"#
-        );
-        assert_eq!(line(" true "), "true");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::content;
 use crate::data::{self, Data, Extra};
 use crate::envelope::Envelope;
-use crate::json::{self, Object};
+use crate::json::Object;
 use crate::kind::Kind;
 use crate::ledger::RecordHead;
 use crate::providers::{self, Element, IMPLAUSIBLE_TIME, Meaning};
@@ -244,10 +244,7 @@ fn interpret(envelope: &Envelope, raw: &[u8]) -> Result<Meaning, UnknownProvider
 }
 
 fn unknown(envelope: &Envelope, element: &Element<'_>, own_time: Option<&str>) -> Meaning {
-    let fields = element.object.iter();
-    let mut extra: Extra = fields
-        .map(|(name, value)| (name.to_owned(), json::compact(value)))
-        .collect();
+    let mut extra = Extra::of(element.object.iter());
     let time = own_time.and_then(|text| OwnTime::read(text, envelope.received_at));
     if let (Some(OwnTime::Implausible), Some(text)) = (time, own_time) {
         let text = serde_json::value::to_raw_value(text);

@@ -182,11 +182,14 @@ fn what_is_unwise_is_warned_of_and_fails_nothing() {
     let open = open.replace("secrets = [\"hush-hush-hush-hush\"]\n", token);
     let voice = GOOD.replace("country = \"US\"\n", "");
     for (file, warning) in [
-        (sms, Some("warning: source `sms`: `tokens`: there are none")),
+        (
+            &format!("{sms}body_unsigned = true\n"),
+            Some("warning: source `sms`: `tokens`: there are none"),
+        ),
         (&format!("{sms}{token}"), None),
         (&open, None),
         (
-            &sms.replace("hush-hush-hush-hush", "hush"),
+            &format!("{sms}{token}").replace("hush-hush-hush-hush", "hush"),
             Some("warning: line 5: source `sms`: `secrets`: one is 4 bytes long"),
         ),
         (

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use switchhook::local::bodies::FileBodies;
 use switchhook::local::data_dir::DataDir;
 use switchhook_core::body;
-use switchhook_core::content::MAX_INFLATED_BYTES;
+use switchhook_core::body::MAX_BODY_BYTES;
 use switchhook_core::ledger::{RawBody, Record};
 use switchhook_core::ports::BodyStore;
 use switchhook_core::time::Clock;
@@ -217,7 +217,7 @@ fn with_signature<'a>(
 async fn raw(test: &TestStack, record: &Record) -> Vec<u8> {
     match &record.raw {
         RawBody::Plain(bytes) => bytes.clone(),
-        RawBody::Deflated(bytes) => body::inflate(bytes, MAX_INFLATED_BYTES).unwrap(),
+        RawBody::Deflated(bytes) => body::inflate(bytes, MAX_BODY_BYTES).unwrap(),
         RawBody::Stored(pointer) => {
             let bodies = FileBodies::new(DataDir::new(test.folder.path().to_owned()).bodies());
             bodies.get(&pointer.key).await.unwrap().unwrap().to_vec()

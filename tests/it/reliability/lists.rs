@@ -18,8 +18,8 @@ use ingress::sources::SourceCache;
 use lambda_http::Body;
 use serde_json::{Value, json};
 use switchhook_aws::sqs::SqsQueue;
+use switchhook_core::body::MAX_BODY_BYTES;
 use switchhook_core::body::inflate;
-use switchhook_core::content::MAX_INFLATED_BYTES;
 use switchhook_core::kind::Kind;
 use switchhook_core::ledger::{RawBody, Record};
 use switchhook_core::time::Clock;
@@ -265,7 +265,7 @@ async fn events_of_a_list_in_another_charset_keep_their_bytes_and_are_read() {
         records.sort_by_key(|record| record.id);
         let raw = records.iter().map(|record| match &record.raw {
             RawBody::Plain(bytes) => bytes.clone(),
-            RawBody::Deflated(bytes) => inflate(bytes, MAX_INFLATED_BYTES).unwrap(),
+            RawBody::Deflated(bytes) => inflate(bytes, MAX_BODY_BYTES).unwrap(),
             RawBody::Stored(_) => panic!("stored"),
         });
         assert_eq!(

@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 /// Fields that prove who calls: only how many of their values come and go is told.
 const CREDENTIALS: [&str; 3] = ["secrets", "tokens", "users"];
 /// Fields whose values anybody may see. Of all others it is told that they changed.
-const SHOWN: [&str; 10] = [
+const SHOWN: [&str; 11] = [
+    "body_unsigned",
     "country",
     "max_body",
     "networks",

@@ -49,8 +49,10 @@ pub(super) fn read(
     };
     let tokens = read_tokens(fields);
     let unsigned = fields.boolean("unsigned");
+    let body_unsigned = fields.boolean("body_unsigned");
     if let Some(provider) = provider {
         check(fields, provider, unsigned);
+        check_body(fields, provider, body_unsigned);
     }
     (credentials, tokens)
 }
@@ -284,6 +286,37 @@ fn warn_of_user(fields: &mut Fields<'_>, username: &str, password: &str, line: O
     }
     if let Some(weak) = weak(password.as_bytes(), MIN_SECRET_BYTES) {
         fields.warn(line, "users", format!("a `password`: {weak}"));
+    }
+}
+
+/// Reports whether a provider's signature leaves the body out.
+pub(super) fn signs_no_body(provider: &dyn Provider) -> bool {
+    provider.scheme().is_some_and(Scheme::needs_token)
+}
+
+/// A signature that leaves the body out lets in any other body, once somebody saw it: a token is needed
+/// beside it, unless the document insists.
+fn check_body(
+    fields: &mut Fields<'_>,
+    provider: &dyn Provider,
+    body_unsigned: Option<(bool, Option<usize>)>,
+) {
+    if !signs_no_body(provider) {
+        if let Some((_, line)) = body_unsigned {
+            let reason = format!(
+                "is no field of provider `{}`, whose signature covers the body",
+                provider.name()
+            );
+            fields.mistake(line, "body_unsigned", reason);
+        }
+        return;
+    }
+    let insists = matches!(body_unsigned, Some((true, _)));
+    if fields.is_given("secrets") && !fields.is_given("tokens") && !insists {
+        let reason = "is missing: the signature does not cover the body, so that whoever sees one \
+                      delivery could send others; `switchhook sources token` makes one for the URL, \
+                      and `body_unsigned = true` does without";
+        fields.mistake(None, "tokens", reason);
     }
 }
 

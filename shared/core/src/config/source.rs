@@ -16,6 +16,7 @@ use crate::providers::{self, Provider};
 
 /// All fields, whichever provider takes them.
 pub(super) const FIELDS: &[&str] = &[
+    "body_unsigned",
     "client_id",
     "country",
     "max_body",
@@ -167,6 +168,9 @@ fn refuse_unknown(
 
 /// Reports whether a provider takes a field.
 fn takes(provider: &dyn Provider, field: &str) -> bool {
+    if field == "body_unsigned" {
+        return credentials::signs_no_body(provider);
+    }
     let credentials = credentials::fields_of(provider);
     !credentials::FIELDS.contains(&field) || credentials.contains(&field)
 }

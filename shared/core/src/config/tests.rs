@@ -143,11 +143,11 @@ fn each_provider_takes_the_credentials_of_its_own_scheme() {
             ][..],
         ),
         (
-            "provider = \"cloudcontactai\"\nclient_id = \" \"\nsecrets = [\"s\"]",
-            &["line 3: source `a`: `client_id`: must not be empty"],
+            "provider = \"cloudcontactai\"\nbody_unsigned = true\nclient_id = \" \"\nsecrets = [\"s\"]",
+            &["line 4: source `a`: `client_id`: must not be empty"],
         ),
         (
-            "provider = \"cloudcontactai\"\nsecrets = [\"s\"]",
+            "provider = \"cloudcontactai\"\nbody_unsigned = true\nsecrets = [\"s\"]",
             &[
                 "line 1: source `a`: `client_id`: is missing: the signature is over your account's id, which the provider's settings show",
             ],
@@ -157,8 +157,7 @@ fn each_provider_takes_the_credentials_of_its_own_scheme() {
         let mistakes: Vec<_> = error.mistakes().iter().map(ToString::to_string).collect();
         assert_eq!(mistakes, reasons);
     }
-    let whole =
-        "[sources.a]\nprovider = \"cloudcontactai\"\nclient_id = \" 7 \"\nsecrets = [\"s\"]";
+    let whole = "[sources.a]\nprovider = \"cloudcontactai\"\nclient_id = \" 7 \"\nsecrets = [\"s\"]\nbody_unsigned = true";
     let sources = Sources::from_toml(whole).unwrap();
     let credentials = &sources.get("a").unwrap().credentials;
     assert_eq!(credentials.client_id.as_deref(), Some("7"));

@@ -86,8 +86,14 @@ impl Charset {
                 None => Some(windows1252(bytes)),
             },
             Self::Windows1252 => Some(windows1252(bytes)),
-            Self::Utf16Le => Some(utf16(bytes, u16::from_le_bytes).into()),
-            Self::Utf16Be => Some(utf16(bytes, u16::from_be_bytes).into()),
+            Self::Utf16Le => {
+                let chars = chars_of_utf16(bytes, u16::from_le_bytes);
+                Some(collected(self.decoded_len(bytes), chars).into())
+            }
+            Self::Utf16Be => {
+                let chars = chars_of_utf16(bytes, u16::from_be_bytes);
+                Some(collected(self.decoded_len(bytes), chars).into())
+            }
         }
     }
 
@@ -98,6 +104,37 @@ impl Charset {
                 Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
                 Cow::Owned(bytes) => String::from_utf8_lossy(&bytes).into_owned().into(),
             })
+    }
+
+    /// Returns how many bytes the text takes that [`Self::decode`] writes anew; 0 where it writes none.
+    pub(super) fn decoded_len(self, bytes: &[u8]) -> usize {
+        let width = |length: usize, c: char| length.saturating_add(c.len_utf8());
+        match self {
+            Self::Utf8 | Self::Ascii => 0,
+            Self::Windows1252 if bytes.is_ascii() => 0,
+            Self::Windows1252 => chars_of_windows1252(bytes).fold(0, width),
+            Self::Utf16Le => chars_of_utf16(bytes, u16::from_le_bytes).fold(0, width),
+            Self::Utf16Be => chars_of_utf16(bytes, u16::from_be_bytes).fold(0, width),
+        }
+    }
+
+    /// Decodes bytes as [`Self::decode_lossy`] does, without a copy of what is valid UTF-8 already.
+    pub(super) fn decode_owned(self, bytes: Vec<u8>) -> String {
+        if matches!(self, Self::Utf8 | Self::Ascii) {
+            return String::from_utf8(bytes)
+                .unwrap_or_else(|error| self.decode_lossy(error.as_bytes()).into_owned());
+        }
+        self.decode_lossy(&bytes).into_owned()
+    }
+
+    /// Returns the characters of bytes that are not UTF-8; `None` for UTF-8.
+    pub(super) fn chars(self, bytes: &[u8]) -> Option<Box<dyn Iterator<Item = char> + '_>> {
+        match self {
+            Self::Utf8 | Self::Ascii => None,
+            Self::Windows1252 => Some(Box::new(chars_of_windows1252(bytes))),
+            Self::Utf16Le => Some(Box::new(chars_of_utf16(bytes, u16::from_le_bytes))),
+            Self::Utf16Be => Some(Box::new(chars_of_utf16(bytes, u16::from_be_bytes))),
+        }
     }
 
     /// Returns how many bytes the charset takes for `text`.
@@ -174,22 +211,33 @@ fn half_pairs_replaced(bytes: &[u8]) -> Cow<'_, [u8]> {
     replaced.map_or(Cow::Borrowed(bytes), Cow::Owned)
 }
 
-fn utf16(bytes: &[u8], unit: impl Fn([u8; 2]) -> u16) -> String {
+fn chars_of_utf16(bytes: &[u8], unit: impl Fn([u8; 2]) -> u16) -> impl Iterator<Item = char> {
     let (pairs, rest) = bytes.as_chunks::<2>();
-    let mut text: String = char::decode_utf16(pairs.iter().copied().map(unit))
+    let odd = rest.first().map(|_| char::REPLACEMENT_CHARACTER);
+    char::decode_utf16(pairs.iter().copied().map(unit))
         .map(|decoded| decoded.unwrap_or(char::REPLACEMENT_CHARACTER))
-        .collect();
-    if !rest.is_empty() {
-        text.push(char::REPLACEMENT_CHARACTER);
-    }
-    text
+        .chain(odd)
 }
 
 fn windows1252(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) if text.is_ascii() => text.into(),
-        _ => Cow::Owned(bytes.iter().copied().map(of_windows1252).collect()),
+        _ => {
+            let length = Charset::Windows1252.decoded_len(bytes);
+            collected(length, chars_of_windows1252(bytes)).into()
+        }
     }
+}
+
+fn chars_of_windows1252(bytes: &[u8]) -> impl Iterator<Item = char> {
+    bytes.iter().copied().map(of_windows1252)
+}
+
+/// Collects characters without growing: a buffer that grows takes twice the memory.
+fn collected(length: usize, chars: impl Iterator<Item = char>) -> String {
+    let mut text = String::with_capacity(length);
+    text.extend(chars);
+    text
 }
 
 /// The characters of the bytes 0x80 to 0x9F in windows-1252, by the WHATWG's Encoding Standard. The

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::io::{self, BufReader, Cursor, Read};
 
+use flate2::bufread::GzDecoder;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 
 use super::charset::{self, Charset};
@@ -49,9 +50,7 @@ pub(super) fn undone<'a>(headers: &Headers, body: &'a [u8]) -> Result<Cow<'a, [u
     let mut inflated = 0_usize;
     for coding in codings(headers) {
         let undone = match coding {
-            Coding::Gzip if bytes.starts_with(GZIP_MAGIC) => {
-                read_to_limit(MultiGzDecoder::new(bytes.as_ref()), MAX_INFLATED_BYTES)
-            }
+            Coding::Gzip if bytes.starts_with(GZIP_MAGIC) => one_member(&bytes)?,
             Coding::Gzip | Coding::Unknown => None,
             // Any bytes may begin a raw deflate stream, but its end holds bytes that no text has.
             Coding::Deflate if is_text(headers, &bytes) => None,
@@ -72,13 +71,31 @@ pub(super) fn undone<'a>(headers: &Headers, body: &'a [u8]) -> Result<Cow<'a, [u
     Ok(bytes)
 }
 
+/// Inflates the gzip member that bytes begin with; `None` where it is damaged or too large. More members,
+/// or anything else behind it, are not read: each member costs as much as some kilobytes, however
+/// small it is.
+fn one_member(bytes: &[u8]) -> Result<Option<Vec<u8>>, Unreadable> {
+    let mut decoder = GzDecoder::new(bytes);
+    let inflated = read_to_limit(&mut decoder, MAX_INFLATED_BYTES);
+    if inflated.is_some() && !decoder.into_inner().is_empty() {
+        return Err(Unreadable::GzipMembers);
+    }
+    Ok(inflated)
+}
+
 /// Tells whether bytes are text in their charset: no control characters but white space.
 fn is_text(headers: &Headers, bytes: &[u8]) -> bool {
     let label = parameter(headers.get("content-type").unwrap_or_default(), "charset");
     let (charset, mark) = charset::detect(label.as_deref(), bytes);
-    let text = charset.decode(bytes.get(mark..).unwrap_or_default());
+    let bytes = bytes.get(mark..).unwrap_or_default();
     let is_odd = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{c}' | '\u{7f}');
-    text.is_some_and(|text| !text.contains(is_odd))
+    match charset.resolved(bytes).chars(bytes) {
+        Some(mut chars) => !chars.any(is_odd),
+        None => {
+            let text = charset.decode(bytes);
+            text.is_some_and(|text| !text.contains(is_odd))
+        }
+    }
 }
 
 /// Reads a body with its codings undone, without keeping it, so many bytes of each coding at most. A

@@ -1,39 +1,54 @@
 //! One field of a body that nobody has vouched for yet: for schemes that sign one.
+//!
+//! JSON and both kinds of forms are streamed over, so that neither the size of a body nor what the
+//! reader would make of it matters.
 
 use std::io::Read;
 
 use super::charset::{self, Charset};
 use super::parameters::parameter;
-use super::{coding, decoded, json_text};
-use crate::json::{self, Scan};
+use super::{coding, form};
+use crate::json::Scan;
 use crate::request::Headers;
+
+mod pairs;
+mod parts;
+
+use pairs::Pairs;
+use parts::Parts;
 
 /// The most bytes of an inflated body that are looked at. More than any sender sends, and no more
 /// than takes a fraction of a second.
-const MAX_SCANNED_BYTES: u64 = 64 << 20;
+const MAX_SCANNED_BYTES: usize = 64 << 20;
 
 /// How much is read at a time.
 const PIECE_BYTES: usize = 16 << 10;
 
-/// Returns the text of a member of the body's object, the last one where there are several.
+/// The longest name, value or part that is kept, in bytes as written.
+const MAX_KEPT_BYTES: usize = 64 << 10;
+
+/// Returns the text of a member of the body's object, or of a field of its form; the last one where
+/// there are several.
 ///
 /// It looks at nothing else: what the reader makes of the rest does not matter. The memory that it
-/// takes does not depend on the body, unless that is a form.
+/// takes does not depend on the body.
 pub(crate) fn field(headers: &Headers, body: &[u8], name: &str) -> Option<String> {
-    let undone = coding::reader(headers, body, MAX_SCANNED_BYTES);
+    let limit = u64::try_from(MAX_SCANNED_BYTES).ok()?;
+    let undone = coding::reader(headers, body, limit);
     scanned(headers, undone, name)
         // A coding may be false where nobody can know before it is tried.
         .or_else(|| scanned(headers, Box::new(body), name))
-        .or_else(|| of_form(headers, body, name))
 }
 
 /// Scans what a reader gives, up to its end or to where it breaks off.
 fn scanned(headers: &Headers, mut reader: Box<dyn Read + '_>, name: &str) -> Option<String> {
     let content_type = headers.get("content-type").unwrap_or_default();
     let label = parameter(content_type, "charset");
+    let boundary = parameter(content_type, "boundary");
     let mut piece = Vec::with_capacity(PIECE_BYTES);
     let mut stream: Option<Stream<'_>> = None;
-    loop {
+    let mut left = MAX_SCANNED_BYTES;
+    while left > 0 {
         piece.clear();
         let limit = u64::try_from(PIECE_BYTES).ok()?;
         // What came before an error is kept: junk may follow a whole body.
@@ -42,30 +57,65 @@ fn scanned(headers: &Headers, mut reader: Box<dyn Read + '_>, name: &str) -> Opt
             Some(_) => piece.as_slice(),
             None => {
                 let (charset, mark) = charset::detect(label.as_deref(), &piece);
-                stream = Some(Stream::new(charset, name));
+                let scans = Scans::new(name, boundary.as_deref());
+                stream = Some(Stream::new(charset, scans));
                 piece.get(mark..).unwrap_or_default()
             }
         };
         let stream = stream.as_mut()?;
         stream.feed(bytes);
-        if is_broken || piece.len() < PIECE_BYTES || stream.scan.is_broken() {
+        if is_broken || piece.len() < PIECE_BYTES || stream.scans.are_over() {
             break;
         }
+        left = left.saturating_sub(piece.len());
     }
-    stream.and_then(Stream::finish)
+    // The rest of a longer body is not looked at: what was found is as good as signed.
+    let is_whole = left > 0;
+    stream.and_then(|stream| stream.finish(is_whole))
 }
 
-/// Returns a field of a form, whose size is bounded where it is read.
-fn of_form(headers: &Headers, body: &[u8], name: &str) -> Option<String> {
-    let bytes = decoded(headers, body).ok()?;
-    let text = json_text(headers, &bytes).ok()?;
-    let text = text.as_str_of_form()?;
-    json::text(json::Object::parse(text).ok()?.get(name)?)
+/// Scans for a field in everything that a body may be.
+struct Scans<'n> {
+    json: Scan<'n>,
+    parts: Parts<'n>,
+    pairs: Pairs<'n>,
+}
+
+impl<'n> Scans<'n> {
+    fn new(name: &'n str, boundary: Option<&str>) -> Self {
+        Self {
+            json: Scan::new(name),
+            parts: Parts::new(name, boundary),
+            pairs: Pairs::new(name),
+        }
+    }
+
+    fn feed(&mut self, bytes: &[u8]) {
+        self.json.feed(bytes);
+        self.parts.feed(bytes);
+        self.pairs.feed(bytes);
+    }
+
+    /// Reports whether nothing can be found any more.
+    fn are_over(&self) -> bool {
+        self.json.is_broken() && self.parts.is_over() && self.pairs.is_over()
+    }
+
+    fn finish(self, charset: Charset, is_whole: bool) -> Option<String> {
+        let json = self.json.finish(is_whole).and_then(|written| {
+            let text = charset.decode(&written)?;
+            serde_json::from_str(&format!("\"{text}\"")).ok()
+        });
+        json.or_else(|| self.parts.finish(charset)).or_else(|| {
+            let written = self.pairs.finish()?;
+            Some(form::decoded(charset, &written))
+        })
+    }
 }
 
 /// A scan over bytes of any charset.
 struct Stream<'n> {
-    scan: Scan<'n>,
+    scans: Scans<'n>,
     charset: Charset,
     /// A byte of UTF-16 without its second.
     odd: Option<u8>,
@@ -74,9 +124,9 @@ struct Stream<'n> {
 }
 
 impl<'n> Stream<'n> {
-    const fn new(charset: Charset, name: &'n str) -> Self {
+    const fn new(charset: Charset, scans: Scans<'n>) -> Self {
         Self {
-            scan: Scan::new(name),
+            scans,
             charset,
             odd: None,
             high: None,
@@ -87,37 +137,39 @@ impl<'n> Stream<'n> {
         let unit = match self.charset {
             Charset::Utf16Le => u16::from_le_bytes,
             Charset::Utf16Be => u16::from_be_bytes,
-            _ => return self.scan.feed(bytes),
+            _ => return self.scans.feed(bytes),
         };
+        let mut decoded = String::with_capacity(bytes.len());
         for byte in bytes {
             match self.odd.take() {
                 None => self.odd = Some(*byte),
-                Some(first) => self.unit(unit([first, *byte])),
+                Some(first) => self.unit(unit([first, *byte]), &mut decoded),
             }
         }
+        self.scans.feed(decoded.as_bytes());
     }
 
-    fn unit(&mut self, unit: u16) {
+    fn unit(&mut self, unit: u16, decoded: &mut String) {
         let high = self.high.take();
         if (0xd800..=0xdbff).contains(&unit) && high.is_none() {
             self.high = Some(unit);
             return;
         }
-        for decoded in char::decode_utf16(high.into_iter().chain([unit])) {
-            let c = decoded.unwrap_or(char::REPLACEMENT_CHARACTER);
-            self.scan.feed(c.encode_utf8(&mut [0; 4]).as_bytes());
-        }
+        let units = high.into_iter().chain([unit]);
+        let chars = char::decode_utf16(units);
+        decoded.extend(chars.map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)));
     }
 
-    fn finish(self) -> Option<String> {
+    fn finish(self, is_whole: bool) -> Option<String> {
+        if self.odd.is_some() {
+            return None;
+        }
         let charset = if self.charset.is_utf16() {
             Charset::Utf8
         } else {
             self.charset
         };
-        let written = self.scan.finish().filter(|_| self.odd.is_none())?;
-        let text = charset.decode(&written)?;
-        serde_json::from_str(&format!("\"{text}\"")).ok()
+        self.scans.finish(charset, is_whole)
     }
 }
 

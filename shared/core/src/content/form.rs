@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use super::Unreadable;
 use super::charset::Charset;
+use crate::json;
 use crate::phone;
 
 /// The most fields that a form may have.
@@ -31,21 +34,40 @@ impl Form {
         self.fields.is_empty()
     }
 
-    /// Writes the form as JSON: an object of texts, and of lists of them.
-    pub(super) fn into_json(self) -> String {
-        let fields = self.fields.into_iter();
-        let object: serde_json::Map<String, serde_json::Value> = fields
-            .map(|(name, mut values)| {
-                let only = if values.len() == 1 {
-                    values.pop()
-                } else {
-                    None
-                };
-                (name, only.map_or_else(|| values.into(), Into::into))
-            })
-            .collect();
-        serde_json::Value::Object(object).to_string()
+    /// Writes the form as JSON of at most `limit` bytes: an object of texts, and of lists of them.
+    pub(super) fn into_json(self, limit: usize) -> Result<String, Unreadable> {
+        let texts = self
+            .fields
+            .iter()
+            .flat_map(|(name, values)| values.iter().chain([name]));
+        // Each with its quotes and what separates it.
+        let length = texts
+            .map(|text| json::written_len(text).saturating_add(4))
+            .fold(2, usize::saturating_add);
+        if length > limit {
+            return Err(Unreadable::Decoded);
+        }
+        let values = self.fields.iter().map(|(name, values)| {
+            let value = match values.as_slice() {
+                [only] => Values::One(only),
+                several => Values::Several(several),
+            };
+            (name, value)
+        });
+        let mut written = Vec::with_capacity(length);
+        let object: BTreeMap<_, _> = values.collect();
+        // Texts can always be written.
+        serde_json::to_writer(&mut written, &object).map_err(|_| Unreadable::Utf8)?;
+        String::from_utf8(written).map_err(|_| Unreadable::Utf8)
     }
+}
+
+/// The values of one name.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Values<'a> {
+    One(&'a str),
+    Several(&'a [String]),
 }
 
 /// Reads a form whose bytes, escaped or not, are in `charset`.
@@ -107,7 +129,7 @@ fn are_escapes(bytes: &[u8]) -> bool {
 }
 
 /// Undoes the escapes of a name or value. What is no escape stays as it is.
-fn decoded(charset: Charset, written: &[u8]) -> String {
+pub(super) fn decoded(charset: Charset, written: &[u8]) -> String {
     let mut bytes = Vec::with_capacity(written.len());
     let mut rest = written;
     while let Some((byte, behind)) = rest.split_first() {
@@ -124,7 +146,7 @@ fn decoded(charset: Charset, written: &[u8]) -> String {
             (other, _) => *other,
         });
     }
-    charset.decode_lossy(&bytes).into_owned()
+    charset.decode_owned(bytes)
 }
 
 fn digit(byte: u8) -> Option<u8> {
@@ -177,7 +199,7 @@ mod tests {
     use super::*;
 
     fn json(charset: Charset, bytes: &[u8]) -> String {
-        read(charset, bytes).unwrap().into_json()
+        read(charset, bytes).unwrap().into_json(1 << 20).unwrap()
     }
 
     #[test]
@@ -292,6 +314,18 @@ mod tests {
         ] {
             assert!(!looks_like_form(other.as_bytes()), "{other}");
         }
+    }
+
+    #[test]
+    fn json_of_a_form_is_bounded() {
+        let form = |value: &str| read(Charset::Utf8, format!("a={value}").as_bytes()).unwrap();
+        let whole = form("%01x").into_json(64).unwrap();
+        assert_eq!(whole, "{\"a\":\"\\u0001x\"}");
+        assert_eq!(
+            form(&"%01".repeat(10)).into_json(64),
+            Err(Unreadable::Decoded)
+        );
+        assert!(form(&"%0A".repeat(10)).into_json(64).is_ok());
     }
 
     #[test]

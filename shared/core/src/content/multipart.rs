@@ -14,6 +14,9 @@ use super::parameters::{essence, parameter};
 /// The field that names the charset of the others (RFC 7578, section 4.6).
 const CHARSET_FIELD: &str = "_charset_";
 
+/// The most headers of a part: three are defined.
+const MAX_HEADERS: usize = 100;
+
 /// The longest boundary (RFC 2046, section 5.1.1).
 const MAX_BOUNDARY_BYTES: usize = 70;
 
@@ -32,10 +35,22 @@ pub(super) fn looks_like_multipart(bytes: &[u8]) -> bool {
 /// Returns the boundary that a body begins with.
 fn first_boundary(bytes: &[u8]) -> Option<&[u8]> {
     let (line, rest) = line(bytes.trim_ascii_start());
-    let boundary = line.strip_prefix(b"--")?.trim_ascii_end();
+    let boundary = boundary_of(line)?;
     let header = rest.get(..b"content-".len())?;
-    let is_boundary = (1..=MAX_BOUNDARY_BYTES).contains(&boundary.len());
-    (is_boundary && header.eq_ignore_ascii_case(b"content-")).then_some(boundary)
+    header.eq_ignore_ascii_case(b"content-").then_some(boundary)
+}
+
+/// Returns the boundary of a delimiter that is the first line of a body.
+fn boundary_of(line: &[u8]) -> Option<&[u8]> {
+    let boundary = line.strip_prefix(b"--")?.trim_ascii_end();
+    (1..=MAX_BOUNDARY_BYTES)
+        .contains(&boundary.len())
+        .then_some(boundary)
+}
+
+/// Returns the delimiter that the first line of a body is, if it can be one.
+pub(super) fn delimiter(line: &[u8]) -> Option<Vec<u8>> {
+    Some([b"--", boundary_of(line)?].concat())
 }
 
 /// Reads the parts that have a name. `charset` is that of parts that say nothing else.
@@ -147,7 +162,7 @@ fn line(bytes: &[u8]) -> (&[u8], &[u8]) {
 
 /// A part that has a name.
 #[derive(Debug)]
-struct Part {
+pub(super) struct Part {
     name: String,
     /// The name of the file that it is.
     file: Option<String>,
@@ -158,7 +173,7 @@ struct Part {
 
 impl Part {
     /// Reads a part; `None` where it has no name.
-    fn read(mut bytes: &[u8]) -> Result<Option<Self>, Unreadable> {
+    pub(super) fn read(mut bytes: &[u8]) -> Result<Option<Self>, Unreadable> {
         let mut headers: Vec<String> = Vec::new();
         while !bytes.is_empty() {
             let (header, rest) = line(bytes);
@@ -167,8 +182,10 @@ impl Part {
                 break;
             }
             let text = Charset::Utf8.decode_lossy(header);
+            let is_full = headers.len() >= MAX_HEADERS;
             match headers.last_mut() {
                 Some(last) if text.starts_with([' ', '\t']) => last.push_str(&text),
+                _ if is_full => return Err(Unreadable::TooManyFields),
                 _ if text.contains(':') => headers.push(text.into_owned()),
                 _ => return Err(Unreadable::Multipart("has a part with damaged headers")),
             }
@@ -192,8 +209,13 @@ impl Part {
         }))
     }
 
+    /// Reports whether the part is the field of this name.
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        self.name == name
+    }
+
     /// Returns the text of the part; for a file that is no text, its name, as in other forms.
-    fn value(self, usual: Charset) -> String {
+    pub(super) fn value(self, usual: Charset) -> String {
         let own = self.label.as_deref();
         let label = own.unwrap_or(usual.label());
         let (charset, mark) = match charset::detect(Some(label), &self.content) {
@@ -263,7 +285,7 @@ mod tests {
     const TYPE: &str = "multipart/form-data; boundary=X";
 
     fn json_of(content_type: &str, body: &[u8]) -> Result<String, Unreadable> {
-        read(content_type, Charset::Utf8, body).map(Form::into_json)
+        read(content_type, Charset::Utf8, body).and_then(|form| form.into_json(1 << 20))
     }
 
     fn json(body: &str) -> String {
@@ -368,7 +390,8 @@ mod tests {
         );
         let outer = part("name=a", "J\u{f6}rg") + "--X--";
         let latin1: Vec<u8> = outer.chars().map(|c| u8::try_from(c).unwrap()).collect();
-        let read = read(TYPE, Charset::Windows1252, &latin1).map(Form::into_json);
+        let read =
+            read(TYPE, Charset::Windows1252, &latin1).and_then(|form| form.into_json(1 << 20));
         assert_eq!(read.as_deref(), Ok(expected));
         let named = [part("name=_charset_", "latin1").as_bytes(), &latin1].concat();
         assert_eq!(

@@ -15,31 +15,41 @@ const REPLACEMENT: &str = "\\ufffd";
 /// INVARIANT: every byte of the result stands where it stood before.
 #[must_use]
 pub fn without_half_pairs(text: &str) -> Cow<'_, str> {
-    let bytes = text.as_bytes();
-    let mut whole = String::new();
-    let (mut done, mut from) = (0_usize, 0_usize);
-    while let Some(place) = bytes.get(from..).and_then(|rest| memchr(b'\\', rest)) {
+    match next_half(text.as_bytes(), 0) {
+        None => Cow::Borrowed(text),
+        Some(_) => Cow::Owned(replace_half_pairs(text.to_owned())),
+    }
+}
+
+/// As [`without_half_pairs`], in place.
+pub(crate) fn replace_half_pairs(text: String) -> String {
+    let mut bytes = text.into_bytes();
+    let mut from = 0_usize;
+    while let Some(start) = next_half(&bytes, from) {
+        from = start.saturating_add(REPLACEMENT.len());
+        if let Some(half) = bytes.get_mut(start..from) {
+            half.copy_from_slice(REPLACEMENT.as_bytes());
+        }
+    }
+    // INVARIANT: an escape was replaced by another one, so it is the UTF-8 that it was.
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// Returns where the next half of a pair stands, at or behind a place outside of escapes.
+fn next_half(bytes: &[u8], mut from: usize) -> Option<usize> {
+    loop {
+        let place = memchr(b'\\', bytes.get(from..)?)?;
         let start = from.saturating_add(place);
         let escape = start.saturating_add(REPLACEMENT.len());
         from = match unit(bytes, start) {
             Some(0xd800..=0xdbff) if matches!(unit(bytes, escape), Some(0xdc00..=0xdfff)) => {
                 escape.saturating_add(REPLACEMENT.len())
             }
-            Some(0xd800..=0xdfff) => {
-                whole.push_str(text.get(done..start).unwrap_or_default());
-                whole.push_str(REPLACEMENT);
-                done = escape;
-                escape
-            }
+            Some(0xd800..=0xdfff) => return Some(start),
             Some(_) => escape,
             None => start.saturating_add(2), // another escape: a backslash of it escapes nothing
         };
     }
-    if done == 0 {
-        return Cow::Borrowed(text);
-    }
-    whole.push_str(text.get(done..).unwrap_or_default());
-    Cow::Owned(whole)
 }
 
 /// Returns the UTF-16 unit that an escape at `place` stands for, if one is there.

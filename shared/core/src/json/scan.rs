@@ -92,9 +92,12 @@ impl<'n> Scan<'n> {
     }
 
     /// Returns the text of the last member of the name, as written between its quotes; `None` where
-    /// there is none, or where no whole object came.
-    pub(crate) fn finish(self) -> Option<Vec<u8>> {
-        self.found.filter(|_| self.state == State::End)
+    /// there is none, or where no whole object came. Of an object whose end was not looked for, the
+    /// last member that came is as good.
+    pub(crate) fn finish(self, is_whole: bool) -> Option<Vec<u8>> {
+        self.found.filter(|_| {
+            self.state == State::End || !is_whole && !matches!(self.state, State::Broken)
+        })
     }
 
     /// Reads a text up to its end, or all that is there of it, and returns what comes behind.
@@ -225,7 +228,8 @@ mod tests {
     fn scan(text: &[u8], piece: usize) -> Option<String> {
         let mut scan = Scan::new("hash");
         text.chunks(piece).for_each(|piece| scan.feed(piece));
-        scan.finish().map(|found| String::from_utf8(found).unwrap())
+        scan.finish(true)
+            .map(|found| String::from_utf8(found).unwrap())
     }
 
     #[track_caller]

@@ -137,7 +137,7 @@ impl Provider for AiSync {
         let occurred_at = top.time(&["timestamp"]);
         let inner = data_object(&element.object);
         if inner.is_some() {
-            top.object(&["data"]);
+            top.drop_object("data");
         }
         let fields = Fields::new(inner.unwrap_or_default(), element);
         let mut data = read(kind, &name, occurred_at, fields);
@@ -216,15 +216,12 @@ fn numbers_key(data: &Object<'_>, element: &Element<'_>) -> Option<String> {
 /// time is part of it as it was written.
 fn repeatable(event: &Event, element: &Element<'_>) -> DedupKey {
     let timestamp = element.object.get("timestamp").map_or("", RawValue::get);
-    let canonical = element
-        .object
-        .get("data")
-        .map(json::canonical)
-        .unwrap_or_default();
+    let data = element.object.get("data").map_or("", RawValue::get);
+    let canonical = element.object.get("data").and_then(json::canonical);
     let parts = [
         event.name.as_bytes(),
         timestamp.as_bytes(),
-        canonical.as_bytes(),
+        canonical.as_deref().unwrap_or(data).as_bytes(),
     ];
     DedupKey::new(&parts, Window::Secs(RETRY_HORIZON_SECS))
 }
@@ -280,18 +277,23 @@ fn contact(top: Fields<'_>, element: &Element<'_>) -> Data {
         ),
         lists: fields.take(POWELIST, |raw| match json::identifier(raw) {
             Some(id) => Some(vec![id]),
-            None => serde_json::from_str(raw.get()).ok(),
+            None => super::fields::texts_of(raw),
         }),
         ..data::Contact::default()
     };
     let mut custom = fields.rest();
     let own_envelope = if nested { &[][..] } else { ENVELOPE_NAMES };
     for name in CONTACT_NAMES.iter().chain(own_envelope) {
-        data.extra.extend(custom.remove_entry(*name));
+        data.extra.take_field(&mut custom, name, (*name).to_owned());
     }
     if nested {
-        data.extra
-            .extend(top.rest().into_iter().filter(|(name, _)| name != "data"));
+        let mut top = top;
+        top.take(&["data"], |_| Some(()));
+        let mut rest = top.rest();
+        data.extra.note_left_out(&rest);
+        while let Some(name) = rest.keys().next().cloned() {
+            data.extra.take_field(&mut rest, &name, name.clone());
+        }
     }
     data.fields = (!custom.is_empty()).then_some(custom);
     data.into()

@@ -98,7 +98,7 @@ impl Provider for CloudContactAi {
         let Some(inner) = contents(name.as_deref(), &element.object) else {
             return read(kind, name.as_deref(), &element.object, top);
         };
-        top.object(&[DATA]);
+        top.drop_object(DATA);
         let fields = Fields::new(inner.clone(), element);
         let mut meaning = read(kind, name.as_deref(), &inner, fields);
         fields::add_envelope(meaning.data.extra_mut(), top.rest());

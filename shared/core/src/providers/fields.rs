@@ -6,26 +6,41 @@
 use serde_json::value::RawValue;
 
 use super::Element;
+use crate::canonical::MAX_DATA_BYTES;
 use crate::config::Reading;
 use crate::data::{Direction, Extra};
 use crate::json::{self, Object};
 use crate::phone;
 use crate::time::{OwnTime, Timestamp, parse_rfc3339};
 
+/// The longest address of a recording: more than any browser takes.
+const MAX_ADDRESS_BYTES: usize = 8 << 10;
+
+/// The longest time, white space around it included.
+const MAX_TIME_BYTES: usize = 1 << 10;
+
 /// The name in `extra` of a time as it was sent that is not believed.
 pub(crate) const IMPLAUSIBLE_TIME: &str = "implausible_time";
 
 /// Puts what nobody took of an envelope beside what nobody took of the data in it. Of two times that
 /// are not believed, the envelope's is the event's own and stays.
-pub(super) fn add_envelope(extra: &mut Extra, rest: Extra) {
-    for (name, value) in rest {
-        let name = if name != IMPLAUSIBLE_TIME && extra.contains_key(&name) {
+pub(super) fn add_envelope(extra: &mut Extra, mut rest: Extra) {
+    extra.note_left_out(&rest);
+    while let Some(name) = rest.keys().next().cloned() {
+        let new_name = if name != IMPLAUSIBLE_TIME && extra.contains_key(&name) {
             format!("envelope.{name}")
         } else {
-            name
+            name.clone()
         };
-        extra.insert(name, value);
+        extra.take_field(&mut rest, &name, new_name);
     }
+}
+
+/// The texts of a list; `None` for any other value, and for one that is longer than data may be.
+pub(super) fn texts_of(raw: &RawValue) -> Option<Vec<String>> {
+    let is_short = raw.get().len() <= MAX_DATA_BYTES;
+    let elements = is_short.then(|| json::all_elements(raw)).flatten()?;
+    elements.into_iter().map(json::text).collect()
 }
 
 /// The fields of an object that nobody took yet.
@@ -114,14 +129,21 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn texts(&mut self, names: &[&str]) -> Option<Vec<String>> {
-        self.take(names, |raw| serde_json::from_str(raw.get()).ok())
+        self.take(names, texts_of)
     }
 
-    /// An object, kept as it was sent.
+    /// An object, kept as it was sent. One that is longer than data may be stays.
     pub(super) fn object(&mut self, names: &[&str]) -> Option<Box<RawValue>> {
         self.take(names, |raw| {
-            raw.get().starts_with('{').then(|| json::compact(raw))
+            let fits = raw.get().starts_with('{')
+                && json::compact_len(raw, MAX_DATA_BYTES) <= MAX_DATA_BYTES;
+            fits.then(|| json::compact(raw))
         })
+    }
+
+    /// Takes an object out whose fields are read by themselves.
+    pub(super) fn drop_object(&mut self, name: &str) {
+        self.take(&[name], |raw| raw.get().starts_with('{').then_some(()));
     }
 
     pub(super) fn direction(&mut self, names: &[&str]) -> Option<Direction> {
@@ -152,6 +174,7 @@ impl<'a> Fields<'a> {
             let written = json::elements(self.left.get(name)?)?;
             let addresses: Vec<_> = written
                 .iter()
+                .take(json::MAX_ELEMENTS)
                 .filter_map(|raw| https_address(&json::text(raw)?))
                 .collect();
             if addresses.len() == written.len() && !addresses.is_empty() {
@@ -173,7 +196,10 @@ impl<'a> Fields<'a> {
 
     /// Looks at a time without taking it. One that is not believed is noted.
     pub(super) fn peek_time(&mut self, name: &str) -> Option<Timestamp> {
-        let raw = self.left.get(name)?;
+        let raw = self
+            .left
+            .get(name)
+            .filter(|raw| raw.get().len() <= MAX_TIME_BYTES)?;
         match OwnTime::read(&json::text(raw)?, self.accepted_at)? {
             OwnTime::Believed(time) => Some(time),
             OwnTime::Implausible => {
@@ -190,10 +216,7 @@ impl<'a> Fields<'a> {
 
     /// Returns what nobody took, and the time that was not believed, if there was one.
     pub(super) fn rest(self) -> Extra {
-        let left = self.left.iter();
-        let mut rest: Extra = left
-            .map(|(name, value)| (name.to_owned(), json::compact(value)))
-            .collect();
+        let mut rest = Extra::of(self.left.iter());
         rest.extend(
             self.implausible
                 .map(|time| (IMPLAUSIBLE_TIME.to_owned(), time)),
@@ -219,6 +242,9 @@ pub(super) fn conversation_key(customer: &str, ours: &str, reading: &Reading) ->
 /// another scheme, and for what is no address.
 fn https_address(written: &str) -> Option<String> {
     const HTTPS: &str = "https://";
+    if written.len() > MAX_ADDRESS_BYTES {
+        return None;
+    }
     let (scheme, rest) = match written.split_at_checked(HTTPS.len()) {
         Some((start, rest)) if start.eq_ignore_ascii_case(HTTPS) => (start, rest),
         _ => (HTTPS, written.strip_prefix("//").unwrap_or(written)),

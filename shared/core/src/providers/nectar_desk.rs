@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use super::fields::{self, Fields};
 use super::{Element, Identity, Meaning, Provider};
+use crate::canonical::MAX_DATA_BYTES;
 use crate::data::{self, Data, DeliveryStatus, Direction, Extra};
 use crate::dedup::{self, DedupKey, Window};
 use crate::json::{self, Object};
@@ -227,9 +228,9 @@ fn dedup(event: &Event, id: Option<&str>, element: &Element<'_>) -> DedupKey {
         Sameness::Bytes => DedupKey::new(&bytes, Window::Record),
         Sameness::BytesShortly => DedupKey::new(&bytes, shortly),
         Sameness::Id => DedupKey::new(&[slug, id], Window::Record),
-        Sameness::Recordings => match sorted_recordings(&element.object).as_slice() {
-            [] => DedupKey::new(&bytes, Window::Record),
-            recordings => {
+        Sameness::Recordings => match sorted_recordings(&element.object).as_deref() {
+            None | Some([]) => DedupKey::new(&bytes, Window::Record),
+            Some(recordings) => {
                 let recordings = recordings.iter().map(String::as_bytes);
                 let parts: Vec<_> = [slug, id].into_iter().chain(recordings).collect();
                 DedupKey::new(&parts, Window::Record)
@@ -238,16 +239,18 @@ fn dedup(event: &Event, id: Option<&str>, element: &Element<'_>) -> DedupKey {
     }
 }
 
-/// The recordings as they are written, whatever their order.
-fn sorted_recordings(body: &Object<'_>) -> Vec<String> {
-    let listed = body.get(RECORDINGS).and_then(json::elements);
+/// The recordings as they are written, whatever their order; `None` where there are too many, or too
+/// much is written in them.
+fn sorted_recordings(body: &Object<'_>) -> Option<Vec<String>> {
+    let listed = body.get(RECORDINGS);
+    listed.and_then(json::canonical)?; // the budget of all of them
+    let listed = listed.and_then(json::all_elements)?;
     let mut written: Vec<_> = listed
-        .unwrap_or_default()
         .into_iter()
         .map(json::canonical)
-        .collect();
+        .collect::<Option<_>>()?;
     written.sort_unstable();
-    written
+    Some(written)
 }
 
 fn read(kind: Kind, fields: Fields<'_>, element: &Element<'_>) -> Data {
@@ -295,16 +298,21 @@ fn call(mut fields: Fields<'_>, element: &Element<'_>) -> Data {
 /// Who answered, else who came last: by name, else by id.
 fn agent(fields: &Fields<'_>) -> Option<String> {
     let written = fields.peek("agents")?;
-    let agents: Vec<_> = json::elements(written)
-        .unwrap_or_else(|| vec![written])
-        .into_iter()
-        .filter_map(|agent| Object::from_raw(agent).ok())
-        .collect();
-    let answered = |agent: &&Object<'_>| {
+    let listed = json::elements(written).unwrap_or_else(|| vec![written]);
+    let mut agents = listed
+        .iter()
+        .filter_map(|agent| Object::from_raw(agent).ok());
+    let answered = |agent: &Object<'_>| {
         let action = agent.text("action").unwrap_or_default();
         action.trim().eq_ignore_ascii_case("answered")
     };
-    let agent = agents.iter().find(answered).or_else(|| agents.last())?;
+    // One at a time: each may have as many fields as are read.
+    let mut last = None;
+    let agent = agents.find(|agent| {
+        last = Some(agent.clone()).filter(|agent| !answered(agent));
+        last.is_none()
+    });
+    let agent = agent.or(last)?;
     let name = agent.text("name").filter(|name| !name.trim().is_empty());
     name.or_else(|| json::identifier(agent.get("id")?))
 }
@@ -338,7 +346,7 @@ fn contact(mut fields: Fields<'_>) -> Data {
         address: fields.text(&["address"]),
         lists: lists(&mut fields, &["lists", "contactLists", "contact_lists"]),
         fields: fields.take(&["additionalFields"], |raw| {
-            Some(members(&Object::from_raw(raw).ok()?))
+            Some(Extra::of(Object::from_raw(raw).ok()?.iter()))
         }),
         extra: fields.rest(),
     }
@@ -356,7 +364,8 @@ fn full_name(fields: &mut Fields<'_>) -> Option<String> {
 /// Lists by their ids, or by their names where they have none; lists told as objects stay.
 fn lists(fields: &mut Fields<'_>, names: &[&str]) -> Option<Vec<String>> {
     let plain = fields.take(names, |raw| {
-        json::elements(raw)?
+        json::all_elements(raw)
+            .filter(|_| raw.get().len() <= MAX_DATA_BYTES)?
             .into_iter()
             .map(json::identifier)
             .collect()
@@ -369,15 +378,9 @@ fn lists(fields: &mut Fields<'_>, names: &[&str]) -> Option<Vec<String>> {
                 .iter()
                 .find_map(|name| json::identifier(list.get(name)?))
         };
-        json::elements(written)?.into_iter().map(of).collect()
+        let listed = json::all_elements(written)?.into_iter();
+        listed.map(of).collect()
     })
-}
-
-fn members(object: &Object<'_>) -> Extra {
-    let members = object.iter();
-    members
-        .map(|(name, value)| (name.to_owned(), json::compact(value)))
-        .collect()
 }
 
 fn contact_list(mut fields: Fields<'_>) -> Data {

@@ -148,10 +148,18 @@ impl Value for Vec<String> {
 }
 
 impl Value for Extra {
-    /// Keeps the fields that fit, in the order of their names.
+    /// Keeps the fields that fit and were not cut, in the order of their names.
     fn bounded(self) -> Self {
         let mut left = MAX_TEXT_BYTES;
-        self.into_iter()
+        let mut whole = self;
+        let cut: Vec<_> = whole
+            .keys()
+            .filter(|name| whole.has_cut(name))
+            .cloned()
+            .collect();
+        cut.iter().for_each(|name| drop(whole.remove(name)));
+        whole
+            .into_iter()
             .filter(|(name, value)| {
                 let size = json::written_len(name).saturating_add(value.get().len());
                 let rest = left.checked_sub(size.saturating_add(4));
@@ -300,7 +308,7 @@ mod tests {
         let fields = [("a", "x".repeat(MAX_TEXT_BYTES)), ("b", "kept".to_owned())];
         let fields =
             fields.map(|(n, v)| (n.to_owned(), serde_json::value::to_raw_value(&v).unwrap()));
-        assert_eq!(Extra::from(fields).bounded().len(), 1);
+        assert_eq!(Extra::from_iter(fields).bounded().len(), 1);
         let list = vec!["x".repeat(1_000); 100].bounded();
         assert_eq!(list.len(), 16);
         let large = serde_json::value::to_raw_value(&"x".repeat(MAX_TEXT_BYTES)).unwrap();

@@ -178,7 +178,10 @@ fn secrets_are_taken_without_what_came_with_copying() {
         };
         let expected = [crate::schemes::SigningSecret::new("a secret")];
         assert_eq!(of("ai-sync", ""), expected, "{around:?}");
-        assert_eq!(of("cloudcontactai", "client_id = \"1\""), expected);
+        assert_eq!(
+            of("cloudcontactai", "client_id = \"1\"\nbody_unsigned = true"),
+            expected
+        );
         let toml = format!(
             "[sources.a]\nprovider = \"nectar-desk\"\ntokens = [\"{around}{TOKEN}{around}\"]"
         );
@@ -392,7 +395,7 @@ fn placeholders_of_our_pages_are_found_wherever_they_stand() {
             "users",
         ),
         (
-            "provider = \"cloudcontactai\"\nclient_id = \"…\"\nsecrets = [\"s\"]",
+            "provider = \"cloudcontactai\"\nbody_unsigned = true\nclient_id = \"…\"\nsecrets = [\"s\"]",
             "client_id",
         ),
     ] {
@@ -436,4 +439,45 @@ fn opt_in_scope_and_words_are_read_from_toml_and_json_alike() {
     );
     let reading = &default.get("voice").unwrap().reading;
     assert_eq!(serde_json::to_string(reading).unwrap(), "{}");
+}
+
+#[test]
+fn signature_that_leaves_the_body_out_needs_a_token_unless_insisted() {
+    const TOKENS: &str = "tokens = [\"abcdefghijklmnopqrstuv\"]";
+    let mistakes = |provider: &str, more: &str| {
+        let lines = format!("[sources.a]\nprovider = \"{provider}\"\nsecrets = [\"s\"]\n{more}");
+        match Sources::from_toml(&lines) {
+            Ok(_) => Vec::new(),
+            Err(error) => error.mistakes().iter().map(ToString::to_string).collect(),
+        }
+    };
+    let id = "client_id = \"7\"\n";
+    for more in [
+        TOKENS,
+        "body_unsigned = true",
+        &format!("body_unsigned = true\n{TOKENS}"),
+        &format!("body_unsigned = false\n{TOKENS}"),
+    ] {
+        assert!(
+            mistakes("cloudcontactai", &format!("{id}{more}")).is_empty(),
+            "{more}"
+        );
+    }
+    for more in ["", "body_unsigned = false"] {
+        let [mistake] =
+            <[String; 1]>::try_from(mistakes("cloudcontactai", &format!("{id}{more}"))).unwrap();
+        for word in [
+            "`tokens`: is missing",
+            "does not cover the body",
+            "switchhook sources token",
+            "`body_unsigned = true`",
+        ] {
+            assert!(mistake.contains(word), "{mistake}");
+        }
+    }
+    let [mistake] = <[String; 1]>::try_from(mistakes("ai-sync", "body_unsigned = true")).unwrap();
+    assert!(
+        mistake.contains("is no field of provider `ai-sync`"),
+        "{mistake}"
+    );
 }

@@ -1,0 +1,178 @@
+//! A field of a form in a stream.
+
+use memchr::{memchr, memchr2};
+
+use super::MAX_KEPT_BYTES;
+use crate::content::charset::Charset;
+use crate::content::form;
+
+/// A scan for one field.
+pub(super) struct Pairs<'n> {
+    name: &'n str,
+    state: State,
+    /// What was read of a name, or of a value that is wanted; `None` where too much came.
+    kept: Option<Vec<u8>>,
+    found: Option<Vec<u8>>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    /// Nothing but white space came.
+    Before,
+    FirstName,
+    Name,
+    /// A value, and whether it is the field's.
+    Value(bool),
+    /// It is no form.
+    Over,
+}
+
+impl<'n> Pairs<'n> {
+    pub(super) const fn new(name: &'n str) -> Self {
+        Self {
+            name,
+            state: State::Before,
+            kept: None,
+            found: None,
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.state == State::Over
+    }
+
+    /// Reads on.
+    pub(super) fn feed(&mut self, mut bytes: &[u8]) {
+        if self.state == State::Before {
+            bytes = bytes.trim_ascii_start();
+            self.state = match bytes.first() {
+                None => return,
+                Some(b'{' | b'[') => State::Over,
+                Some(_) => State::FirstName,
+            };
+            self.kept = Some(Vec::new());
+        }
+        while !bytes.is_empty() && self.state != State::Over {
+            let end = match self.state {
+                State::Value(_) => memchr(b'&', bytes),
+                _ => memchr2(b'&', b'=', bytes),
+            };
+            let (piece, rest) = bytes
+                .split_at_checked(end.unwrap_or(bytes.len()))
+                .unwrap_or((bytes, &[]));
+            self.keep(piece);
+            let Some((separator, behind)) = rest.split_first() else {
+                return;
+            };
+            bytes = behind;
+            if *separator == b'=' {
+                self.begin_value();
+            } else {
+                self.end_pair();
+            }
+        }
+    }
+
+    /// Returns the value of the last field of the name, as written; one that is the last of all without
+    /// the line break at the end.
+    pub(super) fn finish(mut self) -> Option<Vec<u8>> {
+        if let Some(kept) = &mut self.kept {
+            let end = kept.iter().rposition(|byte| !b"\r\n".contains(byte));
+            kept.truncate(end.map_or(0, |end| end.saturating_add(1)));
+        }
+        self.end_pair();
+        self.found
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        if let Some(kept) = &mut self.kept {
+            if kept.len().saturating_add(bytes.len()) <= MAX_KEPT_BYTES {
+                kept.extend_from_slice(bytes);
+                return;
+            }
+            self.kept = None;
+        }
+        if self.state == State::FirstName {
+            self.state = State::Over; // no form begins so
+        }
+    }
+
+    fn begin_value(&mut self) {
+        let is_wanted = self.kept.take().is_some_and(|written| {
+            let name = form::decoded(Charset::Utf8, &written);
+            name.trim_start_matches('\u{feff}') == self.name
+        });
+        if is_wanted {
+            self.kept = Some(Vec::new());
+            self.found = None; // the last one counts, whatever it is
+        }
+        self.state = State::Value(is_wanted);
+    }
+
+    fn end_pair(&mut self) {
+        if self.state == State::Value(true) {
+            self.found = self.kept.take();
+        }
+        if self.state != State::Over {
+            self.state = State::Name;
+        }
+        self.kept = Some(Vec::new());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(form: &[u8], found: Option<&str>) {
+        for piece in [1, 2, 5, form.len().max(1)] {
+            let mut pairs = Pairs::new("hash");
+            form.chunks(piece).for_each(|piece| pairs.feed(piece));
+            let value = pairs
+                .finish()
+                .map(|value| String::from_utf8(value).unwrap());
+            let shown = String::from_utf8_lossy(form);
+            assert_eq!(value.as_deref(), found, "{shown:.40}");
+        }
+    }
+
+    #[test]
+    fn field_is_found_whatever_is_around_it() {
+        for form in [
+            "hash=x",
+            "\r\n hash=x\r\n",
+            "a=1&hash=x&b=2",
+            "&&hash=x&",
+            "hash=y&hash=x",
+            "a&b=hash=y&hash=x",
+            "h%61sh=x",
+            "%EF%BB%BFhash=x",
+        ] {
+            check(form.as_bytes(), Some("x"));
+        }
+        check(b"hash=a=b%20+", Some("a=b%20+"));
+        check(b"hash=", Some(""));
+        let long = "x".repeat(MAX_KEPT_BYTES + 1);
+        check(
+            format!("a={long}&{long}={long}&hash=x").as_bytes(),
+            Some("x"),
+        );
+        check(format!("hash=x&hash={long}&a=b").as_bytes(), None);
+    }
+
+    #[test]
+    fn what_has_no_such_field_has_none() {
+        let long = "x".repeat(MAX_KEPT_BYTES + 1);
+        for other in [
+            "",
+            "hash",
+            "a=hash",
+            "{hash=x",
+            " [&hash=x",
+            &format!("{long}&hash=x"),
+        ] {
+            check(other.as_bytes(), None);
+        }
+    }
+}
