@@ -58,6 +58,22 @@ fn what_must_wake_somebody_has_an_alarm() {
     }
 }
 
+/// SQS searches 120,000 messages for groups.
+#[test]
+fn backlog_alarm_comes_well_before_the_window_of_the_queue_is_full() {
+    let alarms = alarms();
+    let (_, backlog) = alarms
+        .iter()
+        .find(|(name, _)| name == "QueueBacklogAlarm")
+        .unwrap();
+    assert_eq!(backlog["MetricName"], "ApproximateNumberOfMessagesVisible");
+    let queue = json!({"Fn::GetAtt": ["Queue", "QueueName"]});
+    assert_eq!(backlog["Dimensions"][0]["Value"], queue);
+    let threshold = backlog["Threshold"].as_u64().unwrap();
+    let window = u64::from(switchhook::local::sqs::GROUP_WINDOW);
+    assert!(threshold * 2 < window, "{threshold}");
+}
+
 #[test]
 fn every_alarm_tells_the_topic_and_only_where_there_is_one() {
     let actions = json!({"Fn::If": [
