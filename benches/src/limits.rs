@@ -97,7 +97,7 @@ impl Outcome {
         self.backlog.get(second / STEP).copied().unwrap_or_default()
     }
 
-    /// Returns when less than a second's events wait for good; `None` if that is not within
+    /// Returns from when on less than a second's events wait; `None` if that is not within
     /// [`HORIZON`].
     fn drained(&self) -> Option<usize> {
         const FEW: f64 = 10_000.0;
