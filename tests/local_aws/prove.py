@@ -230,6 +230,7 @@ def prove_forgetting(stack, command):
     number = "+15550100003"
     command.on(stack, "forget", number, code=1)  # nobody is asked
     [looked] = command.lines(stack, "forget", number, "--dry-run")
+    check(command.answering(stack, "n\n", "forget", number, "--at-most", "10000") == 1, "it did not ask")
     [erased] = command.lines(stack, "forget", number, "--yes", "--at-most", "10000")
     check(erased["deleted"] == looked["items"] > 0, (looked, erased))
     check(erased["kept_opt_outs"] == 1, erased)

@@ -80,7 +80,7 @@ async fn forget(
     interrupted: &watch::Receiver<bool>,
 ) -> Result<ExitCode, CommandError> {
     let (ledger, bodies) = (context.ledger()?, Bodies::open(context)?);
-    let progress = ProgressBar::new_spinner().with_message("items read");
+    let progress = ProgressBar::new_spinner();
     let survey = Survey {
         matcher,
         ledger: &ledger,

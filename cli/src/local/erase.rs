@@ -14,10 +14,10 @@ use super::dynamodb::{DynamoDb, OpenError};
 
 /// How long to wait for others who write to a file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
-/// How often the ledger is tried, which has a time-out of 5 s.
+/// How often the ledger is tried, which gives up after 5 s.
 const MAX_TRIES: u32 = 12;
-/// How long to wait for the readers of a log.
-const LOG_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long to wait for the readers of a log: `local` must not take long to stop.
+const LOG_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Why bytes may be left.
 #[derive(Debug, thiserror::Error)]

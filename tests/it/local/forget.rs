@@ -177,7 +177,7 @@ fn receive_person(bench: &Bench) -> Vec<String> {
             ),
         ),
     ];
-    // Nothing but the call tells whose words these are.
+    // Only the call shows whose words these are.
     for transcript in ["quokka four", "quokka five by Zelda Fitz"] {
         let data = json!({"call_id": "c1", "transcript": transcript});
         ids.push(post_json(bench, "other", &call("call.ended", &data)));
@@ -417,6 +417,47 @@ fn without_a_terminal_or_a_subject_nothing_is_erased() {
     assert_eq!(keys(&bench).len(), count);
     let nobody = Home::new().run(&["forget", NUMBER, "--yes"]);
     assert_eq!(nobody.code, Some(1), "{}", nobody.err);
+}
+
+#[test]
+fn dead_letters_of_many_show_a_number_of_ones_own_too() {
+    let bench = open();
+    for n in 0..21 {
+        let entity = format!("texts/call/c{n}");
+        bench.damage(&entity);
+        let data = json!({"call_id": format!("c{n}"), "caller_number": format!("+614000002{n:02}"),
+            "called_number": OURS});
+        post_json(&bench, "texts", &call("call.ended", &data));
+    }
+    bench.letters_when(21);
+    let refused = forget(&bench, &[OURS, "--yes"], 1);
+    assert!(refused.err.contains("21 others"), "{}", refused.err);
+    assert_eq!(bench.letters().len(), 21, "they are put back");
+    let report = forget(&bench, &[OURS, "--yes", "--at-most", "42", "--json"], 0).json();
+    let shown = ["states", "dead_letters"].map(|name| total(&report, name));
+    assert_eq!(shown, [21, 21], "{report}");
+    assert!(keys(&bench).is_empty() && bench.letters().is_empty());
+}
+
+#[test]
+fn what_is_still_queued_is_found_by_a_second_run() {
+    let home = open().stop();
+    let added = ["opt-outs", "add", NUMBER, "--because", "quokka"];
+    assert_eq!(home.run(&added).code, Some(0));
+    let first = home.run(&["forget", NUMBER, "--yes", "--json"]).json();
+    assert_eq!((&first["items"], &first["queued"]), (&json!(0), &json!(1)));
+    let said = home.run(&["forget", NUMBER, "--yes"]);
+    assert!(said.out.contains("1 event is still queued"), "{}", said.out);
+    let bench = Bench::of(home);
+    drained(&bench);
+    let second = erased(&bench, NUMBER);
+    assert_eq!(
+        (&second["items"], &second["queued"]),
+        (&json!(2), &json!(0))
+    );
+    let home = bench.stop();
+    assert_eq!(holding(&home, "quokka"), Vec::<PathBuf>::new());
+    assert_eq!(home.run(&["opt-outs", NUMBER]).code, Some(3));
 }
 
 /// What is left after any number of deletions names the person, or nothing does.

@@ -10,10 +10,12 @@ use switchhook_aws::dead_letters::{DeadLetters, Letter, Unseen};
 use switchhook_aws::dynamodb::DynamoDbLedger;
 use switchhook_aws::dynamodb::erasing::{Part, TableItem};
 use switchhook_core::body::Carried;
+use switchhook_core::canonical;
 use switchhook_core::entity::Entity;
 use switchhook_core::erasure::Subject;
 use switchhook_core::ids::EventId;
 use switchhook_core::ledger::RawBody;
+use switchhook_core::occurrence::{Occurrence, Sequence};
 use switchhook_core::time::Clock;
 use tokio::sync::watch;
 
@@ -108,6 +110,8 @@ impl Survey<'_> {
             }
             self.progress
                 .inc(u64::try_from(items.len()).unwrap_or(u64::MAX));
+            let read = self.progress.position();
+            self.progress.set_message(format!("{read} items read"));
             match end {
                 Some(end) => after = Some(end),
                 None => return Ok(found),
@@ -254,6 +258,7 @@ impl Survey<'_> {
             };
             if is_theirs || one.is_evidence {
                 let source = one.entity.as_ref().map(Entity::source).unwrap_or_default();
+                found.plan.others.extend(one.others);
                 found.plan.letters.push(PlannedLetter {
                     source: source.to_owned(),
                     message_id: one.message_id,
@@ -276,6 +281,7 @@ impl Survey<'_> {
                 entity: None,
                 kind: None,
                 body: None,
+                others: Vec::new(),
                 is_evidence,
             });
         };
@@ -290,14 +296,21 @@ impl Survey<'_> {
         };
         let is_evidence = self.matcher.is_entity(&envelope.entity)
             || self.matcher.is_in(source, &letter.body)
-            || bytes.is_some_and(|bytes| {
+            || bytes.as_ref().is_some_and(|bytes| {
                 let headers = &envelope.headers;
-                self.matcher.is_in_body(source, headers, &bytes)
+                self.matcher.is_in_body(source, headers, bytes)
             });
+        let others = bytes
+            .and_then(|bytes| {
+                Occurrence::read(envelope.clone(), Sequence::default(), bytes.into()).ok()
+            })
+            .and_then(|event| canonical::write(&event.data).ok())
+            .map(|data| self.matcher.others_in(source, &data));
         Ok(ReadLetter {
             message_id: letter.message_id,
             group,
             kind: Some(envelope.kind.as_str()),
+            others: others.unwrap_or_default(),
             entity: Some(envelope.entity),
             body,
             is_evidence,
@@ -336,6 +349,8 @@ struct ReadLetter {
     entity: Option<Entity>,
     kind: Option<&'static str>,
     body: Option<String>,
+    /// Who else it names.
+    others: Vec<String>,
     is_evidence: bool,
 }
 
