@@ -74,7 +74,7 @@ pub(crate) fn total(sizes: impl Iterator<Item = FieldSize>, limit: usize) -> usi
 
 /// Returns the length to which values are cut so that all fit: halved until they do, or until cutting
 /// no longer helps.
-pub(crate) fn limit(sizes: impl Iterator<Item = FieldSize> + Clone) -> usize {
+pub(crate) fn limit(sizes: &(impl Iterator<Item = FieldSize> + Clone)) -> usize {
     let mut limit = MAX_CUT_BYTES;
     while limit > WORTH_CUTTING_BYTES && total(sizes.clone(), limit) > MAX_CUT_BYTES {
         limit = limit.checked_div(2).unwrap_or_default();
@@ -146,7 +146,7 @@ fn field_of(object: Option<&'static str>, (name, value): (String, &RawValue)) ->
 
 /// Halves the limit of a field until all fit; when that no longer helps, leaves fields out.
 fn cut(fields: &mut Vec<Field>) {
-    let limit = limit(fields.iter().map(Field::size));
+    let limit = limit(&fields.iter().map(Field::size));
     fields.iter_mut().for_each(|field| field.shorten(limit));
     let mut written = total(fields.iter().map(Field::size), limit);
     fields.retain(|field| {

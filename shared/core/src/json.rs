@@ -122,12 +122,11 @@ impl<'a> Object<'a> {
     /// Reports whether a member is an object of more members than are read.
     #[must_use]
     pub fn has_member_beyond_budget(&self) -> bool {
-        let is_beyond = |raw: &&RawValue| {
+        self.0.values().any(|raw| {
             // A member takes five bytes at least: `"":0,`.
             raw.get().len() > MAX_MEMBERS
                 && matches!(Object::from_raw(raw), Err(JsonError::TooManyMembers))
-        };
-        self.0.values().any(|raw| is_beyond(&raw))
+        })
     }
 
     /// Returns the value of `key`, if there is one.

@@ -4,10 +4,10 @@
 //! cannot be undone is ignored where the bytes are text as they are.
 
 use std::borrow::Cow;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 use flate2::bufread::GzDecoder;
-use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use flate2::read::{DeflateDecoder, ZlibDecoder};
 
 use super::charset::{self, Charset};
 use super::parameters::{essence, parameter};
@@ -17,6 +17,10 @@ use crate::request::Headers;
 
 /// The most codings that are undone: each may make a thousandfold of its bytes.
 const MAX_CODINGS: usize = 4;
+
+/// The most gzip members that are looked through. An empty one takes 20 bytes, and as long as some
+/// kilobytes of text.
+const MAX_SCANNED_MEMBERS: usize = 1_000;
 
 /// The first bytes of each gzip member.
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
@@ -109,7 +113,7 @@ pub(super) fn reader<'a>(headers: &Headers, body: &'a [u8], limit: u64) -> Box<d
             return Box::new(io::empty());
         };
         reader = match (coding, head) {
-            (Coding::Gzip, head) if head == GZIP_MAGIC => Box::new(MultiGzDecoder::new(whole)),
+            (Coding::Gzip, head) if head == GZIP_MAGIC => Box::new(Members::new(whole)),
             (Coding::Deflate, [first, second]) if is_zlib(first, second) => {
                 Box::new(ZlibDecoder::new(whole))
             }
@@ -122,8 +126,43 @@ pub(super) fn reader<'a>(headers: &Headers, body: &'a [u8], limit: u64) -> Box<d
     Box::new(reader.take(limit))
 }
 
+/// Reads the members of a gzip stream one after the other.
+struct Members<R> {
+    member: Option<GzDecoder<R>>,
+    left: usize,
+}
+
+impl<R: BufRead> Members<R> {
+    fn new(reader: R) -> Self {
+        Self {
+            member: Some(GzDecoder::new(reader)),
+            left: MAX_SCANNED_MEMBERS,
+        }
+    }
+}
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.member {
+            let length = member.read(buffer)?;
+            if length > 0 || buffer.is_empty() {
+                return Ok(length);
+            }
+            let rest = self.member.take().map(GzDecoder::into_inner);
+            self.left = self.left.saturating_sub(1);
+            if let Some(mut rest) = rest
+                && self.left > 0
+                && !rest.fill_buf()?.is_empty()
+            {
+                self.member = Some(GzDecoder::new(rest));
+            }
+        }
+        Ok(0)
+    }
+}
+
 /// Returns the first two bytes, zeros for what is missing, and a reader of all.
-fn peeked<'a>(mut reader: Box<dyn Read + 'a>) -> io::Result<([u8; 2], impl Read + 'a)> {
+fn peeked<'a>(mut reader: Box<dyn Read + 'a>) -> io::Result<([u8; 2], impl BufRead + 'a)> {
     let mut first = Vec::with_capacity(2);
     reader.by_ref().take(2).read_to_end(&mut first)?;
     let head = [
@@ -250,6 +289,21 @@ mod tests {
             let found = undone(&headers(encoding), body);
             assert_eq!(found, Err(error), "{encoding} {body:?}");
         }
+    }
+
+    #[test]
+    fn one_gzip_member_is_read_and_a_thousand_are_looked_through() {
+        let [one, empty] = [gzip(JSON), gzip(b"")];
+        for behind in [&one[..], &empty, b"x", b"\0\0\0\0"] {
+            let body = [&one, behind].concat();
+            let read = undone(&headers("gzip"), &body);
+            assert_eq!(read, Err(Unreadable::GzipMembers), "{behind:?}");
+        }
+        let halves = JSON.split_at(JSON.len() / 2);
+        let halves = [gzip(halves.0), empty.repeat(900), gzip(halves.1)].concat();
+        assert_eq!(streamed("gzip", &halves), JSON);
+        let many = [one, empty.repeat(200_000)].concat();
+        assert_eq!(streamed("gzip", &many), JSON);
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl Extra {
                 .collect();
             return extra;
         }
-        let limit = canonical::limit(sizes());
+        let limit = canonical::limit(&sizes());
         let mut written = canonical::total(sizes(), limit);
         for (name, value, size) in &fields {
             if written > canonical::MAX_CUT_BYTES {

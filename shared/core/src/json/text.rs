@@ -125,7 +125,7 @@ mod tests {
             r#""\ud800""#,
             &"7".repeat(MAX_TEXT_BYTES + 1),
         ] {
-            assert_eq!(text(&raw(other)), None, "{:.9}", other);
+            assert_eq!(text(&raw(other)), None, "{other:.9}");
         }
     }
 }
