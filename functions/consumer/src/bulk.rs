@@ -19,10 +19,11 @@ use switchhook_core::occurrence::{Occurrence, Role};
 use switchhook_core::ports::{PortError, Written};
 use switchhook_core::states::Stored;
 
-use crate::commit::{Committed, Committer, Outcome, carried_bytes, known, record_of};
+use crate::commit::{Committed, Committer, Outcome, known};
 use crate::error::HandleError;
 use crate::message::Message;
 use crate::outcome::record_keys;
+use crate::record::{carried_bytes, record_of};
 
 /// An event and the message that carries it.
 type Queued<'a> = (&'a Message, &'a Envelope);
@@ -139,7 +140,7 @@ impl Committer {
                 Some(entity) if entity != row.entity => return Ok(None),
                 Some(_) => {
                     let current = next.as_ref().or(row.current.stored.as_ref());
-                    next = Some(route.apply(current, &event)?);
+                    next = Some(self.next(route, &row.entity, current, &event)?);
                 }
             }
         }

@@ -13,6 +13,7 @@ pub mod error;
 pub mod handlers;
 pub mod message;
 mod outcome;
+mod record;
 pub mod router;
 pub mod routes;
 mod run;
