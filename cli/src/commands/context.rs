@@ -176,8 +176,11 @@ impl Context {
 
     /// Returns the secret that events are signed by, which the data folder keeps.
     pub(super) fn signing_secret(&self) -> Result<SigningSecret, CommandError> {
+        // It may be made here: first see that the folder is ours.
         if self.stack.is_some() {
             self.data.make()?;
+        } else {
+            self.data.existing()?;
         }
         Ok(SigningSecret::of_file(&self.data.forward_secret())?)
     }

@@ -205,7 +205,14 @@ fn folder_that_others_may_change_is_refused_by_every_command() {
     let home = configured();
     home.local(&[]).stop("TERM");
     let commands = [
-        &["local", "--port", "0"][..],
+        &[
+            "replay",
+            "--kind",
+            "call.ended",
+            "--to",
+            "http://127.0.0.1:9",
+        ][..],
+        &["local", "--port", "0"],
         &["events"],
         &["dead", "list"],
     ];
