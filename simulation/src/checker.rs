@@ -281,11 +281,11 @@ impl Checker<'_> {
             .collect()
     }
 
-    /// The events of an entity that were never dead letters are recorded in their accepted order, but for
-    /// those of one batch, and each under the place that the queue gave it.
+    /// The events of an entity that were never dead letters are recorded in their accepted order, and
+    /// each under the place that the queue gave it.
     fn order(&self) -> Vec<String> {
         let places = self.0.places();
-        let mut recorded: BTreeMap<&Entity, Vec<u128>> = BTreeMap::new();
+        let mut last: BTreeMap<&Entity, u128> = BTreeMap::new();
         let mut wrong = Vec::new();
         for one in &self.0.seen {
             let record = &one.record;
@@ -299,13 +299,8 @@ impl Checker<'_> {
             if self.0.buried.contains(&record.id) || self.0.is_erased(one) {
                 continue;
             }
-            let before = recorded.entry(&record.key.entity).or_default();
-            let queue = &self.0.world.queue;
-            let overtakes = |later: &&u128| **later > place;
-            let mut later = before.iter().filter(overtakes);
-            let is_late = later.any(|later| !queue.gave_together(*later, place));
-            before.push(place);
-            if is_late {
+            let before = last.insert(&record.key.entity, place);
+            if before.is_some_and(|before| before > place) {
                 wrong.push(format!("{} was recorded too late", self.0.describe(record)));
             }
         }

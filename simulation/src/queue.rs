@@ -66,8 +66,6 @@ struct Inner {
     messages: Vec<Message>,
     /// All that was ever taken.
     archive: Vec<Message>,
-    /// The numbers of what was given out together.
-    batches: Vec<BTreeSet<u128>>,
     receipts: u64,
 }
 
@@ -173,8 +171,6 @@ impl FifoQueue {
                 }
             }
         }
-        let batch = taken.iter().map(|(sequence, _)| *sequence).collect();
-        inner.batches.push(batch);
         let mut messages = Vec::new();
         for (sequence, _) in taken {
             inner.receipts += 1;
@@ -188,13 +184,6 @@ impl FifoQueue {
             messages.push(message.clone());
         }
         messages
-    }
-
-    /// Returns whether two messages were ever given out in one batch.
-    pub(crate) fn gave_together(&self, one: u128, other: u128) -> bool {
-        let inner = locked(&self.inner);
-        let mut batches = inner.batches.iter();
-        batches.any(|batch| batch.contains(&one) && batch.contains(&other))
     }
 
     /// Waits until there may be something to receive.

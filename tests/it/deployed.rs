@@ -17,11 +17,15 @@ use crate::programs::{Home, eventually};
 
 const SECRET: &str = "a secret that no terminal may show";
 
+/// The path of its URL, with the first of its tokens.
+const VOICE: &str = "/webhooks/voice/token-of-the-first-hook";
+
 const SOURCES: &str = r#"
 [sources.voice]
 title = "The front desk"
 provider = "ai-sync"
 secrets = ["a secret that no terminal may show"]
+tokens = ["token-of-the-first-hook", "token-of-the-other-hook"]
 country = "US"
 
 [sources.texts]
@@ -78,7 +82,7 @@ async fn a_large_body_comes_from_the_bucket() {
     let body = format!(r#"{{"event":"call.ended","data":{{"call_id":"c","noise":"{noise}"}}}}"#);
     let signature = tests::sign(SECRET, body.as_bytes());
     let headers = [("x-webhook-signature", signature.as_str())];
-    let posted = aws.local.post("/webhooks/voice", &headers, body.as_bytes());
+    let posted = aws.local.post(VOICE, &headers, body.as_bytes());
     assert_eq!(posted.status, 200);
     let [event] = <[Value; 1]>::try_from(aws.behind.events_when(1)).unwrap();
     let shown = aws.done(&["show", event["id"].as_str().unwrap(), "--raw"]);
@@ -92,7 +96,7 @@ async fn opt_outs_and_dead_letters_are_those_of_the_stack() {
     let body = r#"{"event":"sms.received","data":{"from":"+15550100003","to":"+15550100004","message":"STOP"}}"#;
     let signature = tests::sign(SECRET, body.as_bytes());
     let headers = [("x-webhook-signature", signature.as_str())];
-    let posted = aws.local.post("/webhooks/voice", &headers, body.as_bytes());
+    let posted = aws.local.post(VOICE, &headers, body.as_bytes());
     assert_eq!(posted.status, 200);
     let listed = eventually("the number", || {
         let listed = aws.done(&["opt-outs", "--json"]);
@@ -130,7 +134,7 @@ async fn person_is_erased_from_a_stack() {
     let post = |body: &str| {
         let signature = tests::sign(SECRET, body.as_bytes());
         let headers = [("x-webhook-signature", signature.as_str())];
-        let posted = aws.local.post("/webhooks/voice", &headers, body.as_bytes());
+        let posted = aws.local.post(VOICE, &headers, body.as_bytes());
         assert_eq!(posted.status, 200);
     };
     let noise: String = (0..9_000_u32)
@@ -280,7 +284,7 @@ async fn hits_come_from_the_metrics_and_a_silent_source_is_found() {
     let minute = jiff::Timestamp::from_second(ago(5) - ago(5) % 60).unwrap();
     assert_eq!(voice["hits"], 3);
     assert_eq!(voice["last_hit"], minute.to_string(), "by the minute");
-    let url = format!("http://{}/webhooks/voice", aws.local.address);
+    let url = format!("http://{}{VOICE}", aws.local.address);
     assert_eq!(voice["url"], url);
 
     let silent = |time: &str| {

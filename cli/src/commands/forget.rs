@@ -12,6 +12,7 @@ mod survey;
 use std::process::ExitCode;
 
 use indicatif::ProgressBar;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use switchhook_aws::dead_letters::DeadLetters;
 use switchhook_core::erasure::Subject;
@@ -26,6 +27,12 @@ use super::opt_outs::owner;
 use super::{CommandError, Context, dead, output};
 use crate::args::Forget;
 use crate::local::erase;
+
+/// How long after its acceptance an event of a stack is surely counted as queued: SQS counts with a delay
+/// of up to a minute.
+const SETTLED: SignedDuration = SignedDuration::from_mins(2);
+/// The laptop's queue counts exactly; only a request that is being answered is not in it.
+const SETTLED_LOCALLY: SignedDuration = SignedDuration::from_secs(2);
 
 /// In how many segments the table of a stack is read side by side.
 const SEGMENTS: i32 = 4;
@@ -81,13 +88,18 @@ async fn forget(
 ) -> Result<ExitCode, CommandError> {
     let (ledger, bodies) = (context.ledger()?, Bodies::open(context)?);
     let progress = ProgressBar::new_spinner();
+    let (segments, settled) = match context.stack {
+        Some(_) => (SEGMENTS, SETTLED),
+        None => (1, SETTLED_LOCALLY),
+    };
     let survey = Survey {
         matcher,
         ledger: &ledger,
         bodies: &bodies,
         interrupted,
         progress: &progress,
-        segments: if context.stack.is_some() { SEGMENTS } else { 1 },
+        segments,
+        settled,
     };
     let plan = survey.run(letters).await?;
     progress.finish_and_clear();
@@ -107,6 +119,9 @@ async fn forget(
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(refusal) = refusal {
+        if context.json {
+            report.end(0)?;
+        }
         return Err(CommandError::Refused(refusal));
     }
     let count = plan.len();
@@ -217,6 +232,13 @@ impl Report<'_> {
                 "{letters} could not be inspected: held by another `switchhook` process (or one killed in the last 15 minutes), or behind others of the same entity; repeat this later"
             ))?;
         }
+        if self.plan.awaited > 0 {
+            let count = self.plan.awaited;
+            let bodies = if count == 1 { "body" } else { "bodies" };
+            output::note(&format!(
+                "{count} large {bodies} may belong to events that are not processed yet, and stay with what they are found by: repeat this when nothing is queued"
+            ))?;
+        }
         Ok(())
     }
 
@@ -254,7 +276,7 @@ impl Report<'_> {
             "deleted": deleted,
             "others": self.plan.others.len(),
             "kept_opt_outs": self.plan.kept_opt_outs.len(),
-            "not_inspected": self.plan.not_inspected,
+            "not_inspected": self.plan.not_inspected.saturating_add(self.plan.awaited),
             "queued": self.queued,
             "dry_run": self.dry_run,
             "sources": sources.collect::<Vec<_>>(),

@@ -66,7 +66,8 @@ impl FileBodies {
         }
     }
 
-    /// Returns the keys of all bodies, those among them that a crash left unfinished.
+    /// Returns the keys of all bodies, those among them that a crash left unfinished. What others put into
+    /// the folder (`.DS_Store`, links) is left out.
     ///
     /// # Errors
     ///
@@ -83,10 +84,17 @@ impl FileBodies {
         }
         for source in fs::read_dir(&self.folder)? {
             let source = source?;
+            if !source.file_type()?.is_dir() {
+                continue;
+            }
             let name = source.file_name();
             for body in fs::read_dir(source.path())? {
-                let (source, body) = (name.to_string_lossy(), body?.file_name());
-                keys.push(format!("{source}/{}", body.to_string_lossy()));
+                let body = body?;
+                let (source, file) = (name.to_string_lossy(), body.file_name());
+                let key = format!("{source}/{}", file.to_string_lossy());
+                if self.path(&key).is_ok() && body.file_type()?.is_file() {
+                    keys.push(key);
+                }
             }
         }
         Ok(keys)
@@ -195,6 +203,24 @@ mod tests {
         }
         assert_eq!(bodies.keys().unwrap(), ["texts/2.0.unfinished"]);
         bodies.delete("../x").await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn only_bodies_are_listed() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("bodies");
+        let bodies = FileBodies::new(root.clone());
+        bodies
+            .put("voice/1.0", Bytes::from_static(b"x"))
+            .await
+            .unwrap();
+        fs::create_dir_all(root.join("voice/2.0")).unwrap();
+        fs::create_dir_all(root.join(".Trash")).unwrap();
+        for stray in [".DS_Store", "voice/.DS_Store", "voice/no key", ".Trash/1.0"] {
+            fs::write(root.join(stray), "x").unwrap();
+        }
+        std::os::unix::fs::symlink(root.join("voice"), root.join("linked")).unwrap();
+        assert_eq!(bodies.keys().unwrap(), ["voice/1.0"]);
     }
 
     #[tokio::test]

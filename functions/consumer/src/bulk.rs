@@ -1,5 +1,6 @@
 //! The commit of several new events of one entity at once: one write of its state, then their records
-//! side by side. One entity's backlog drains several times faster by it, at a tenth of the state writes.
+//! one after the other. One entity's backlog drains nearly twice as fast by it, at a tenth of the state
+//! writes.
 //!
 //! The order that the commit rests on is the same: the state before any record. A crash in between
 //! leaves a state that the redelivery makes again. Whatever is not plain (a duplicate, a second state, a
@@ -8,7 +9,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use futures_util::future::join_all;
 use switchhook_core::body::Carried;
 use switchhook_core::entity::Entity;
 use switchhook_core::envelope::Envelope;
@@ -39,9 +39,9 @@ struct Row {
 /// What the commit of a row came to.
 #[derive(Debug, Default)]
 pub(crate) struct Bulk {
-    /// Of each event of the row, in order, how it was committed, if it was.
-    pub(crate) committed: Vec<Option<Committed>>,
-    /// The error of the first event that may be committed later.
+    /// How the first events of the row were committed.
+    pub(crate) committed: Vec<Committed>,
+    /// The error of the event behind them, which may be committed later.
     pub(crate) error: Option<PortError>,
 }
 
@@ -174,27 +174,24 @@ impl Committer {
         events: Vec<(Record, Committed)>,
         snapshot: &mut Snapshot,
     ) -> Bulk {
-        let puts = events
-            .iter()
-            .map(|(record, _)| self.ledger().put_record(record));
-        let written = join_all(puts.collect::<Vec<_>>()).await;
         let mut bulk = Bulk::default();
-        for ((record, committed), written) in events.iter().zip(written) {
-            let head = match written {
-                Ok(Written::Done) => Some(RecordHead::from(record)),
-                Ok(Written::Refused(head)) => Some(head),
+        for (record, committed) in events {
+            let head = match self.ledger().put_record(&record).await {
+                Ok(Written::Done) => RecordHead::from(&record),
+                Ok(Written::Refused(head)) => head,
                 // Alone it becomes a dead letter.
-                Err(error) if error.is_permanent => None,
+                Err(error) if error.is_permanent => return bulk,
                 Err(error) => {
-                    bulk.error.get_or_insert(error);
-                    None
+                    bulk.error = Some(error);
+                    return bulk;
                 }
             };
-            let is_own = head.as_ref().is_some_and(|head| head.id == record.id);
-            bulk.committed.push(is_own.then_some(*committed));
-            snapshot
-                .records
-                .extend(head.map(|head| (record.key.clone(), head)));
+            let is_own = head.id == record.id;
+            snapshot.records.insert(record.key, head);
+            if !is_own {
+                return bulk; // a duplicate: it, and what follows, begins again
+            }
+            bulk.committed.push(committed);
         }
         bulk
     }

@@ -104,14 +104,10 @@ impl Runner {
             Err(HandleError::Panicked) => (Vec::new(), None),
             Err(error) => (Vec::new(), Some(error)),
         };
-        let mut committed = committed.into_iter();
-        group.retain(|entry| {
-            let committed = committed.next().flatten();
-            if let Some(committed) = committed {
-                log(entry, &Ok(committed));
-            }
-            committed.is_none()
-        });
+        let done = group.drain(..committed.len().min(group.len()));
+        for (entry, committed) in done.zip(committed) {
+            log(&entry, &Ok(committed));
+        }
         match (error, group.front()) {
             (Some(error), Some(entry)) => {
                 log(entry, &Err(error));

@@ -49,6 +49,13 @@ impl std::fmt::Debug for Ingress {
     }
 }
 
+/// A request's id, and until when its answer may be computed.
+#[derive(Clone, Copy)]
+struct Arrival<'a> {
+    request_id: &'a str,
+    deadline: Timestamp,
+}
+
 impl Ingress {
     /// Makes an ingress of its parts.
     #[must_use]
@@ -145,7 +152,12 @@ impl Ingress {
     }
 
     async fn answer_in_time(&self, request: &Request, request_id: &str) -> Answer {
-        let answer = AssertUnwindSafe(self.answer(request, request_id)).catch_unwind();
+        let now = self.clock.now();
+        let arrival = Arrival {
+            request_id,
+            deadline: now.checked_add(PATIENCE).unwrap_or(Timestamp::MAX),
+        };
+        let answer = AssertUnwindSafe(self.answer(request, arrival)).catch_unwind();
         match tokio::time::timeout(PATIENCE, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_panic)) => unavailable(None), // the panic hook told where
@@ -156,7 +168,7 @@ impl Ingress {
         }
     }
 
-    async fn answer(&self, request: &Request, request_id: &str) -> Answer {
+    async fn answer(&self, request: &Request, arrival: Arrival<'_>) -> Answer {
         if let Some(answer) = health(&request.method, &request.path) {
             return answer;
         }
@@ -164,11 +176,11 @@ impl Ingress {
             Ok(sources) => sources,
             Err(answer) => return answer,
         };
-        let refusal = match self.deliver(&sources, request, request_id).await {
+        let refusal = match self.deliver(&sources, request, arrival).await {
             Ok(answer) => return answer,
             Err(refusal) => refusal,
         };
-        let refusal = match self.retried(refusal, request, request_id).await {
+        let refusal = match self.retried(refusal, request, arrival).await {
             Ok(answer) => return answer,
             Err(refusal) => refusal,
         };
@@ -196,13 +208,13 @@ impl Ingress {
         &self,
         refusal: Refusal,
         request: &Request,
-        request_id: &str,
+        arrival: Arrival<'_>,
     ) -> Result<Answer, Refusal> {
         if !refusal.depends_on_credentials() {
             return Err(refusal);
         }
         match self.sources.after_refusal().await {
-            Some(sources) => self.deliver(&sources, request, request_id).await,
+            Some(sources) => self.deliver(&sources, request, arrival).await,
             None => Err(refusal),
         }
     }
@@ -211,14 +223,13 @@ impl Ingress {
         &self,
         sources: &Sources,
         request: &Request,
-        request_id: &str,
+        arrival: Arrival<'_>,
     ) -> Result<Answer, Refusal> {
         let received_at = self.clock.now();
         let admitted = admission::admit(sources, request, received_at)?;
         let id = delivery_id(received_at);
         // What computes cannot be interrupted: it asks between two steps, which the budget bounds.
-        let deadline = received_at.checked_add(PATIENCE).unwrap_or(Timestamp::MAX);
-        let has_time = || self.clock.now() < deadline;
+        let has_time = || self.clock.now() < arrival.deadline;
         let events = match intake::events_in_time(&admitted, id, received_at, &has_time) {
             Ok(events) => events,
             Err(error) => {
@@ -229,7 +240,7 @@ impl Ingress {
         };
         let events: Vec<_> = events
             .into_iter()
-            .map(|event| event.of_request(Some(request_id)))
+            .map(|event| event.of_request(Some(arrival.request_id)))
             .collect();
         Ok(match self.make_durable(&events).await {
             Ok(()) => {

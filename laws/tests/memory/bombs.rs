@@ -47,6 +47,9 @@ const MULTIPART: &str = "multipart/form-data; boundary=x";
 
 const EACH: &[&str] = &["any", "desk/call-ended", "sms", "texts", "voice"];
 const BOTH: &[&str] = &["sms", "voice"];
+const SMS: &[&str] = &["sms"];
+/// As many names as a kept header holds, none of which is true.
+const CODINGS: &str = "br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br,br";
 const VOICE: &[&str] = &["voice"];
 const LISTS: &[&str] = &["texts/status"];
 const DESK: &[&str] = &["desk/call-ended"];
@@ -69,8 +72,25 @@ const fn bomb(
     }
 }
 
+fn lines(size: usize) -> Vec<u8> {
+    [b"--X\n".as_slice(), &vec![b'\n'; size]].concat()
+}
+
+fn pairs(size: usize) -> Vec<u8> {
+    b"a=1&".repeat(size / 4)
+}
+
 /// Every kind.
 pub(crate) const ALL: &[Bomb] = &[
+    bomb("lines of a part", SMS, (JSON, "gzip"), 64 * MIB, lines),
+    bomb("pairs of a form", SMS, (FORM, "gzip"), 64 * MIB, pairs),
+    bomb(
+        "names of codings",
+        VOICE,
+        (JSON, CODINGS),
+        4 * MIB,
+        transcript,
+    ),
     bomb("plain call, little", EACH, (JSON, ""), 300, transcript),
     bomb("hour of words", VOICE, (JSON, ""), 4 * MIB, transcript),
     bomb("many-key JSON", EACH, (JSON, ""), MIB, many_keys),

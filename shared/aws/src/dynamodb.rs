@@ -310,9 +310,7 @@ impl Ledger for DynamoDbLedger {
             match update.await {
                 Ok(updated) => Ok(item::read_attempts(&updated.attributes.unwrap_or_default())),
                 // Its key is valid, and so was the batch's read: what is there is no set of numbers.
-                Err(error) if error.code() == Some("ValidationException") => {
-                    Ok(Attempt::Unreadable)
-                }
+                Err(error) if is_of_item(&error) => Ok(Attempt::Unreadable),
                 Err(error) => Err(PortError::new(COUNTING, error)),
             }
         })
@@ -381,6 +379,14 @@ where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
 {
+    if is_of_item(&error) {
+        return PortError::permanent(action, error);
+    }
+    PortError::new(action, error)
+}
+
+/// Returns whether an item is refused for what it holds.
+fn is_of_item<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     let is_of_item = matches!(
         error.code(),
         Some("ValidationException" | "ItemCollectionSizeLimitExceededException")
@@ -388,8 +394,5 @@ where
     let is_of_key = error
         .message()
         .is_some_and(|message| message.contains("KMS"));
-    if is_of_item && !is_of_key {
-        return PortError::permanent(action, error);
-    }
-    PortError::new(action, error)
+    is_of_item && !is_of_key
 }

@@ -5,6 +5,7 @@
 //! consumer read by the same functions, so that they find the same events.
 
 use std::borrow::Cow;
+use std::io::Read;
 
 use serde_json::value::RawValue;
 
@@ -92,6 +93,12 @@ impl From<JsonError> for Unreadable {
 /// When the encoding is not known, or the body does not inflate within bounds.
 pub fn decoded<'a>(headers: &Headers, body: &'a [u8]) -> Result<Cow<'a, [u8]>, Unreadable> {
     coding::undone(headers, body)
+}
+
+/// Reads a body with its content encoding undone, without keeping it: beyond what is [`decoded`], several
+/// gzip members, and so many bytes of each coding at most.
+pub(crate) fn streamed<'a>(headers: &Headers, body: &'a [u8], limit: u64) -> Box<dyn Read + 'a> {
+    coding::reader(headers, body, limit)
 }
 
 /// The JSON text of a body.

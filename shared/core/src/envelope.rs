@@ -111,6 +111,10 @@ impl Envelope {
 
     /// Returns the expiry of a state that the event is applied to. The newest of its events decides, so
     /// that an older one neither prolongs nor shortens the life of a state, in whatever order they come.
+    ///
+    /// Where a state has no expiry yet, an event without the setting leaves none, not even its own time: a
+    /// stack that never uses the setting writes nothing for it. An older event with the setting that is
+    /// applied behind such a one then decides.
     #[must_use]
     pub fn state_expiry(
         &self,
@@ -121,10 +125,13 @@ impl Envelope {
         if current.is_some_and(|current| current.kept_from > kept_from) {
             return current;
         }
-        let days = self.state_retention_days?;
+        if current.is_none() && self.state_retention_days.is_none() {
+            return None;
+        }
+        let until = |days| retention::kept_until(kept_from, days);
         Some(StateExpiry {
             kept_from,
-            expires_at: retention::kept_until(kept_from, days),
+            expires_at: self.state_retention_days.map(until),
         })
     }
 
@@ -227,7 +234,7 @@ mod tests {
             let applied = events.iter().fold(None, |current, (accepted, days)| {
                 event(*accepted, *days).state_expiry(current, day(10))
             });
-            applied.map(|expiry: StateExpiry| expiry.expires_at)
+            applied.and_then(|expiry: StateExpiry| expiry.expires_at)
         };
         let (first, second) = ((0, Some(400)), (1, Some(100)));
         assert_eq!(after(&[first]), Some(day(400)));
@@ -235,9 +242,19 @@ mod tests {
         assert_eq!(after(&[second, first]), Some(day(101)), "in either order");
         assert_eq!(after(&[(0, None), second]), after(&[second, (0, None)]));
         assert_eq!(after(&[first, (1, None)]), None, "from now on they stay");
+        let newest = (2, None);
+        for events in [
+            [first, second, newest],
+            [first, newest, second],
+            [second, newest, first],
+        ] {
+            assert_eq!(after(&events), None, "{events:?}");
+        }
+        assert_eq!(after(&[first, newest, (3, Some(50))]), Some(day(53)));
+        assert_eq!(event(0, None).state_expiry(None, day(10)), None, "unused");
         // One that is forced through much later lives from then on.
         let late = event(0, Some(40)).state_expiry(None, day(100)).unwrap();
-        assert_eq!(late.expires_at, day(140));
+        assert_eq!(late.expires_at, Some(day(140)));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Whose data are to be erased, and where they are named: by number, address or entity.
 
 use std::borrow::Cow;
+use std::io::Read;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::address;
 use crate::content;
 use crate::entity::Entity;
+use crate::envelope::CONTENT_ENCODING;
 use crate::phone::{self, Country};
 use crate::request::Headers;
 
@@ -16,6 +18,19 @@ const MAX_ESCAPED: usize = 3;
 
 /// The first bytes of gzip.
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
+
+/// The most bytes that a compressed body is inflated to.
+const MAX_INFLATED_BYTES: u64 = 64 << 20;
+
+/// How many bytes are looked through at once, which bounds the memory that it takes.
+const PIECE_BYTES: usize = 8 << 20;
+
+/// How far the next piece reaches back into the one before: further than any spelling is long.
+const OVERLAP_BYTES: usize = 16 << 10;
+
+/// Where pieces are cut: hardly any number or address goes on behind one of these, so that half of a longer
+/// one is not taken for another. One that does is whole in the next piece.
+const DELIMITERS: &[u8] = b"\"{}[]<>,;&\n";
 
 /// Whose data are to be erased.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -64,20 +79,50 @@ impl Subject {
         is_form && self.is_in_escaped(form_decoded(text).into(), countries)
     }
 
-    /// Returns whether the exact bytes of a body name it.
+    /// Returns whether the exact bytes of a body name it. They are looked through as they are, and with
+    /// their encoding undone as far as it goes, be it said by the headers or not.
     #[must_use]
     pub fn is_in_body(&self, headers: &Headers, body: &[u8], countries: &[Country]) -> bool {
         if matches!(self, Self::Entity(_)) {
             return false;
         }
-        let mut decoded = content::decoded(headers, body).unwrap_or(Cow::Borrowed(body));
-        if decoded.starts_with(GZIP_MAGIC) {
-            let gzip = [("content-encoding".to_owned(), "gzip".to_owned())];
-            if let Ok(undone) = content::decoded(&gzip.into_iter().collect(), &decoded) {
-                decoded = Cow::Owned(undone.into_owned());
-            }
+        if self.is_in_stream(body, countries) {
+            return true;
         }
-        let text = String::from_utf8_lossy(&decoded);
+        encodings(headers, body).into_iter().any(|encoding| {
+            let encoding = [(CONTENT_ENCODING.to_owned(), encoding)];
+            let encoding: Headers = encoding.into_iter().collect();
+            let undone = content::streamed(&encoding, body, MAX_INFLATED_BYTES);
+            self.is_in_stream(undone, countries)
+        })
+    }
+
+    /// Looks through a stream piece by piece, as far as it can be read.
+    fn is_in_stream(&self, mut stream: impl Read, countries: &[Country]) -> bool {
+        let mut piece = Vec::new();
+        loop {
+            let room = PIECE_BYTES.saturating_sub(piece.len());
+            let room = u64::try_from(room).unwrap_or(u64::MAX);
+            // What came before an error is in the piece.
+            let read = stream.by_ref().take(room).read_to_end(&mut piece);
+            let is_last = read.is_err() || piece.len() < PIECE_BYTES;
+            let end = if is_last {
+                piece.len()
+            } else {
+                cut(&piece, piece.len())
+            };
+            if self.is_in_piece(piece.get(..end).unwrap_or_default(), countries) {
+                return true;
+            }
+            if is_last {
+                return false;
+            }
+            piece.drain(..cut(&piece, end.saturating_sub(OVERLAP_BYTES)));
+        }
+    }
+
+    fn is_in_piece(&self, bytes: &[u8], countries: &[Country]) -> bool {
+        let text = String::from_utf8_lossy(bytes);
         if self.is_in(&text, countries) {
             return true;
         }
@@ -107,6 +152,39 @@ impl Subject {
             Self::Entity(_) => false,
         }
     }
+}
+
+/// Returns the encodings to undo, each as the header names it: the one that was sent, and what the bytes
+/// themselves look like. A second gzip, which no header names, is undone, too.
+fn encodings(headers: &Headers, body: &[u8]) -> Vec<String> {
+    let sent = headers.get(CONTENT_ENCODING).unwrap_or_default();
+    let mut encodings = Vec::new();
+    if !sent.is_empty() {
+        encodings.push(format!("gzip, {sent}"));
+    }
+    let is_gzip = body.starts_with(GZIP_MAGIC);
+    // Of raw deflate no byte is typical, but no JSON object can be read as it.
+    let is_text = |first: &u8| *first == b'{' || first.is_ascii_whitespace();
+    let guesses: &[&str] = match body.first() {
+        Some(_) if is_gzip && sent.is_empty() => &["gzip, gzip", "deflate, gzip"],
+        Some(_) if is_gzip => &["gzip, gzip"],
+        Some(first) if !is_text(first) => &["gzip, deflate"],
+        Some(_) | None => &[],
+    };
+    for guess in guesses {
+        if encodings.iter().all(|known| known != guess) {
+            encodings.push((*guess).to_owned());
+        }
+    }
+    encodings
+}
+
+/// Returns the place behind the last delimiter before `at`; `at` itself where none is near.
+fn cut(bytes: &[u8], at: usize) -> usize {
+    let earliest = at.saturating_sub(OVERLAP_BYTES);
+    let near = bytes.get(earliest..at).unwrap_or_default();
+    let last = near.iter().rposition(|byte| DELIMITERS.contains(byte));
+    last.map_or(at, |last| earliest.saturating_add(last).saturating_add(1))
 }
 
 /// Returns the payload of a JWT.
@@ -192,7 +270,7 @@ mod tests {
     use std::io::Write;
 
     use flate2::Compression;
-    use flate2::write::GzEncoder;
+    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 
     use super::*;
 
@@ -257,17 +335,70 @@ mod tests {
         assert!(!number().is_in("%", &[]) && !number().is_in("\\", &[]));
     }
 
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn bodies_that_could_not_be_read_are_looked_through_too() {
+        let [none, sent] = [Headers::default(), encoded("gzip")];
+        let [json, other] = [&br#"["+61400000123"]"#[..], br#"{"from":"+61400000999"}"#];
+        let [first, second] = [[json, other], [other, json]].map(|both| both.map(gzip).concat());
+        let long = format!("[{}\"+61400000123\"]", "\"some text\",".repeat(800_000));
+        let long = gzip(long.as_bytes());
+        let damaged = [&gzip(json)[..], b"\0\0"].concat();
+        for (body, what) in [
+            (&first, "first member"),
+            (&second, "second member"),
+            (&long, "9 MiB"),
+            (&damaged, "something behind it"),
+            (&gzip(&gzip(json)), "twice"),
+        ] {
+            for headers in [&none, &sent] {
+                assert!(number().is_in_body(headers, body, &[]), "{what}");
+            }
+        }
+        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
+        zlib.write_all(json).unwrap();
+        let mut raw = DeflateEncoder::new(Vec::new(), Compression::fast());
+        raw.write_all(json).unwrap();
+        let zlib = zlib.finish().unwrap();
+        for body in [&zlib, &raw.finish().unwrap(), &gzip(&zlib)] {
+            assert!(number().is_in_body(&none, body, &[]), "{body:?}");
+        }
+        for body in [&gzip(other)[..], &[gzip(other), gzip(other)].concat()] {
+            assert!(!number().is_in_body(&none, body, &[]), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn pieces_neither_hide_nor_make_a_number() {
+        let padding = "x,".repeat(PIECE_BYTES / 2 - 16);
+        for shift in [0, 19, 26] {
+            for (text, named) in [("+61400000123", true), ("+614000001234", false)] {
+                let body = format!("{padding}{}\"{text}\",", "y".repeat(shift));
+                let found = number().is_in_body(&Headers::default(), body.as_bytes(), &[]);
+                assert_eq!(found, named, "{text} {shift}");
+            }
+        }
+        let solid = "x".repeat(PIECE_BYTES - 6) + "+61400000123";
+        assert!(number().is_in_body(&Headers::default(), solid.as_bytes(), &[]));
+    }
+
+    fn encoded(encoding: &str) -> Headers {
+        std::iter::once((CONTENT_ENCODING.to_owned(), encoding.to_owned())).collect()
+    }
+
     #[test]
     fn bodies_are_looked_through_as_they_were_sent() {
         let json = r#"{"from":"+61400000123","email":"ann@example.com"}"#;
-        let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-        gzip.write_all(json.as_bytes()).unwrap();
-        let gzip = gzip.finish().unwrap();
+        let gzip = gzip(json.as_bytes());
         let wide: Vec<u8> = json.encode_utf16().flat_map(u16::to_be_bytes).collect();
         let token = format!("eyJhbGciOiJIUzI1NiJ9.{}.c2ln", URL_SAFE_NO_PAD.encode(json));
         let none = Headers::default();
-        let encoded = [("content-encoding".to_owned(), "gzip".to_owned())];
-        let encoded: Headers = encoded.into_iter().collect();
+        let encoded = encoded("gzip");
         for subject in [number(), address()] {
             for body in [json.as_bytes(), &gzip, &wide, token.as_bytes()] {
                 assert!(subject.is_in_body(&none, body, &[]), "{subject:?}");

@@ -340,9 +340,13 @@ mod tests {
 
     const TOKEN: &str = "abcdefghijklmnopqrstuvwxyz";
 
-    /// Returns the one event of a delivery to a source of this provider.
-    #[track_caller]
-    fn envelope(provider: &str, slug: &str, body: &'static str) -> Envelope {
+    /// Makes something of a delivery to a source of this provider.
+    fn of_delivery<T>(
+        provider: &str,
+        slug: &str,
+        body: &'static str,
+        make: impl FnOnce(&Admitted<'_>, DeliveryId) -> T,
+    ) -> T {
         let unsigned = if provider == "nectar-desk" {
             ""
         } else {
@@ -360,8 +364,43 @@ mod tests {
         };
         let admitted = admit(&sources, &request, Timestamp::UNIX_EPOCH).unwrap();
         let id = "019aad2b-7c00-7000-8000-000000000001".parse().unwrap();
-        let [event] = <[Ready; 1]>::try_from(events(&admitted, id, Timestamp::UNIX_EPOCH)).unwrap();
+        make(&admitted, id)
+    }
+
+    /// Returns the one event of a delivery to a source of this provider.
+    #[track_caller]
+    fn envelope(provider: &str, slug: &str, body: &'static str) -> Envelope {
+        let events = of_delivery(provider, slug, body, |admitted, id| {
+            events(admitted, id, Timestamp::UNIX_EPOCH)
+        });
+        let [event] = <[Ready; 1]>::try_from(events).unwrap();
         event.envelope().clone()
+    }
+
+    #[test]
+    fn time_is_asked_for_between_two_steps_and_before_each_element() {
+        use std::cell::Cell;
+        let list = r#"[{"message_id":"1"},{"message_id":"2"},{"message_id":"3"}]"#;
+        let asked = Cell::new(0);
+        // Returns how many events there are where the time lasts for so many steps.
+        let lasts = |steps: usize| {
+            asked.set(0);
+            let has_time = || {
+                asked.set(asked.get() + 1);
+                asked.get() <= steps
+            };
+            of_delivery("cellcast", "/status", list, |admitted, id| {
+                events_in_time(admitted, id, Timestamp::UNIX_EPOCH, &has_time)
+                    .map(|events| events.len())
+            })
+        };
+        assert!(matches!(lasts(usize::MAX), Ok(3)));
+        let all = asked.get();
+        assert!(all >= 5, "{all}");
+        for steps in 0..all {
+            assert!(matches!(lasts(steps), Err(OutOfTime)), "{steps}");
+        }
+        assert!(matches!(lasts(all), Ok(3)));
     }
 
     #[test]

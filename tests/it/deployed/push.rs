@@ -92,15 +92,15 @@ async fn what_the_functions_would_refuse_is_not_pushed() {
         (&large, "and a secret holds 65536"),
         (
             &SOURCES.replace("another that none may show", "…"),
-            "line 10: source `texts`: `users`: is a placeholder",
+            "line 11: source `texts`: `users`: is a placeholder",
         ),
         (
             &format!("{SOURCES}colour = 1\nnetworks = [\"all\"]"),
-            "line 11: source `texts`: unknown field `colour`",
+            "line 12: source `texts`: unknown field `colour`",
         ),
         (
             &format!("{SOURCES}colour = 1\nnetworks = [\"all\"]"),
-            "line 12: source `texts`: `networks`: must hold networks",
+            "line 13: source `texts`: `networks`: must hold networks",
         ),
     ] {
         aws.home.write("switchhook.toml", document);

@@ -1,5 +1,7 @@
 //! `forget`: of a person nothing is left, in no spelling and in no file, but for the suppression list.
 
+mod twins;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;

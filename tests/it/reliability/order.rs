@@ -34,17 +34,15 @@ async fn events_of_one_entity_are_committed_in_the_order_accepted() {
     };
     for n in 0..2 {
         let expected = of_call(n);
-        let mut recorded: Vec<String> = Vec::new();
-        for call in &calls {
-            match call {
-                // A record that was refused once is put again.
-                Call::PutRecord(id) if !recorded.contains(&id.to_string()) => {
-                    recorded.push(id.to_string());
-                }
-                _ => {}
-            }
-        }
-        recorded.retain(|id| expected.contains(id));
+        let mut recorded: Vec<_> = calls
+            .iter()
+            .filter_map(|call| match call {
+                Call::PutRecord(id) => Some(id.to_string()),
+                _ => None,
+            })
+            .filter(|id| expected.contains(id))
+            .collect();
+        recorded.dedup(); // a record that was refused once is put again
         assert_eq!(recorded, expected, "call_{n}");
         let records = rig.records(&format!("voice/call/call_{n}")).await;
         let listed: Vec<_> = records.iter().map(|record| record.id.to_string()).collect();

@@ -16,6 +16,7 @@ use switchhook_core::entity::Entity;
 use switchhook_core::ports::{Ledger, PortError};
 
 use super::rig::{Rig, call};
+use crate::doubles::{Call, Fault};
 
 const CALL: &str = "voice/call/call_1";
 
@@ -53,8 +54,13 @@ async fn item_that_the_table_refuses_is_a_dead_letter_at_once_and_alone() {
     rig.post(&call("started", "call_1", 1)).await;
     rig.settle().await;
     fill_state(&rig).await;
-    rig.post(&call("ended", "call_1", 2)).await;
+    // One alone, and then some that are committed together elsewhere.
+    rig.post(&call("answered", "call_1", 2)).await;
     rig.post(&call("ended", "call_2", 3)).await;
+    let (ids, failed) = rig.run_once().await;
+    assert_eq!((ids.len(), failed), (2, Some(Vec::new())), "no retry");
+    rig.post(&call("transferred", "call_1", 4)).await;
+    rig.post(&call("ended", "call_1", 5)).await;
     let (ids, failed) = rig.run_once().await;
     assert_eq!((ids.len(), failed), (2, Some(Vec::new())), "no retry");
     assert_eq!(rig.records("voice/call/call_2").await.len(), 1);
@@ -63,7 +69,41 @@ async fn item_that_the_table_refuses_is_a_dead_letter_at_once_and_alone() {
         .iter()
         .filter_map(|letter| letter.message_attributes.as_ref()?["reason"].string_value())
         .collect();
-    assert_eq!(reasons, ["refused_by_table"]);
+    assert_eq!(reasons, ["refused_by_table"; 3]);
+    assert_eq!(rig.records(CALL).await.len(), 1);
+}
+
+/// Events that are committed together: behind a write that failed nothing newer is recorded.
+#[tokio::test]
+async fn failed_record_sends_itself_and_what_follows_back_in_order() {
+    let rig = Rig::open().await;
+    let mut ids = Vec::new();
+    for (second, event) in ["started", "answered", "transferred", "ended"]
+        .into_iter()
+        .enumerate()
+    {
+        let second = u32::try_from(second).unwrap();
+        ids.push(rig.post(&call(event, "call_1", second)).await);
+    }
+    rig.ledger.fail_at(3, Fault::Refuse); // a read, the state, a record, and this
+    let (messages, failed) = rig.run_once().await;
+    assert_eq!(failed, Some(messages[1..].to_vec()));
+    assert_eq!(rig.records(CALL).await.len(), 1);
+    assert_eq!(rig.version(CALL).await, 1, "one write of the state");
+    rig.settle().await;
+    let recorded: Vec<_> = rig.records(CALL).await;
+    let recorded: Vec<_> = recorded.iter().map(|r| r.id.delivery.to_string()).collect();
+    assert_eq!(recorded, ids);
+    let puts = rig.ledger.take_calls().into_iter();
+    let mut puts: Vec<_> = puts
+        .filter_map(|call| match call {
+            Call::PutRecord(id) => Some(id.delivery.to_string()),
+            _ => None,
+        })
+        .collect();
+    puts.dedup();
+    assert_eq!(puts, ids, "in their order");
+    assert_eq!(rig.version(CALL).await, 1, "the state was right already");
 }
 
 /// A table that answers with this error.

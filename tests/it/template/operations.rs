@@ -67,7 +67,7 @@ fn backlog_alarm_comes_well_before_the_window_of_the_queue_is_full() {
         .find(|(name, _)| name == "QueueBacklogAlarm")
         .unwrap();
     assert_eq!(backlog["MetricName"], "ApproximateNumberOfMessagesVisible");
-    let queue = json!({"Fn::GetAtt": ["Queue", "QueueName"]});
+    let queue = json!({"Fn::GetAtt": "Queue.QueueName"});
     assert_eq!(backlog["Dimensions"][0]["Value"], queue);
     let threshold = backlog["Threshold"].as_u64().unwrap();
     let window = u64::from(switchhook::local::sqs::GROUP_WINDOW);

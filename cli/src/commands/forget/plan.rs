@@ -1,6 +1,6 @@
 //! What is to be deleted, counted by source.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::Serialize;
 use switchhook_aws::dynamodb::erasing::Part;
@@ -29,9 +29,11 @@ pub(super) struct PlannedItem {
 pub(super) struct PlannedLetter {
     pub(super) message_id: String,
     pub(super) source: String,
+    /// What it is about, where that can be read.
+    pub(super) entity: Option<Entity>,
     /// The key of the body beside it.
     pub(super) body: Option<String>,
-    pub(super) is_evidence: bool,
+    pub(super) evidence: Evidence,
 }
 
 /// All that is to be deleted.
@@ -39,8 +41,10 @@ pub(super) struct PlannedLetter {
 pub(super) struct Plan {
     pub(super) items: Vec<PlannedItem>,
     pub(super) letters: Vec<PlannedLetter>,
-    /// Keys of bodies that nothing names any more.
+    /// Keys of bodies that nothing names.
     pub(super) bodies: Vec<String>,
+    /// Such bodies that stay for now, since their events may not be processed yet.
+    pub(super) awaited: u64,
     /// Who else is named.
     pub(super) others: BTreeSet<String>,
     /// Entries of the suppression list, which stay.
@@ -99,6 +103,17 @@ impl Plan {
         counts
     }
 
+    /// Returns the bodies that alone show whose their items and letters are: they go last.
+    pub(super) fn showing_bodies(&self) -> HashSet<&str> {
+        let of_items = self.items.iter().map(|item| (item.evidence, &item.body));
+        let letters = self.letters.iter();
+        let of_letters = letters.map(|letter| (letter.evidence, &letter.body));
+        let showing = of_items
+            .chain(of_letters)
+            .filter(|(evidence, _)| *evidence == Evidence::Body);
+        showing.filter_map(|(_, body)| body.as_deref()).collect()
+    }
+
     fn body_keys(&self) -> BTreeSet<&str> {
         let of_items = self.items.iter().filter_map(|item| item.body.as_deref());
         let of_letters = self
@@ -113,6 +128,14 @@ impl Plan {
     pub(super) fn len(&self) -> u64 {
         let counts = self.counts();
         counts.values().flat_map(Counts::all).sum()
+    }
+
+    /// Leaves out everything of some entities.
+    pub(super) fn keep(&mut self, entities: &BTreeSet<Entity>) {
+        self.items.retain(|item| !entities.contains(&item.entity));
+        let is_kept = |entity: &Entity| entities.contains(entity);
+        self.letters
+            .retain(|letter| !letter.entity.as_ref().is_some_and(is_kept));
     }
 
     /// Puts items into the order of their deletion.
@@ -210,9 +233,11 @@ mod tests {
         plan.letters.push(PlannedLetter {
             message_id: "m".to_owned(),
             source: "a".to_owned(),
+            entity: None,
             body: Some("a/1".to_owned()),
-            is_evidence: true,
+            evidence: Evidence::Body,
         });
+        assert_eq!(plan.showing_bodies(), ["a/1"].into());
         plan.bodies.push("b/2".to_owned());
         let counts = plan.counts();
         assert_eq!(counts["a"].all(), [0, 1, 0, 1, 1]);

@@ -1,6 +1,6 @@
 //! Looking for all that is somebody's: in the table, among the dead letters, in the store of bodies.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures_util::future::try_join_all;
 use indicatif::ProgressBar;
@@ -11,12 +11,13 @@ use switchhook_aws::dynamodb::DynamoDbLedger;
 use switchhook_aws::dynamodb::erasing::{Part, TableItem};
 use switchhook_core::body::Carried;
 use switchhook_core::canonical;
+use switchhook_core::dedup::sha256_hex;
 use switchhook_core::entity::Entity;
 use switchhook_core::erasure::Subject;
 use switchhook_core::ids::EventId;
 use switchhook_core::ledger::RawBody;
 use switchhook_core::occurrence::{Occurrence, Sequence};
-use switchhook_core::time::Clock;
+use switchhook_core::time::{Clock, Timestamp};
 use tokio::sync::watch;
 
 use super::super::CommandError;
@@ -36,7 +37,13 @@ pub(super) struct Survey<'a> {
     pub(super) progress: &'a ProgressBar,
     /// In how many segments the table is read side by side.
     pub(super) segments: i32,
+    /// How long after its acceptance an event is surely counted as queued.
+    pub(super) settled: SignedDuration,
 }
+
+/// The entities whose large bodies have a digest: equal bytes that came again are in bodies that no record
+/// points to.
+type Owners = BTreeMap<String, BTreeSet<Entity>>;
 
 /// What was found so far.
 #[derive(Default)]
@@ -70,6 +77,9 @@ impl Survey<'_> {
     /// Looks everywhere.
     pub(super) async fn run(&self, letters: &mut DeadLetters) -> Result<Plan, CommandError> {
         let mut found = Found::default();
+        // Counted first: what was queued before and is no more is seen as a letter or in the table.
+        let started = SystemClock.now();
+        let is_queue_empty = letters.queued().await? == 0;
         let read = self.read_letters(letters).await?;
         let Unseen {
             held_elsewhere,
@@ -90,9 +100,10 @@ impl Survey<'_> {
         for entity in std::mem::take(&mut found.entities) {
             self.take_entity(&entity, &mut found).await?;
         }
-        if !matches!(self.matcher.subject, Subject::Entity(_)) {
-            self.look_for_lone_bodies(&mut found).await?;
-        }
+        let is_all_seen = is_queue_empty && found.plan.not_inspected == 0;
+        let before = if is_all_seen { self.settled } else { QUEUED };
+        let before = started.checked_sub(before).unwrap_or(Timestamp::MIN);
+        self.look_for_lone_bodies(&mut found, before).await?;
         found.plan.sort();
         Ok(found.plan)
     }
@@ -240,10 +251,13 @@ impl Survey<'_> {
     /// Takes the letters that name the subject, and those of entities of which everything goes.
     fn take_letters(&self, letters: Vec<ReadLetter>, found: &mut Found) {
         for one in &letters {
-            found
-                .named
-                .extend(one.body.clone().map(|key| (key, Some(one.is_evidence))));
-            if let Some(entity) = one.entity.as_ref().filter(|_| one.is_evidence) {
+            let is_evidence = one.evidence != Evidence::None;
+            // Whether the body itself names the subject was not asked where the letter does.
+            let named = (one.evidence != Evidence::Item).then_some(is_evidence);
+            if let Some(key) = &one.body {
+                found.named.entry(key.clone()).or_insert(named);
+            }
+            if let Some(entity) = one.entity.as_ref().filter(|_| is_evidence) {
                 let is_named_after = self.matcher.is_entity(entity);
                 if is_whole(entity, one.kind, is_named_after) {
                     found.entities.insert(entity.clone());
@@ -256,14 +270,16 @@ impl Survey<'_> {
                 Some(entity) => found.entities.contains(entity),
                 None => groups.contains(&one.group),
             };
-            if is_theirs || one.is_evidence {
-                let source = one.entity.as_ref().map(Entity::source).unwrap_or_default();
+            if is_theirs || one.evidence != Evidence::None {
+                let source = one.entity.as_ref().map(Entity::source);
+                let source = source.unwrap_or_default().to_owned();
                 found.plan.others.extend(one.others);
                 found.plan.letters.push(PlannedLetter {
-                    source: source.to_owned(),
+                    source,
+                    entity: one.entity,
                     message_id: one.message_id,
                     body: one.body,
-                    is_evidence: one.is_evidence,
+                    evidence: one.evidence,
                 });
             }
         }
@@ -273,8 +289,7 @@ impl Survey<'_> {
         let envelope = letter.envelope().ok();
         let group = letter.group(envelope.as_ref());
         let Some(envelope) = envelope else {
-            let is_evidence =
-                self.matcher.is_in("", &group) || self.matcher.is_in_message(&letter.body);
+            let names = self.matcher.is_in("", &group) || self.matcher.is_in_message(&letter.body);
             return Ok(ReadLetter {
                 message_id: letter.message_id,
                 group,
@@ -282,7 +297,11 @@ impl Survey<'_> {
                 kind: None,
                 body: None,
                 others: Vec::new(),
-                is_evidence,
+                evidence: if names {
+                    Evidence::Item
+                } else {
+                    Evidence::None
+                },
             });
         };
         let source = envelope.entity.source();
@@ -294,12 +313,19 @@ impl Survey<'_> {
             Some(key) => self.bodies.get(key).await?.map(|bytes| bytes.to_vec()),
             None => inline_bytes(&envelope.body),
         };
-        let is_evidence = self.matcher.is_entity(&envelope.entity)
-            || self.matcher.is_in(source, &letter.body)
-            || bytes.as_ref().is_some_and(|bytes| {
-                let headers = &envelope.headers;
-                self.matcher.is_in_body(source, headers, bytes)
-            });
+        let is_in_bytes = || {
+            let headers = &envelope.headers;
+            let bytes = bytes.as_ref();
+            bytes.is_some_and(|bytes| self.matcher.is_in_body(source, headers, bytes))
+        };
+        let names =
+            self.matcher.is_entity(&envelope.entity) || self.matcher.is_in(source, &letter.body);
+        let evidence = match &body {
+            _ if names => Evidence::Item,
+            _ if !is_in_bytes() => Evidence::None,
+            Some(_) => Evidence::Body,
+            None => Evidence::Item,
+        };
         let others = bytes
             .and_then(|bytes| {
                 Occurrence::read(envelope.clone(), Sequence::default(), bytes.into()).ok()
@@ -313,32 +339,106 @@ impl Survey<'_> {
             others: others.unwrap_or_default(),
             entity: Some(envelope.entity),
             body,
-            is_evidence,
+            evidence,
         })
     }
 
-    /// Takes bodies that nothing names: what a request that failed or a record that expired left behind.
-    async fn look_for_lone_bodies(&self, found: &mut Found) -> Result<(), CommandError> {
-        let mut after = None;
-        loop {
-            let (keys, more) = self.bodies.keys(after).await?;
-            for key in keys {
-                if found.named.contains_key(&key) || may_be_queued(&key) {
-                    continue;
-                }
-                self.check_interrupt()?;
-                let source = key.split('/').next().unwrap_or_default();
-                let body = self.bodies.get(&key).await?;
-                let none = std::collections::BTreeMap::new();
-                if body.is_some_and(|body| self.matcher.is_in_body(source, &none, &body)) {
-                    found.plan.bodies.push(key);
-                }
+    /// Takes bodies that nothing names: what came twice, what a request that failed or a record that expired
+    /// left behind. Those that were not accepted before a time may still be waited for: they stay, and with
+    /// them the entities that they are found by.
+    async fn look_for_lone_bodies(
+        &self,
+        found: &mut Found,
+        before: Timestamp,
+    ) -> Result<(), CommandError> {
+        let owners = self.owners(found).await?;
+        let lone = self.lone_bodies(found, &owners).await?;
+        for key in lone {
+            self.check_interrupt()?;
+            let Some(body) = self.bodies.get(&key).await? else {
+                continue;
+            };
+            let names = self
+                .matcher
+                .is_in_body(source(&key), &BTreeMap::new(), &body);
+            let equal = owners.get(&sha256_hex(&body));
+            if !names && equal.is_none() {
+                continue;
             }
-            match more {
-                Some(more) => after = Some(more),
-                None => return Ok(()),
+            if accepted(&key).is_none_or(|at| at < before) {
+                found.plan.bodies.push(key);
+                continue;
+            }
+            found.plan.awaited = found.plan.awaited.saturating_add(1);
+            if let Some(owners) = equal.filter(|_| !names) {
+                found.plan.keep(owners);
             }
         }
+        Ok(())
+    }
+
+    /// Reads the large bodies beside the items that go.
+    async fn owners(&self, found: &Found) -> Result<Owners, CommandError> {
+        let mut owners = Owners::new();
+        for item in &found.plan.items {
+            let Some(key) = &item.body else {
+                continue;
+            };
+            self.check_interrupt()?;
+            if let Some(body) = self.bodies.get(key).await? {
+                let owner = owners.entry(sha256_hex(&body)).or_default();
+                owner.insert(item.entity.clone());
+            }
+        }
+        Ok(owners)
+    }
+
+    /// Returns the keys of bodies that nothing names and that may be the subject's.
+    async fn lone_bodies(
+        &self,
+        found: &Found,
+        owners: &Owners,
+    ) -> Result<BTreeSet<String>, CommandError> {
+        let mut lone = BTreeSet::new();
+        let entity = match &self.matcher.subject {
+            Subject::Entity(_) if owners.is_empty() => return Ok(lone),
+            Subject::Entity(entity) => Some(entity),
+            Subject::Number(_) | Subject::Address(_) => None,
+        };
+        let mut after = None;
+        loop {
+            self.check_interrupt()?;
+            let (keys, more) = self.bodies.keys(after).await?;
+            lone.extend(keys.into_iter().filter(|key| {
+                let may_be = entity.is_none_or(|entity| entity.source() == source(key));
+                may_be && !found.named.contains_key(key)
+            }));
+            match more {
+                Some(more) => after = Some(more),
+                None => break,
+            }
+        }
+        if entity.is_some() {
+            self.leave_out_named(&mut lone).await?;
+        }
+        Ok(lone)
+    }
+
+    /// Leaves out the bodies that any item of the table points to: for an entity the table was not read.
+    async fn leave_out_named(&self, keys: &mut BTreeSet<String>) -> Result<(), CommandError> {
+        let mut after = None;
+        while !keys.is_empty() {
+            self.check_interrupt()?;
+            let (items, end) = self.ledger.scan_page((0, 1), after).await?;
+            for key in items.iter().filter_map(body_key) {
+                keys.remove(key);
+            }
+            match end {
+                Some(end) => after = Some(end),
+                None => break,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -351,7 +451,7 @@ struct ReadLetter {
     body: Option<String>,
     /// Who else it names.
     others: Vec<String>,
-    is_evidence: bool,
+    evidence: Evidence,
 }
 
 fn body_key(item: &TableItem) -> Option<&str> {
@@ -361,13 +461,15 @@ fn body_key(item: &TableItem) -> Option<&str> {
     }
 }
 
-/// Returns whether a body is so young that its event may not be recorded yet.
-fn may_be_queued(key: &str) -> bool {
+/// Returns the source that a body came from.
+fn source(key: &str) -> &str {
+    key.split('/').next().unwrap_or_default()
+}
+
+/// Returns when the event of a body was accepted.
+fn accepted(key: &str) -> Option<Timestamp> {
     let name = key.rsplit('/').next().unwrap_or_default();
     let name = name.trim_end_matches(".unfinished");
-    let accepted = name
-        .parse::<EventId>()
-        .ok()
-        .and_then(|id| id.delivery.time());
-    accepted.is_some_and(|at| SystemClock.now().duration_since(at) < QUEUED)
+    let id = name.parse::<EventId>().ok()?;
+    id.delivery.time()
 }

@@ -26,10 +26,9 @@ pub(super) async fn queue(
     let said = switchhook::ByHand::new(word, owner, args.because.clone());
     let now = context.accepting_time().await?;
     // AWS says whole seconds. Within one, the STOP is the later word: the safe side.
-    let now = match word {
-        Word::Stop => now.checked_add(SignedDuration::from_millis(999)),
-        Word::Start => Ok(now),
-    };
+    let is_rounded = context.stack.is_some() && word == Word::Stop;
+    let within = SignedDuration::from_millis(if is_rounded { 999 } else { 0 });
+    let now = now.checked_add(within);
     let now = now.map_err(|error| CommandError::Refused(error.to_string()))?;
     let delivery = delivery_id(now);
     let envelope = said

@@ -113,10 +113,9 @@ pub fn state_item(entity: &Entity, stored: &Stored, version: u64) -> Item {
     if let Some(expiry) = stored.expiry {
         let kept_from = number(expiry.kept_from.as_millisecond());
         item.insert(KEPT_FROM.to_owned(), kept_from);
-        item.insert(
-            "expires_at".to_owned(),
-            number(expiry.expires_at.as_second()),
-        );
+        if let Some(expires_at) = expiry.expires_at {
+            item.insert("expires_at".to_owned(), number(expires_at.as_second()));
+        }
     }
     if entity.opted_out().is_some() {
         let shard = Entries::OptOuts.shard_of(entity.as_str());
@@ -180,9 +179,10 @@ fn state_expiry(item: &Item) -> Result<Option<StateExpiry>, ItemError> {
     if !item.contains_key(KEPT_FROM) {
         return Ok(None);
     }
+    let has_end = item.contains_key("expires_at");
     Ok(Some(StateExpiry {
         kept_from: millis(item, KEPT_FROM)?,
-        expires_at: expires_at(item)?,
+        expires_at: has_end.then(|| expires_at(item)).transpose()?,
     }))
 }
 

@@ -1,3 +1,5 @@
+//! Admission, one check after the other.
+
 use super::*;
 
 const TOKEN: &str = "abcdefghijklmnopqrstuvwxyz";

@@ -52,12 +52,15 @@ fn codings(headers: &Headers) -> impl Iterator<Item = Coding> {
 pub(super) fn undone<'a>(headers: &Headers, body: &'a [u8]) -> Result<Cow<'a, [u8]>, Unreadable> {
     let mut bytes = Cow::Borrowed(body);
     let mut inflated = 0_usize;
+    // A header may have hundreds of names: the bytes are looked through once until they change.
+    let mut known_text = None;
     for coding in codings(headers) {
+        let mut is_text = |bytes: &[u8]| *known_text.get_or_insert_with(|| is_text(headers, bytes));
         let undone = match coding {
             Coding::Gzip if bytes.starts_with(GZIP_MAGIC) => one_member(&bytes)?,
             Coding::Gzip | Coding::Unknown => None,
             // Any bytes may begin a raw deflate stream, but its end holds bytes that no text has.
-            Coding::Deflate if is_text(headers, &bytes) => None,
+            Coding::Deflate if is_text(&bytes) => None,
             Coding::Deflate => read_to_limit(ZlibDecoder::new(bytes.as_ref()), MAX_INFLATED_BYTES)
                 .or_else(|| read_to_limit(DeflateDecoder::new(bytes.as_ref()), MAX_INFLATED_BYTES)),
         };
@@ -65,9 +68,10 @@ pub(super) fn undone<'a>(headers: &Headers, body: &'a [u8]) -> Result<Cow<'a, [u
             Some(undone) if inflated < MAX_CODINGS => {
                 inflated = inflated.saturating_add(1);
                 bytes = Cow::Owned(undone);
+                known_text = None;
             }
             Some(_) => return Err(Unreadable::Encoding),
-            None if is_text(headers, &bytes) => {} // the header says what is not so
+            None if is_text(&bytes) => {} // the header says what is not so
             None if coding == Coding::Unknown => return Err(Unreadable::Encoding),
             None => return Err(Unreadable::Compressed),
         }

@@ -23,13 +23,13 @@ pub struct Stored {
 }
 
 /// When a state expires, and from when on that is counted: the accepted time of the newest of its
-/// events.
+/// events. A state that stays again after it was to expire keeps that time.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct StateExpiry {
     /// The accepted time.
     pub kept_from: Timestamp,
-    /// The expiry time.
-    pub expires_at: Timestamp,
+    /// The expiry time; `None` where the newest event lets it stay.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// Why a stored state cannot be read.

@@ -129,16 +129,22 @@ fn states_survive_their_items_with_and_without_an_expiry() {
     let at = |millis| Timestamp::from_millisecond(millis).unwrap();
     let expiry = StateExpiry {
         kept_from: at(1_700_000_000_123),
-        expires_at: at(1_800_000_000_000),
+        expires_at: Some(at(1_800_000_000_000)),
     };
-    for expiry in [None, Some(expiry)] {
+    let endless = StateExpiry {
+        expires_at: None,
+        ..expiry
+    };
+    for expiry in [None, Some(expiry), Some(endless)] {
         let stored = Stored {
             state: "{}".into(),
             positions: "{}".into(),
             expiry,
         };
         let item = state_item(&entity, &stored, 3);
-        assert_eq!(item.contains_key("expires_at"), expiry.is_some());
+        let end = expiry.and_then(|expiry| expiry.expires_at);
+        assert_eq!(item.contains_key("expires_at"), end.is_some());
+        assert_eq!(item.contains_key("kept_from"), expiry.is_some());
         let read = read_state(&item).unwrap();
         assert_eq!((read.version, read.stored), (3, Some(stored)));
     }

@@ -10,8 +10,10 @@ use crate::content::form;
 pub(super) struct Pairs<'n> {
     name: &'n str,
     state: State,
-    /// What was read of a name, or of a value that is wanted; `None` where too much came.
-    kept: Option<Vec<u8>>,
+    /// What was read of a name, or of a value that is wanted.
+    kept: Vec<u8>,
+    /// Whether it is: not where too much came, nor of a value that nobody wants.
+    is_kept: bool,
     found: Option<Vec<u8>>,
 }
 
@@ -32,7 +34,8 @@ impl<'n> Pairs<'n> {
         Self {
             name,
             state: State::Before,
-            kept: None,
+            kept: Vec::new(),
+            is_kept: false,
             found: None,
         }
     }
@@ -50,7 +53,7 @@ impl<'n> Pairs<'n> {
                 Some(b'{' | b'[') => State::Over,
                 Some(_) => State::FirstName,
             };
-            self.kept = Some(Vec::new());
+            self.begin();
         }
         while !bytes.is_empty() && self.state != State::Over {
             let end = match self.state {
@@ -76,21 +79,20 @@ impl<'n> Pairs<'n> {
     /// Returns the value of the last field of the name, as written; one that is the last of all without
     /// the line break at the end.
     pub(super) fn finish(mut self) -> Option<Vec<u8>> {
-        if let Some(kept) = &mut self.kept {
-            let end = kept.iter().rposition(|byte| !b"\r\n".contains(byte));
-            kept.truncate(end.map_or(0, |end| end.saturating_add(1)));
-        }
+        let end = self.kept.iter().rposition(|byte| !b"\r\n".contains(byte));
+        self.kept
+            .truncate(end.map_or(0, |end| end.saturating_add(1)));
         self.end_pair();
         self.found
     }
 
     fn keep(&mut self, bytes: &[u8]) {
-        if let Some(kept) = &mut self.kept {
-            if kept.len().saturating_add(bytes.len()) <= MAX_KEPT_BYTES {
-                kept.extend_from_slice(bytes);
+        if self.is_kept {
+            if self.kept.len().saturating_add(bytes.len()) <= MAX_KEPT_BYTES {
+                self.kept.extend_from_slice(bytes);
                 return;
             }
-            self.kept = None;
+            self.is_kept = false;
         }
         if self.state == State::FirstName {
             self.state = State::Over; // no form begins so
@@ -98,25 +100,37 @@ impl<'n> Pairs<'n> {
     }
 
     fn begin_value(&mut self) {
-        let is_wanted = self.kept.take().is_some_and(|written| {
-            let name = form::decoded(Charset::Utf8, &written);
-            name.trim_start_matches('\u{feff}') == self.name
-        });
+        let is_wanted = self.is_kept && self.is_name();
+        self.begin();
+        self.is_kept = is_wanted;
         if is_wanted {
-            self.kept = Some(Vec::new());
             self.found = None; // the last one counts, whatever it is
         }
         self.state = State::Value(is_wanted);
     }
 
+    /// Begins to keep a name or a value, in the same buffer: a bomb has millions of them.
+    fn begin(&mut self) {
+        self.kept.clear();
+        self.is_kept = true;
+    }
+
+    fn is_name(&self) -> bool {
+        // No name is longer decoded than as it is written.
+        self.kept.len() >= self.name.len() && {
+            let name = form::decoded(Charset::Utf8, &self.kept);
+            name.trim_start_matches('\u{feff}') == self.name
+        }
+    }
+
     fn end_pair(&mut self) {
         if self.state == State::Value(true) {
-            self.found = self.kept.take();
+            self.found = self.is_kept.then(|| self.kept.clone());
         }
         if self.state != State::Over {
             self.state = State::Name;
         }
-        self.kept = Some(Vec::new());
+        self.begin();
     }
 }
 

@@ -1,6 +1,6 @@
 //! A field of a multipart form in a stream.
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
 use super::MAX_KEPT_BYTES;
 use crate::content::charset::Charset;
@@ -57,6 +57,9 @@ impl<'n> Parts<'n> {
     /// Reads on.
     pub(super) fn feed(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() && !self.is_over() {
+            if self.line.as_ref().is_some_and(Vec::is_empty) {
+                bytes = self.skipped(bytes);
+            }
             let end = memchr(b'\n', bytes).map(|end| end.saturating_add(1));
             let (piece, behind) = bytes
                 .split_at_checked(end.unwrap_or(bytes.len()))
@@ -82,10 +85,39 @@ impl<'n> Parts<'n> {
         Some(part.value(charset))
     }
 
-    fn end_line(&mut self) {
-        let line = self.line.replace(Vec::new());
+    /// Skips, at the beginning of a line, to the next line that may matter: a bomb has millions of others.
+    fn skipped<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
         if self.is_first {
-            match line.as_deref().map(<[u8]>::trim_ascii) {
+            return bytes.trim_ascii_start(); // no body begins with a blank line
+        }
+        let parts = [&self.named, &self.own];
+        let is_kept = parts.into_iter().flatten().any(Delimited::is_kept);
+        if is_kept || bytes.starts_with(b"-") {
+            return bytes;
+        }
+        // Delimiters alone matter, and each begins with a dash.
+        match memmem::find(bytes, b"\n-") {
+            Some(end) => bytes.get(end.saturating_add(1)..).unwrap_or_default(),
+            None if bytes.ends_with(b"\n") => &[],
+            None => {
+                self.line = None;
+                &[]
+            }
+        }
+    }
+
+    fn end_line(&mut self) {
+        let mut line = self.line.take();
+        self.take_line(line.as_deref());
+        // The buffer is used again.
+        let mut empty = line.take().unwrap_or_default();
+        empty.clear();
+        self.line = Some(empty);
+    }
+
+    fn take_line(&mut self, line: Option<&[u8]>) {
+        if self.is_first {
+            match line.map(<[u8]>::trim_ascii) {
                 Some([]) => return, // no body begins with a blank line
                 Some(line) => self.own = multipart::delimiter(line).map(Delimited::new),
                 None => {}
@@ -93,7 +125,7 @@ impl<'n> Parts<'n> {
             self.is_first = false;
         }
         for parts in [&mut self.named, &mut self.own].into_iter().flatten() {
-            parts.line(line.as_deref(), self.name);
+            parts.line(line, self.name);
         }
     }
 }
@@ -105,6 +137,11 @@ impl Delimited {
             state: State::Before,
             found: None,
         }
+    }
+
+    /// Returns whether the bytes of a part are kept at the moment.
+    const fn is_kept(&self) -> bool {
+        matches!(self.state, State::In(Some(_)))
     }
 
     /// Takes a line with its end.
