@@ -22,7 +22,7 @@ use crate::poller;
 use crate::ports::Ports;
 use crate::queue::FifoQueue;
 use crate::traffic::{self, LOGIN, OLD_KEYS};
-use crate::world::{World, locked};
+use crate::world::{World, at, locked};
 
 /// The most events of one request.
 const LIST_LENGTH: usize = 1_000;
@@ -140,21 +140,18 @@ fn judge(world: &World, sender: &Sender, free_at: u64, outcome: &mut BacklogOutc
     let table = locked(&world.table);
     let hog = Sender::entity(0);
     let mut sequences: BTreeMap<Entity, Vec<Sequence>> = BTreeMap::new();
-    for (record, at) in table.inserted.iter().zip(&table.inserted_at) {
+    for (record, inserted_at) in table.inserted.iter().zip(&table.inserted_at) {
         let entity = &record.key.entity;
         sequences
             .entry(entity.clone())
             .or_default()
             .push(record.sequence);
         if *entity == hog {
-            outcome.drain_millis = at.saturating_sub(free_at);
+            outcome.drain_millis = inserted_at.saturating_sub(free_at);
             continue;
         }
-        let accepted = record
-            .received_at
-            .duration_since(world.beginning())
-            .as_millis();
-        let waited = at.saturating_sub(u64::try_from(accepted).unwrap());
+        let accepted = record.received_at.duration_since(at(0, 0)).as_millis();
+        let waited = inserted_at.saturating_sub(u64::try_from(accepted).unwrap());
         outcome.longest_wait_millis = outcome.longest_wait_millis.max(waited);
     }
     outcome.hog_events = sequences.get(&hog).map_or(0, Vec::len);

@@ -229,11 +229,6 @@ impl World {
         u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Returns when the simulation begins.
-    pub(crate) fn beginning(&self) -> Timestamp {
-        at(0, 0)
-    }
-
     /// Returns the true time, which no process sees without its clock's skew.
     pub(crate) fn now(&self) -> Timestamp {
         self.now_with(0)

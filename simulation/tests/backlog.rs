@@ -1,5 +1,6 @@
 //! A backlog of one entity: the others wait once it fills the queue's window, not before, and all of it
 //! drains without loss.
+#![expect(clippy::print_stdout, reason = "with --nocapture it shows the figures")]
 
 use simulation::{Backlog, BacklogOutcome, Hog, run_backlog};
 
