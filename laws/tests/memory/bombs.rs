@@ -82,8 +82,8 @@ fn pairs(size: usize) -> Vec<u8> {
 
 /// Every kind.
 pub(crate) const ALL: &[Bomb] = &[
-    bomb("lines of a part", SMS, (JSON, "gzip"), 64 * MIB, lines),
-    bomb("pairs of a form", SMS, (FORM, "gzip"), 64 * MIB, pairs),
+    bomb("lines of a part", SMS, (JSON, "gzip"), 16 * MIB, lines),
+    bomb("pairs of a form", SMS, (FORM, "gzip"), 16 * MIB, pairs),
     bomb(
         "names of codings",
         VOICE,
