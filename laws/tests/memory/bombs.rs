@@ -73,17 +73,20 @@ const fn bomb(
 }
 
 fn lines(size: usize) -> Vec<u8> {
-    [b"--X\n".as_slice(), &vec![b'\n'; size]].concat()
+    let part = |name: &str| format!("--X\nContent-Disposition: form-data; name=\"{name}\"\n\n");
+    let head = format!("{}hash-0001\n{}", part("eventHash"), part("a"));
+    [head.as_bytes(), &vec![b'\n'; size], b"--X--"].concat()
 }
 
 fn pairs(size: usize) -> Vec<u8> {
-    b"a=1&".repeat(size / 4)
+    let pairs = b"a=1&".repeat(size / 4 + 1);
+    [pairs.as_slice(), b"eventHash=hash-0001"].concat()
 }
 
 /// Every kind.
 pub(crate) const ALL: &[Bomb] = &[
-    bomb("lines of a part", SMS, (JSON, "gzip"), 16 * MIB, lines),
-    bomb("pairs of a form", SMS, (FORM, "gzip"), 16 * MIB, pairs),
+    bomb("lines of a part", SMS, (MULTIPART, "gzip"), 9 * MIB, lines),
+    bomb("pairs of a form", SMS, (FORM, "gzip"), 9 * MIB, pairs),
     bomb(
         "names of codings",
         VOICE,

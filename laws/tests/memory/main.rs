@@ -283,7 +283,7 @@ fn memory_of_generated_bodies_is_bounded() {
     );
     let config = Config {
         failure_persistence: None,
-        cases: 48,
+        cases: 24,
         ..Config::default()
     };
     let outcome =
