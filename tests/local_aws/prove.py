@@ -243,7 +243,8 @@ def prove_forgetting(stack, command):
 
 def prove_check(stack, command):
     looks = command.lines(stack, "check", "--url", stack.base())
-    bad = [look for look in looks if look["result"] != "ok"]
+    # The demo sources have URLs without tokens: `check` advises them, and finds nothing else.
+    bad = [look for look in looks if look["result"] != "ok" and "does not sign the URL" not in look["detail"]]
     check(not bad and len(looks) == 8, bad)
     command.on(Stack(stack.aws, "nowhere"), "events", code=1)
     told("`check` finds the stack whole")
