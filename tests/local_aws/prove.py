@@ -435,9 +435,9 @@ def prove(arguments, folder, programs):
     prove_check(stack, command)
     prove_hits(stack, command)
     prove_replay(stack, command)
-    prove_forgetting(stack, command)
     secret = prove_rotation(stack, command)
     prove_restart(stack, secret)
+    prove_forgetting(stack, command)  # and with it what others are duplicates of
     second = Stack(stack.aws, "emulated")
     second.deploy(adapted(TEMPLATE.read_text()), arguments.zips)
     prove_emulator(second, arguments.zips, folder, programs)
