@@ -89,7 +89,7 @@ fn of_delivery((number, case): (usize, &Case)) -> Vec<Vec<u8>> {
 }
 
 /// Puts the cases of a provider together by threes, each with other times; and each case with itself, told
-/// with other bytes and told later.
+/// with other bytes and sent later.
 fn orders(cases: &[Case]) -> Vec<Vec<u8>> {
     let parts = cases.iter().enumerate().filter_map(|(number, case)| {
         let (provider, slug) = sender(case)?;
@@ -123,12 +123,12 @@ fn orders(cases: &[Case]) -> Vec<Vec<u8>> {
         };
         let changed = [part.clone(), other(1), other(2)];
         let same = [part.clone(), later(3), later(4)];
-        Some([changed, same].map(|told| [&[*provider][..], &told.join(&SEPARATOR)].concat()))
+        Some([changed, same].map(|texts| [&[*provider][..], &texts.join(&SEPARATOR)].concat()))
     });
     together.chain(again.flatten()).collect()
 }
 
-/// Three words of one source in every way, the first of them told once more at the end or not; and any
+/// Three words of one source in every way, the first of them sent again at the end or not; and any
 /// words.
 fn words() -> Vec<Vec<u8>> {
     let three = (0..=u8::MAX).flat_map(|what| {

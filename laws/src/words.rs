@@ -133,7 +133,7 @@ fn word(input: &mut Input<'_>, before: &[Word]) -> Word {
         accepted
     };
     let body = body(shape, is_stop, told, before.len());
-    // A time that is not believed tells no retry from a word of its own: clocks that were never set stand
+    // A time that is not believed does not distinguish a retry from a new word: clocks that were never set stand
     // still.
     let shape = match shape {
         Shape::Time if !is_believed => Shape::Neither,

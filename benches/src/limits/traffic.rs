@@ -1,6 +1,6 @@
 //! The events that arrive.
 
-/// What is sent, and by whom.
+/// The traffic of a run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Traffic {
     /// Ten thousand events a second for an hour, of ten thousand entities.

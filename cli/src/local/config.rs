@@ -13,7 +13,7 @@ use switchhook_core::schemes::Configured;
 use super::data_dir::{DataDir, DataDirError};
 use crate::secrets;
 
-/// The user whom nothing is hidden from.
+/// The superuser, who may read every file.
 const ROOT: u32 = 0;
 /// The file that is taken when it is there and no other is named.
 const DEFAULT_FILE: &str = "switchhook.toml";

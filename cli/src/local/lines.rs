@@ -1,6 +1,6 @@
 //! What `local` prints while it runs: one line an event, and a clear one for every refusal.
 //!
-//! The lines are the functions' own log lines, told for people: ids, source and kind only.
+//! The lines are the functions' own log lines, written for people: ids, source and kind only.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ use switchhook_core::time::Clock;
 
 use crate::terminal::shown;
 
-/// Prints the lines from now on. What is queued is not told: it is recorded at once.
+/// Prints the lines from now on. What is queued is not printed: it is recorded at once.
 pub(super) fn init() {
     let filter = Targets::new()
         .with_default(Level::WARN)
@@ -45,8 +45,8 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut told = Told::default();
-        event.record(&mut told);
+        let mut line = Line::default();
+        event.record(&mut line);
         let time = switchhook_aws::clock::SystemClock
             .now()
             .strftime("%H:%M:%S");
@@ -55,8 +55,8 @@ where
             Level::WARN => "!",
             _ => "✓",
         };
-        write!(writer, "{time} {mark} {}", shown(&told.message))?;
-        for (name, value) in &told.fields {
+        write!(writer, "{time} {mark} {}", shown(&line.message))?;
+        for (name, value) in &line.fields {
             let value = shown(value);
             match *name {
                 "source" | "kind" | "event_id" => write!(writer, "  {value}")?,
@@ -68,12 +68,12 @@ where
 }
 
 #[derive(Default)]
-struct Told {
+struct Line {
     message: String,
     fields: Vec<(&'static str, String)>,
 }
 
-impl Told {
+impl Line {
     fn put(&mut self, field: &Field, value: String) {
         if field.name() == "message" {
             self.message = value;
@@ -83,7 +83,7 @@ impl Told {
     }
 }
 
-impl Visit for Told {
+impl Visit for Line {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.put(field, value.to_owned());
     }

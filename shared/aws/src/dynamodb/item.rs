@@ -126,7 +126,7 @@ pub fn state_item(entity: &Entity, stored: &Stored, version: u64) -> Item {
     item
 }
 
-/// What the time index has entries of, each kind in partitions of its own.
+/// The kinds of entries of the time index, each in its own partitions.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Entries {
     /// The records, each by its event's id.

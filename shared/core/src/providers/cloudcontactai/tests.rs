@@ -53,7 +53,7 @@ fn the_generations_are_told_in_their_order() {
     let untyped = r#""messageStatus":"SENT","smsSid":7,"campaign":{},"from":"+1","to":"+2""#;
     let text = (Kind::MessageReceived, "+1,+2".to_owned());
     let status = (Kind::MessageStatus, "7".to_owned());
-    for (names, told) in [
+    for (names, keyed) in [
         (r#""eventType":"message.incoming","type":"x","#, Ok(&text)),
         (r#""type":"message.received","#, Ok(&text)),
         (r#""eventType":"x","type":"message.sent","#, Err(())),
@@ -62,7 +62,7 @@ fn the_generations_are_told_in_their_order() {
         ("", Ok(&status)),
     ] {
         let found = identify(&format!("{{{names}{untyped}}}"));
-        assert_eq!(found.as_ref().map_err(|_| ()), told, "{names}");
+        assert_eq!(found.as_ref().map_err(|_| ()), keyed, "{names}");
     }
     let inbound = r#"{"campaign":null,"from":"+1","to":"+2","smsSid":7}"#;
     assert_eq!(identify(inbound), Ok(text));
@@ -162,7 +162,7 @@ fn an_unsubscribe_is_one_by_its_time_where_that_is_one() {
 
 #[test]
 fn the_phone_that_unsubscribed_is_the_one_of_its_key() {
-    let told = |contact: &str| {
+    let keyed = |contact: &str| {
         let json = format!(
             r#"{{"eventType":"contact.unsubscribed","data":{{"To":"+15550100004","ContactData":{contact}}}}}"#
         );
@@ -173,16 +173,16 @@ fn the_phone_that_unsubscribed_is_the_one_of_its_key() {
     };
     let ours = ("+15550100004".to_owned(), Some("+15550100004".to_owned()));
     for absent in ["null", "[]", "{}", r#"{"phone":null}"#, r#"{"phone":" "}"#] {
-        assert_eq!(told(absent), ours, "{absent}");
+        assert_eq!(keyed(absent), ours, "{absent}");
     }
     assert_eq!(
-        told(r#"{"phone":"+1 555 010 0003"}"#),
+        keyed(r#"{"phone":"+1 555 010 0003"}"#),
         ("+1 555 010 0003".into(), Some("+15550100003".into()))
     );
     // Of what is no number that can be read, the one that was texted is taken.
     for (phone, key) in [("15550100003", "15550100003"), ("\"n/a\"", "n/a")] {
         let contact = format!(r#"{{"phone":{phone}}}"#);
-        assert_eq!(told(&contact), (key.to_owned(), ours.1.clone()));
+        assert_eq!(keyed(&contact), (key.to_owned(), ours.1.clone()));
     }
 }
 
