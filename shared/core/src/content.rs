@@ -95,6 +95,11 @@ pub fn decoded<'a>(headers: &Headers, body: &'a [u8]) -> Result<Cow<'a, [u8]>, U
     coding::undone(headers, body)
 }
 
+/// Undoes the escapes of a form's text; what is none stays.
+pub(crate) fn form_decoded(text: &str) -> String {
+    form::decoded(Charset::Utf8, text.as_bytes())
+}
+
 /// Reads a body with its content encoding undone, without keeping it: beyond what is [`decoded`], several
 /// gzip members, and so many bytes of each coding at most.
 pub(crate) fn streamed<'a>(headers: &Headers, body: &'a [u8], limit: u64) -> Box<dyn Read + 'a> {

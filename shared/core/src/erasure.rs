@@ -76,7 +76,7 @@ impl Subject {
             return true;
         }
         let is_form = text.contains(['%', '+']);
-        is_form && self.is_in_escaped(form_decoded(text).into(), countries)
+        is_form && self.is_in_escaped(content::form_decoded(text).into(), countries)
     }
 
     /// Returns whether the exact bytes of a body name it. They are looked through as they are, and with
@@ -196,33 +196,6 @@ fn payload(text: &str) -> Option<String> {
     }
     let bytes = URL_SAFE_NO_PAD.decode(payload).ok()?;
     String::from_utf8(bytes).ok()
-}
-
-/// Undoes the escapes of a form; what is none stays.
-fn form_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((byte, behind)) = rest.split_first() {
-        rest = behind;
-        let escaped = match (byte, behind) {
-            (b'%', [high, low, after @ ..]) => {
-                let digit = |byte: &u8| char::from(*byte).to_digit(16);
-                let value = digit(high).zip(digit(low));
-                let value = value.and_then(|(high, low)| u8::try_from((high << 4) | low).ok());
-                value.map(|value| (value, after))
-            }
-            _ => None,
-        };
-        match escaped {
-            Some((value, after)) => {
-                bytes.push(value);
-                rest = after;
-            }
-            None if *byte == b'+' => bytes.push(b' '),
-            None => bytes.push(*byte),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Undoes the escapes of JSON strings once, wherever they stand; `None` where there are none.
