@@ -164,8 +164,7 @@ fn new_code_takes_over_at_once_or_step_by_step() {
     assert_eq!(
         preference["Alarms"],
         json!([
-            {"Ref": "UnavailableAlarm"}, {"Ref": "Api5xxAlarm"},
-            {"Ref": "ConsumerErrorsAlarm"}, {"Ref": "DeadLettersAlarm"},
+            {"Ref": "UnavailableAlarm"}, {"Ref": "ConsumerErrorsAlarm"}, {"Ref": "DeadLettersAlarm"},
         ]),
         "what a bad build would set off"
     );

@@ -42,7 +42,6 @@ fn what_must_wake_somebody_has_an_alarm() {
     let alarms: BTreeSet<_> = alarms().into_iter().map(|(name, _)| name).collect();
     for wanted in [
         "AccountConcurrency",
-        "Api5xx",
         "ApiRate",
         "ConsumerErrors",
         "ConsumerStopped",
