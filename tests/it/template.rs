@@ -2,6 +2,7 @@
 
 mod account;
 mod alarms;
+mod deploying;
 mod iam;
 mod operations;
 mod pipe;
