@@ -25,7 +25,7 @@ pub(super) struct Alarm {
     pub(super) datapoints_to_alarm: usize,
     pub(super) comparison: Comparison,
     pub(super) threshold: f64,
-    pub(super) missing: Missing,
+    pub(super) missing: MissingData,
 }
 
 /// A metric that an alarm looks at.
@@ -63,7 +63,7 @@ pub(super) enum Comparison {
 
 /// How an alarm treats data points that are missing.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Missing {
+pub(super) enum MissingData {
     Missing,
     Ignore,
     Breaching,
@@ -189,12 +189,12 @@ impl Resolver<'_> {
                 .get("TreatMissingData")
                 .map(|value| self.text(value))
             {
-                None => Missing::Missing,
+                None => MissingData::Missing,
                 Some(text) => match text.as_str() {
-                    "missing" => Missing::Missing,
-                    "ignore" => Missing::Ignore,
-                    "breaching" => Missing::Breaching,
-                    "notBreaching" => Missing::NotBreaching,
+                    "missing" => MissingData::Missing,
+                    "ignore" => MissingData::Ignore,
+                    "breaching" => MissingData::Breaching,
+                    "notBreaching" => MissingData::NotBreaching,
                     other => panic!("{name}: unknown treatment {other}"),
                 },
             },
