@@ -192,16 +192,18 @@ class Aws:
 
 
 def adapted(template):
-    """The template as the local AWS takes it, which differs from AWS in two things.
+    """The template as the local AWS takes it, which differs from AWS in three things.
 
     It speaks plain HTTP only, so the policies that refuse that are left out; prove.py adds them.
-    And it asks for a permission of its own for each batch operation, where AWS asks for that of the
+    It asks for a permission of its own for each batch operation, where AWS asks for that of the
     single one (API reference of SQS: `SendMessage` grants `SendMessageBatch` too).
+    And it takes no alarm on an expression: such a one is made on the first of its metrics
+    (tests/it/template/alarms evaluates the expressions).
     """
     blocks = re.split(r"\n(?=  [A-Za-z0-9]+:\n)", template)
     kept = [block for block in blocks if not (re.match(r"  \w+Policy:\n", block) and "TlsOnly" in block)]
     check(len(blocks) - len(kept) == 4, "the template has four policies that refuse plain HTTP")
-    template = "\n".join(kept)
+    template = "\n".join(plain_alarm(block) for block in kept)
     for single, both in {
         "Action: sqs:SendMessage\n": "Action: [sqs:SendMessage, sqs:SendMessageBatch]\n",
         "- sqs:ChangeMessageVisibility\n": (
@@ -211,6 +213,21 @@ def adapted(template):
         check(single in template, f"no role has {single}")
         template = template.replace(single, both)
     return template
+
+
+def plain_alarm(block):
+    """An alarm on an expression, as one on the first of its metrics."""
+    found = re.search(r"      Metrics:\n(.*?)(?=      EvaluationPeriods)", block, re.DOTALL)
+    if found is None:
+        return block
+    first = re.split(r"\n        - Id: ", found[1])[1]
+    lines = [line.strip() for line in first.splitlines()[1:]]
+    stat = {name: value for name, value in (line.split(": ", 1) for line in lines if ": " in line and line[0] != "-")}
+    plain = [f"Namespace: {stat['Namespace']}", f"MetricName: {stat['MetricName']}"]
+    dimensions = [line for line in lines if line.startswith("-")]
+    plain += ["Dimensions:", *(f"  {line}" for line in dimensions)] if dimensions else []
+    plain += [f"Statistic: {stat['Stat']}", f"Period: {stat['Period']}"]
+    return block.replace(found[0], "".join(f"      {line}\n" for line in plain))
 
 
 class Stack:

@@ -6,27 +6,35 @@ use serde_json::{Value, json};
 
 use super::{properties, resources, strings};
 
+/// The stack's own table, or the one that it takes over; and so on.
+const TABLE: &str = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/[Ledger or ExistingTable]";
+const STREAM: &str = "[Ledger.StreamArn or arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${ExistingTable}/stream/${ExistingTableStream}]";
+const BUCKET: &str = "arn:${AWS::Partition}:s3:::[Bodies or ExistingBucket]";
+const OBJECTS: &str = "arn:${AWS::Partition}:s3:::[Bodies or ExistingBucket]/*";
+const SECRET: &str = "[SourcesSecret.Id or ExistingSecret]";
+
+/// What every role of a stack with a key of the account's own may do with it: S3, SQS, Secrets Manager and
+/// DynamoDB use the key on behalf of who calls them (developer guides, "Encryption at rest").
+const KEY_ACTIONS: [&str; 6] = [
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+];
+
 /// Every action of every role and what it is for: called by which file, or taken by AWS itself.
 const GRANTS: &[(&str, &str, &str, &str)] = &[
     // role, action, resource, used by
     (
         "ConsumerRole",
         "dynamodb:BatchGetItem",
-        "Ledger.Arn",
+        TABLE,
         "dynamodb.rs",
     ),
-    (
-        "ConsumerRole",
-        "dynamodb:PutItem",
-        "Ledger.Arn",
-        "dynamodb.rs",
-    ),
-    (
-        "ConsumerRole",
-        "dynamodb:UpdateItem",
-        "Ledger.Arn",
-        "dynamodb.rs",
-    ),
+    ("ConsumerRole", "dynamodb:PutItem", TABLE, "dynamodb.rs"),
+    ("ConsumerRole", "dynamodb:UpdateItem", TABLE, "dynamodb.rs"),
     (
         "ConsumerRole",
         "logs:CreateLogStream",
@@ -39,9 +47,9 @@ const GRANTS: &[(&str, &str, &str, &str)] = &[
         "ConsumerLogs.Arn",
         "Lambda",
     ),
-    ("ConsumerRole", "s3:GetObject", "${Bodies.Arn}/*", "s3.rs"),
+    ("ConsumerRole", "s3:GetObject", OBJECTS, "s3.rs"),
     // Without it S3 answers 403 for an object that is not there, which would be tried again for ever.
-    ("ConsumerRole", "s3:ListBucket", "Bodies.Arn", "S3"),
+    ("ConsumerRole", "s3:ListBucket", BUCKET, "S3"),
     (
         "ConsumerRole",
         "sqs:ChangeMessageVisibility",
@@ -86,40 +94,20 @@ const GRANTS: &[(&str, &str, &str, &str)] = &[
         "IngressLogs.Arn",
         "Lambda",
     ),
-    ("IngressRole", "s3:PutObject", "${Bodies.Arn}/*", "s3.rs"),
+    ("IngressRole", "s3:PutObject", OBJECTS, "s3.rs"),
     (
         "IngressRole",
         "secretsmanager:GetSecretValue",
-        "SourcesSecret.Id",
+        SECRET,
         "secrets_manager.rs",
     ),
     ("IngressRole", "sqs:SendMessage", "Queue.Arn", "sqs.rs"),
     ("IngressRole", "xray:PutTelemetryRecords", "*", "Lambda"),
     ("IngressRole", "xray:PutTraceSegments", "*", "Lambda"),
-    (
-        "PipeRole",
-        "dynamodb:DescribeStream",
-        "Ledger.StreamArn",
-        "the pipe",
-    ),
-    (
-        "PipeRole",
-        "dynamodb:GetRecords",
-        "Ledger.StreamArn",
-        "the pipe",
-    ),
-    (
-        "PipeRole",
-        "dynamodb:GetShardIterator",
-        "Ledger.StreamArn",
-        "the pipe",
-    ),
-    (
-        "PipeRole",
-        "dynamodb:ListStreams",
-        "Ledger.StreamArn",
-        "the pipe",
-    ),
+    ("PipeRole", "dynamodb:DescribeStream", STREAM, "the pipe"),
+    ("PipeRole", "dynamodb:GetRecords", STREAM, "the pipe"),
+    ("PipeRole", "dynamodb:GetShardIterator", STREAM, "the pipe"),
+    ("PipeRole", "dynamodb:ListStreams", STREAM, "the pipe"),
     ("PipeRole", "events:PutEvents", "Bus.Arn", "the pipe"),
     (
         "PipeRole",
@@ -132,9 +120,18 @@ const GRANTS: &[(&str, &str, &str, &str)] = &[
 /// The one wildcard: X-Ray's actions know no resources (Service Authorization Reference).
 const RESOURCELESS: [&str; 2] = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"];
 
+/// Returns the statements of the roles whose policies stand here, without those that a condition adds.
 fn statements() -> Vec<(String, Value)> {
+    all_statements()
+        .into_iter()
+        .filter(|(_, statement)| statement["Fn::If"].is_null())
+        .collect()
+}
+
+fn all_statements() -> Vec<(String, Value)> {
     let roles = resources("AWS::IAM::Role").into_iter();
     roles
+        .filter(|(name, _)| name != "RolloutRole")
         .flat_map(|(name, role)| {
             let properties = &role["Properties"];
             assert!(
@@ -152,12 +149,31 @@ fn statements() -> Vec<(String, Value)> {
 }
 
 fn resource_of(statement: &Value) -> String {
-    let resource = &statement["Resource"];
-    let named = [&resource["Fn::GetAtt"], &resource["Fn::Sub"], resource];
-    let named = named.iter().find_map(|value| value.as_str());
-    named
-        .unwrap_or_else(|| panic!("one resource a statement: {statement}"))
-        .to_owned()
+    shown(&statement["Resource"])
+}
+
+/// Writes a value of the template as text: `[A or B]` is `A` where a condition holds, else `B`.
+fn shown(value: &Value) -> String {
+    if let Some(text) = value.as_str() {
+        return text.to_owned();
+    }
+    let function = value.as_object().filter(|map| map.len() == 1);
+    let (name, argument) = function
+        .and_then(|map| map.iter().next())
+        .unwrap_or_else(|| panic!("one resource a statement: {value}"));
+    match (name.as_str(), argument) {
+        ("Ref" | "Fn::GetAtt" | "Fn::Sub", Value::String(text)) => text.clone(),
+        ("Fn::If", Value::Array(parts)) => {
+            format!("[{} or {}]", shown(&parts[1]), shown(&parts[2]))
+        }
+        ("Fn::Sub", Value::Array(parts)) => {
+            let variables = parts[1].as_object().unwrap().iter();
+            variables.fold(shown(&parts[0]), |text, (name, value)| {
+                text.replace(&format!("${{{name}}}"), &shown(value))
+            })
+        }
+        _ => panic!("an unknown function: {value}"),
+    }
 }
 
 #[test]
@@ -220,11 +236,41 @@ fn what_a_function_may_do_is_what_its_adapters_do() {
 }
 
 #[test]
+fn every_role_may_use_the_key_where_there_is_one() {
+    let with_key: BTreeSet<_> = all_statements()
+        .into_iter()
+        .filter_map(|(role, statement)| {
+            let condition = statement["Fn::If"].as_array()?.clone();
+            assert_eq!(condition[0], "HasKmsKey", "{role}");
+            assert_eq!(condition[1]["Resource"], json!({"Ref": "KmsKeyArn"}));
+            assert_eq!(strings(&condition[1]["Action"]), KEY_ACTIONS, "{role}");
+            assert_eq!(condition[2], json!({"Ref": "AWS::NoValue"}));
+            Some(role)
+        })
+        .collect();
+    let roles = ["ConsumerRole", "IngressRole", "PipeRole"];
+    assert_eq!(with_key, roles.map(str::to_owned).into());
+}
+
+#[test]
+fn a_boundary_bounds_every_role() {
+    let bound = json!({"Fn::If": [
+        "HasPermissionsBoundary", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"},
+    ]});
+    let roles = resources("AWS::IAM::Role");
+    assert_eq!(roles.len(), 4);
+    for (name, role) in roles {
+        assert_eq!(role["Properties"]["PermissionsBoundary"], bound, "{name}");
+    }
+}
+
+#[test]
 fn each_role_is_for_its_own_service_and_each_function_has_its_own() {
     for (name, service) in [
         ("ConsumerRole", "lambda"),
         ("IngressRole", "lambda"),
         ("PipeRole", "pipes"),
+        ("RolloutRole", "codedeploy"),
     ] {
         let role = properties(name);
         let trust = role["AssumeRolePolicyDocument"]["Statement"]
