@@ -1,16 +1,26 @@
 #!/usr/bin/env python3
-"""Follows the README's guide to deploying, command by command, on a local AWS.
+"""Follows the README's guide to deploying, word for word, on a local AWS.
 
-Every line of every "sh aws" block is one command, run in a fresh clone as it stands there. `sam deploy
---guided` is answered as a person would who takes each default. Needs what prove.py needs, on the PATH.
+Every line of every "sh aws" block is one command, run in a fresh clone as it stands there. A block that names a
+processor is for who chose that one. `sam deploy --guided` is answered as the guide says: by the answers of a table
+where it gives some, else by Enter.
 
-The local AWS differs from AWS in three things that the commands are adapted to: the functions run on this
-machine's processor; the template is the one that `deployment.adapted` makes; and the API has another host
-name, which commands that send or ask for the functions' health are given.
+The guide is followed to its end by somebody who chose this machine's processor and builds, and once more, up to the
+deployment, by somebody who chose the other: its functions cannot run here, but what was deployed is compared with the
+zips, byte for byte. `--release FOLDER` holds the files of a release, as `.ci/release` makes them: who chose the other
+processor unpacks those instead of building, as the guide says. With `--unpack` both do.
+
+The local AWS differs from AWS in what `deployment.adapted` says, and its API has another address: the templates
+have both before the guide is begun. It makes no metrics of log lines, so that every source is a silent one there.
+Needs what prove.py needs, on the PATH.
 """
 
+import argparse
+import base64
+import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,41 +30,43 @@ import pexpect
 
 import deployment
 
-COMMAND_SECS = 3600  # sam build, from nothing
+COMMAND_SECS = 3600  # a release build, from nothing
+PROCESSORS = {"arm64": "template.yaml", "x86_64": "template-x86_64.yaml"}
+HERE = deployment.HERE.replace("-", "_")
 
 
-def commands(readme):
-    blocks = re.findall(r"^```sh aws\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
-    return [line for line in "".join(blocks).splitlines() if line]
+class Step:
+    """A block of the guide: its commands, and the answers that the text before it gives."""
+
+    def __init__(self, processor, text, answers):
+        self.processor, self.answers = processor, answers
+        self.commands = text.replace("\\\n", "").splitlines()
 
 
-def with_host(command, stack):
-    """Where the API is: AWS gives it a name of its own."""
-    if command.startswith(("switchhook send ", "switchhook check --stack")):
-        if not stack.outputs:
-            found = stack.cloudformation.describe_stacks(StackName=stack.name)["Stacks"][0]
-            stack.outputs = {item["OutputKey"]: item["OutputValue"] for item in found["Outputs"]}
-        return f"{command} --url '{stack.base()}'"
-    return command
+def steps(readme):
+    """The guide's blocks in their order, with the answers of the table before them, as far as `**` begins no new step."""
+    found, answers = [], {}
+    pattern = r"^```sh aws(?: (\w+))?\n(.*?)^```$|^\| `(\w+)` \| `([^`]*)` \||^\*\*"
+    for match in re.finditer(pattern, readme, re.M | re.S):
+        processor, text, parameter, value = match.groups()
+        if text is not None:
+            found.append(Step(processor, text, dict(answers)))
+        elif parameter is not None:
+            answers[parameter] = value
+        else:
+            answers = {}
+    return found
 
 
-def on_this_machine(command):
-    if deployment.HERE == "arm64":
-        return command
-    command = command.replace("--arm64", f"--{deployment.HERE}")
-    if command == "sam build":
-        command += f" --parameter-overrides Architecture={deployment.HERE.replace('-', '_')}"
-    return command
-
-
-def answer(prompt):
-    """What a person types: this machine's processor, yes to what is to be done, else Enter."""
-    if "Architecture" in prompt:
-        return deployment.HERE.replace("-", "_")
+def answer(prompt, answers):
+    """What a person types: the guide's answers, yes to what is to be done, else Enter."""
+    for parameter, value in answers.items():
+        if re.search(rf"Parameter {parameter}\b", prompt):
+            return value
     return "y" if "[y/N]" in prompt and "Disable rollback" not in prompt else ""
 
 
-def run(command, folder, environment):
+def run(command, answers, folder, environment):
     print(f"$ {command}", flush=True)
     child = pexpect.spawn(
         "bash", ["-c", command], cwd=folder, env=environment, encoding="utf-8", timeout=COMMAND_SECS
@@ -62,43 +74,95 @@ def run(command, folder, environment):
     child.logfile_read = sys.stdout
     # A question of sam ends with its default; a confirmation of the command, with its answers.
     while child.expect([r"[^\r\n]*(\[[^\]\r\n]*\]: |\[y/N\] )", pexpect.EOF]) == 0:
-        child.sendline(answer(child.after))
+        child.sendline(answer(child.after, answers))
     child.close()
-    # The local AWS makes no metrics of log lines, so that every source is a silent one there.
     expected = 1 if "--silent-for" in command else 0
     deployment.check(child.exitstatus == expected, f"`{command}` ended with {child.exitstatus}")
 
 
-def follow(folder, programs):
-    clone = folder / "switchhook"
-    subprocess.run(["git", "clone", "--quiet", str(deployment.ROOT), str(clone)], check=True)
-    (clone / "target").symlink_to(deployment.ROOT / "target")
-    template = clone / "template.yaml"
-    template.write_text(deployment.adapted(template.read_text()))
-    aws = deployment.Aws(folder, programs)
-    aws.start()
-    environment = os.environ | {
-        "PATH": f"{deployment.ROOT / 'target' / 'debug'}:{os.environ['PATH']}",
-        "AWS_ENDPOINT_URL": aws.url,
-        "AWS_REGION": deployment.REGION,
-        "AWS_DEFAULT_REGION": deployment.REGION,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "SAM_CLI_TELEMETRY": "0",
-        "HOME": str(folder),
-    }
-    for name in ("CARGO_HOME", "RUSTUP_HOME"):
-        environment.setdefault(name, str(Path.home() / f".{name.split('_')[0].lower()}"))
-    stack = deployment.Stack(aws, "switchhook")
-    for command in commands((clone / "README.md").read_text()):
-        run(with_host(on_this_machine(command), stack), clone, environment)
+def with_local_address(template, aws):
+    """The API's address on the local AWS, where AWS gives it a host name of its own."""
+    public = "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}"
+    deployment.check(public in template, f"the template names no {public}")
+    return template.replace(public, f"{aws.url}/_aws/execute-api/${{Api}}/$default")
+
+
+class Reader:
+    """Somebody who follows the guide in a clone of their own, for one processor, with an account of their own."""
+
+    def __init__(self, folder, programs, processor, release):
+        folder.mkdir()
+        self.processor, self.release = processor, release
+        self.clone = folder / "switchhook"
+        subprocess.run(["git", "clone", "--quiet", str(deployment.ROOT), str(self.clone)], check=True)
+        (self.clone / "target").symlink_to(deployment.ROOT / "target")
+        self.aws = deployment.Aws(folder, programs)
+        self.aws.start()
+        self.adapt(self.clone / "template.yaml")
+        self.environment = os.environ | {
+            "PATH": f"{deployment.ROOT / 'target' / 'debug'}:{os.environ['PATH']}",
+            "AWS_ENDPOINT_URL": self.aws.url,
+            "AWS_REGION": deployment.REGION,
+            "AWS_DEFAULT_REGION": deployment.REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "SAM_CLI_TELEMETRY": "0",
+            "HOME": str(folder),
+        }
+        for name in ("CARGO_HOME", "RUSTUP_HOME"):
+            self.environment.setdefault(name, str(Path.home() / f".{name.split('_')[0].lower()}"))
+
+    def adapt(self, template):
+        template.write_text(with_local_address(deployment.adapted(template.read_text()), self.aws))
+
+    def unpack(self):
+        """Does what the guide's text says of a release, which the local AWS cannot serve."""
+        shutil.copytree(self.release, self.clone / "dist")
+        self.adapt(self.clone / "dist" / PROCESSORS[self.processor])
+
+    def follow(self, steps, to_the_end):
+        """Runs the guide's commands for the processor."""
+        deployed = 0
+        for step in steps:
+            for command in step.commands if step.processor in (None, self.processor) else ():
+                if command.startswith(".ci/release ") and self.release:
+                    self.unpack()
+                    continue
+                run(command, step.answers, self.clone, self.environment)
+                if command.startswith("sam deploy "):
+                    deployed += 1
+                    self.compare()
+            if deployed and not to_the_end:
+                return
+        deployment.check(deployed == 3, f"the guide deploys {deployed} times")
+
+    def compare(self):
+        """What is deployed is, byte for byte, the zips beside the template, for their processor."""
+        functions = self.aws.client("lambda")
+        for name in deployment.FUNCTIONS:
+            path = self.clone / "dist" / f"{name}-{self.processor}.zip"
+            digest = base64.b64encode(hashlib.sha256(path.read_bytes()).digest()).decode()
+            found = functions.get_function_configuration(FunctionName=f"switchhook-{name}")
+            deployment.check(found["CodeSha256"] == digest, f"{name}: other bytes than {path.name}")
+            deployment.check(found["Architectures"] == [self.processor], f"{name}: {found['Architectures']}")
+        deployment.told(f"what is deployed is the zips for {self.processor}, byte for byte")
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--release", type=Path, help="the files of a release")
+    parser.add_argument("--unpack", action="store_true", help="take them for this machine's processor too")
+    parser.add_argument("--only", choices=PROCESSORS, help="follow the guide for this processor alone")
+    arguments = parser.parse_args()
     programs = deployment.Programs()
+    guide = steps((deployment.ROOT / "README.md").read_text())
     with tempfile.TemporaryDirectory(prefix="switchhook-", ignore_cleanup_errors=True) as folder:
         try:
-            follow(Path(folder), programs)
+            for processor in [arguments.only] if arguments.only else PROCESSORS:
+                here = processor == HERE
+                release = None if here and not arguments.unpack else arguments.release
+                reader = Reader(Path(folder) / processor, programs, processor, release)
+                reader.follow(guide, to_the_end=here)
         finally:
             programs.end_all()
     print("the guide is right")
