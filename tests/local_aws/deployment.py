@@ -236,9 +236,11 @@ class Stack:
         for service in ("cloudformation", "dynamodb", "s3", "sqs", "logs", "lambda", "secretsmanager"):
             setattr(self, service.replace("lambda", "functions"), aws.client(service))
         self.outputs = {}
+        self.parameters = {"Architecture": HERE.replace("-", "_"), "FanOut": "true"}
 
-    def deploy(self, template, zips):
-        """Makes or updates the stack by a change set, as `sam deploy` does."""
+    def deploy(self, template, zips, **parameters):
+        """Makes or updates the stack by a change set, as `sam deploy` does. Parameters stay as they are set."""
+        self.parameters |= parameters
         for function in FUNCTIONS:
             key = f"{function}.zip"
             self.s3.upload_file(str(zips / HERE / function / "bootstrap.zip"), "artifacts", key)
@@ -246,7 +248,6 @@ class Stack:
                 f"CodeUri: functions/{function}\n", f"CodeUri: s3://artifacts/{key}\n"
             )
         self.s3.put_object(Bucket="artifacts", Key=f"{self.name}.yaml", Body=template.encode())
-        parameters = {"Architecture": HERE.replace("-", "_"), "FanOut": "true"}
         kind = "UPDATE" if self.outputs else "CREATE"
         names = {"StackName": self.name, "ChangeSetName": kind.lower()}
         self.cloudformation.create_change_set(
@@ -255,7 +256,7 @@ class Stack:
             TemplateURL=f"{self.aws.url}/artifacts/{self.name}.yaml",
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
             Parameters=[
-                {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
+                {"ParameterKey": key, "ParameterValue": value} for key, value in self.parameters.items()
             ],
         )
 

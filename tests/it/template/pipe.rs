@@ -131,6 +131,9 @@ fn a_record_that_cannot_be_handed_on_holds_up_no_other_for_ever() {
         stream["StartingPosition"], "TRIM_HORIZON",
         "what was recorded while the pipe was made"
     );
-    assert_eq!(pipe["Source"]["Fn::If"][1]["Fn::GetAtt"], "Ledger.StreamArn");
+    assert_eq!(
+        pipe["Source"]["Fn::If"][1]["Fn::GetAtt"],
+        "Ledger.StreamArn"
+    );
     assert_eq!(pipe["Target"]["Fn::GetAtt"], "Bus.Arn");
 }
