@@ -111,7 +111,7 @@ def substituted(pattern, replacement, text, count):
 
 def for_processor(template, arch):
     """Returns the template for one processor, which allows no other."""
-    pattern = r"^(  Architecture:\n(?:    .*\n)*?    AllowedValues: )\[[^\]]*\](\n    Default: )\w+$"
+    pattern = r"^(  Architecture:\n(?:    .*\n)*?    AllowedValues: )\[[^\]]*\].*(\n    Default: )\w+$"
     return substituted(pattern, rf"\g<1>[{arch}]\g<2>{arch}", template, 1)
 
 

@@ -32,6 +32,9 @@ from botocore.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "eu-central-1"
+sys.path.insert(0, str(ROOT / ".ci"))
+import package  # noqa: E402: what makes a release
+
 STACK = "hooks"
 TEMPLATE = ROOT / "template.yaml"
 FUNCTIONS = ("ingress", "consumer")

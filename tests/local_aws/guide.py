@@ -66,7 +66,7 @@ def answer(prompt, answers):
     return "y" if "[y/N]" in prompt and "Disable rollback" not in prompt else ""
 
 
-def run(command, answers, folder, environment):
+def run(command, answers, folder, environment, expected=0):
     print(f"$ {command}", flush=True)
     child = pexpect.spawn(
         "bash", ["-c", command], cwd=folder, env=environment, encoding="utf-8", timeout=COMMAND_SECS
@@ -76,7 +76,6 @@ def run(command, answers, folder, environment):
     while child.expect([r"[^\r\n]*(\[[^\]\r\n]*\]: |\[y/N\] )", pexpect.EOF]) == 0:
         child.sendline(answer(child.after, answers))
     child.close()
-    expected = 1 if "--silent-for" in command else 0
     deployment.check(child.exitstatus == expected, f"`{command}` ended with {child.exitstatus}")
 
 
@@ -128,13 +127,22 @@ class Reader:
                 if command.startswith(".ci/release ") and self.release:
                     self.unpack()
                     continue
-                run(command, step.answers, self.clone, self.environment)
+                silent = int("--silent-for" in command)
+                run(command, step.answers, self.clone, self.environment, silent)
                 if command.startswith("sam deploy "):
                     deployed += 1
                     self.compare()
-            if deployed and not to_the_end:
-                return
+                    if not to_the_end:
+                        self.contradict(command)
+                        return
         deployment.check(deployed == 3, f"the guide deploys {deployed} times")
+
+    def contradict(self, command):
+        """The other processor is no answer: the stack stays as it is."""
+        [other] = set(PROCESSORS) - {self.processor}
+        run(command, {"Architecture": other}, self.clone, self.environment, 1)
+        self.compare()
+        deployment.told(f"`{other}` is refused by the template for {self.processor}")
 
     def compare(self):
         """What is deployed is, byte for byte, the zips beside the template, for their processor."""
