@@ -64,10 +64,13 @@ def is_static(program):
 
 def function(folder, arch, name):
     """Reads a function's program, zipped or not."""
-    path = folder / arch / name / "bootstrap"
-    if path.exists():
-        return path.read_bytes()
-    return zipfile.ZipFile(path.with_suffix(".zip")).read("bootstrap")
+    for spelled in (arch, arch.replace("_", "-")):  # Lambda's word, or cargo-lambda's
+        path = folder / spelled / name / "bootstrap"
+        if path.exists():
+            return path.read_bytes()
+        if path.with_suffix(".zip").exists():
+            return zipfile.ZipFile(path.with_suffix(".zip")).read("bootstrap")
+    raise PackageError(f"{name} for {arch} is not in {folder}")
 
 
 def zipped(files, method=zipfile.ZIP_DEFLATED):
