@@ -28,6 +28,7 @@ from botocore.exceptions import ClientError
 
 from deployment import FUNCTIONS, REGION, TEMPLATE, Stack, adapted, call, check, large_call, told, wait_for
 from emulator import FILES_SOURCE, prove_emulator
+from lifecycle import prove_alarms, prove_deletion, prove_pause, prove_restore
 from proof import deployed, options, run
 
 PROOF_SECS = 600
@@ -437,10 +438,16 @@ def prove(arguments, folder, programs):
     prove_replay(stack, command)
     secret = prove_rotation(stack, command)
     prove_restart(stack, secret)
+    prove_pause(stack, command, secret)
+    template = adapted(TEMPLATE.read_text())
+    prove_restore(stack, command, secret, template, arguments.zips)
     prove_forgetting(stack, command)  # and with it what others are duplicates of
+    stack = prove_deletion(stack, command, secret, template, arguments.zips)
     second = Stack(stack.aws, "emulated")
-    second.deploy(adapted(TEMPLATE.read_text()), arguments.zips)
+    second.deploy(template, arguments.zips, AlarmEmail="ops@example.com")
+    check(second.outputs["AlarmTopic"], "no topic of the stack")
     prove_emulator(second, arguments.zips, folder, programs)
+    prove_alarms(stack, template, arguments.zips)
     prove_tls_only(stack, TEMPLATE.read_text(), arguments.zips)
     told("proven")
 
