@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = ("ingress", "consumer")
 # Lambda's word for a processor, and ELF's number, for what it is called elsewhere, and the template.
 ARCHES = {"arm64": (183, "aarch64", "template.yaml"), "x86_64": (62, "x86_64", "template-x86_64.yaml")}
+TARGETS = [f"{arch}-unknown-linux-{libc}" for arch in ("aarch64", "x86_64") for libc in ("gnu", "musl")]
 PROGRAMS = {"ingress": "functions/ingress", "consumer": "functions/consumer", "switchhook": "cli"}
 DOCUMENTS = ("LICENSE-APACHE", "LICENSE-MIT", "README.md")
 SUMS = "SHA256SUMS"
@@ -146,6 +147,37 @@ def bill(text, time):
     return (text + "\n").encode()
 
 
+def linked(metadata):
+    """Returns the packages that the programs are linked with, themselves and what only builds them left out."""
+    packages = {package["id"]: package for package in metadata["packages"]}
+    edges = {node["id"]: node["deps"] for node in metadata["resolve"]["nodes"]}
+    todo = [id for id, package in packages.items() if package["name"] in PROGRAMS and package["source"] is None]
+    seen = set(todo)
+    while todo:
+        for edge in edges[todo.pop()]:
+            if edge["pkg"] not in seen and any(kind["kind"] is None for kind in edge["dep_kinds"]):
+                seen.add(edge["pkg"])
+                todo.append(edge["pkg"])
+    found = [packages[id] for id in seen if packages[id]["source"] is not None]
+    return sorted(found, key=lambda package: (package["name"], package["version"]))
+
+
+def licences(metadata):
+    """The licences of everything in the programs, each text once, with the packages that it came with."""
+    texts, lines = {}, []
+    for package in linked(metadata):
+        name = f"{package['name']} {package['version']}"
+        lines.append(f"{name}: {package['license'] or package['license_file']}\n")
+        folder = Path(package["manifest_path"]).parent
+        for path in sorted(folder.iterdir()):
+            if re.match(r"(licen[cs]e|copying|copyright|notice|unlicense)", path.name, re.I) and path.is_file():
+                text = path.read_text(errors="replace").strip().replace("\r\n", "\n")
+                texts.setdefault(text, []).append(name)
+    for text, names in texts.items():
+        lines += ["\n", "-" * 100, "\n", ", ".join(names), "\n\n", text, "\n"]
+    return "".join(lines).encode()
+
+
 def tool(*command):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
@@ -186,7 +218,7 @@ def for_aws(template, functions, arches, mapped=True):
     return files
 
 
-def commands(built, seconds):
+def commands(built, licences, seconds):
     files = {}
     for arch, (_, target, _) in ARCHES.items():
         program = (built / f"{target}-unknown-linux-musl" / "release" / "switchhook").read_bytes()
@@ -194,7 +226,7 @@ def commands(built, seconds):
         check_folders(f"switchhook for {arch}", program)
         if not is_static(program):
             raise PackageError(f"switchhook for {arch} is not static")
-        inside = {"switchhook": (0o755, program), **documents()}
+        inside = {"switchhook": (0o755, program), "LICENSES-OF-DEPENDENCIES.txt": licences, **documents()}
         files[f"switchhook-linux-{arch}.tar.gz"] = (0o644, tarred("switchhook", inside, seconds))
     return files
 
@@ -238,9 +270,12 @@ def main():
         if arguments.everything:
             seconds = int(os.environ["SOURCE_DATE_EPOCH"])
             time = tool("date", "--utc", "--date", f"@{seconds}", "+%Y-%m-%dT%H:%M:%SZ")
+            platforms = [f"--filter-platform={target}" for target in TARGETS]
+            metadata = json.loads(tool("cargo", "metadata", "--locked", "--format-version", "1", *platforms))
+            files["LICENSES-OF-DEPENDENCIES.txt"] = (0o644, licences(metadata))
             archive = zipped(files, zipfile.ZIP_STORED)
             files |= {f"switchhook-{version()}-aws.zip": (0o644, archive), "BUILD": (0o644, build_record(time))}
-            files |= commands(arguments.everything, seconds) | bills(time)
+            files |= commands(arguments.everything, files["LICENSES-OF-DEPENDENCIES.txt"], seconds) | bills(time)
         write(arguments.out, files)
     except PackageError as error:
         sys.exit(f"error: {error}")

@@ -165,6 +165,29 @@ class Packages(unittest.TestCase):
         with self.assertRaisesRegex(package.PackageError, "published as 9.9.9"):
             package.packaged(text.replace(f"Version: {package.version()}", "Version: 9.9.9"), "arm64")
 
+    def test_licences_are_of_what_the_programs_are_linked_with(self):
+        def dependency(name, kind):
+            return {"pkg": name, "dep_kinds": [{"kind": kind}]}
+
+        def member(name, source="registry"):
+            folder = self.folder / name
+            folder.mkdir()
+            (folder / "LICENSE").write_text("as is" if name != "linked" else "other terms")
+            manifest = str(folder / "Cargo.toml")
+            return {"id": name, "name": name, "version": "1", "source": source, "license": "MIT", "manifest_path": manifest}
+
+        nodes = [
+            {"id": "ingress", "deps": [dependency("linked", None), dependency("builds", "build"), dependency("tests", "dev")]},
+            {"id": "linked", "deps": [dependency("below", None)]},
+            *({"id": name, "deps": []} for name in ("builds", "tests", "below")),
+        ]
+        packages = [member("ingress", None), *map(member, ("tests", "linked", "builds", "below"))]
+        text = package.licences({"packages": packages, "resolve": {"nodes": nodes}}).decode()
+        self.assertTrue(text.startswith("below 1: MIT\nlinked 1: MIT\n"), text)
+        self.assertEqual((text.count("as is"), text.count("other terms")), (1, 1))
+        self.assertNotIn("builds", text)
+        self.assertNotIn("tests", text)
+
     def test_bill_of_materials_is_the_same_in_every_folder(self):
         def written(serial, time, folder):
             reference = f"path+file://{folder}/functions/ingress#0.1.0"
