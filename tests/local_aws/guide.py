@@ -72,11 +72,15 @@ def run(command, answers, folder, environment, expected=0):
         "bash", ["-c", command], cwd=folder, env=environment, encoding="utf-8", timeout=COMMAND_SECS
     )
     child.logfile_read = sys.stdout
+    said = ""
     # A question of sam ends with its default; a confirmation of the command, with its answers.
     while child.expect([r"[^\r\n]*(\[[^\]\r\n]*\]: |\[y/N\] )", pexpect.EOF]) == 0:
+        said += child.before + child.after
         child.sendline(answer(child.after, answers))
+    said += child.before
     child.close()
     deployment.check(child.exitstatus == expected, f"`{command}` ended with {child.exitstatus}")
+    return said
 
 
 def with_local_address(template, aws):
@@ -128,7 +132,9 @@ class Reader:
                     self.unpack()
                     continue
                 silent = int("--silent-for" in command)
-                run(command, step.answers, self.clone, self.environment, silent)
+                said = run(command, step.answers, self.clone, self.environment, silent)
+                if command.startswith("switchhook events "):
+                    deployment.check("call.ended" in said, "the delivery that was sent is not recorded")
                 if command.startswith("sam deploy "):
                     deployed += 1
                     self.compare()
