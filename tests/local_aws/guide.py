@@ -11,7 +11,8 @@ zips, byte for byte. `--release FOLDER` holds the files of a release, as `.ci/re
 processor unpacks those instead of building, as the guide says. With `--unpack` both do.
 
 The local AWS differs from AWS in what `deployment.adapted` says, and its API has another address: the templates
-have both before the guide is begun. It makes no metrics of log lines, so that every source is a silent one there.
+have both before the guide is begun. It makes no metrics of log lines, so that every source is a silent one there, and
+it hands bodies on as text, which changes some (FAIL_HERE).
 Needs what prove.py needs, on the PATH.
 """
 
@@ -33,6 +34,8 @@ import deployment
 COMMAND_SECS = 3600  # a release build, from nothing
 PROCESSORS = {"arm64": "template.yaml", "x86_64": "template-x86_64.yaml"}
 HERE = deployment.HERE.replace("-", "_")
+# What ends with 1 on the local AWS, as it should.
+FAIL_HERE = (" --silent-for ", "switchhook send voice bytes ")
 
 
 class Step:
@@ -131,8 +134,8 @@ class Reader:
                 if command.startswith(".ci/release ") and self.release:
                     self.unpack()
                     continue
-                silent = int("--silent-for" in command)
-                said = run(command, step.answers, self.clone, self.environment, silent)
+                expected = int(any(failing in command for failing in FAIL_HERE))
+                said = run(command, step.answers, self.clone, self.environment, expected)
                 if command.startswith("switchhook events "):
                     deployment.check("call.ended" in said, "the delivery that was sent is not recorded")
                 if command.startswith("sam deploy "):
