@@ -1,5 +1,6 @@
 //! What can be asked of the command line. Wrong usage exits with 2, as clap does by itself.
 
+mod check;
 mod dead;
 mod forget;
 mod opt_outs;
@@ -14,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use switchhook_core::ids::EventId;
 use switchhook_core::kind::Kind;
 
+pub use self::check::{Check, OtherTable, Pause};
 pub use self::dead::{Chosen, Dead, DeadAction, DropLetters, Redrive, Selection, ShowLetter};
 pub use self::forget::Forget;
 pub use self::opt_outs::{ByHand, OptOuts, OptOutsAction, Owner};
@@ -53,7 +55,7 @@ pub enum Command {
     Local(Local),
     /// Build, sign and post sample deliveries
     #[command(
-        after_help = "Examples:\n  switchhook send ai-sync call.ended\n  switchhook send ai-sync all --shuffle\n  switchhook send ai-sync sms.received --repeat 3\n  switchhook send ai-sync call.started --tamper\n  switchhook send ai-sync call.ended --count 1000 --rate 200\n  switchhook send ai-sync call.ended --stack hooks\n\nWith --stack, source and secrets are those of the stack, unless --config names a file. Without a sample the samples of the source are listed."
+        after_help = "Examples:\n  switchhook send ai-sync call.ended\n  switchhook send ai-sync all --shuffle\n  switchhook send ai-sync sms.received --repeat 3\n  switchhook send ai-sync call.started --tamper\n  switchhook send ai-sync call.ended --count 1000 --rate 200\n  switchhook send ai-sync call.ended --stack hooks\n  switchhook send ai-sync bytes --stack hooks\n\nWith --stack, source and secrets are those of the stack, unless --config names a file. Without a sample the samples of the source are listed.\n\n`bytes` is no sample, and `all` is without it: it posts bodies that are hard to pass on unchanged (invalid UTF-8, ISO 8859-1, UTF-16, gzip, 4 MiB), each signed, waits until each is recorded, and says whether it arrived as sent. The events that it leaves are of no kind, so alarms for these may fire. Exit code 0 only if every byte arrived. With --json it is one object a body: body, bytes, content_type, content_encoding, status, id, result (as_sent, changed, refused, unknown), detail."
     )]
     Send(Send),
     /// List the sources, give a stack its sources, or make a token for one
@@ -63,12 +65,12 @@ pub enum Command {
     Sources(Sources),
     /// List the newest events
     #[command(
-        after_help = "Examples:\n  switchhook events\n  switchhook events --kind call.ended --since 2026-11-22T09:00:00Z\n  switchhook events --since 6h\n  switchhook events --since 2026-11-22 --until 2026-11-23\n  switchhook events --json --raw --limit 1000\n  switchhook events --stack hooks --source voice"
+        after_help = "Examples:\n  switchhook events\n  switchhook events --kind call.ended --since 2026-11-22T09:00:00Z\n  switchhook events --since 6h\n  switchhook events --since 2026-11-22 --until 2026-11-23\n  switchhook events --json --raw --limit 1000\n  switchhook events --stack hooks --source voice\n  switchhook events --stack hooks --table hooks-restored"
     )]
     Events(Events),
     /// Show an entity or an event
     #[command(
-        after_help = "Examples:\n  switchhook show ai-sync/call/call_987\n  switchhook show ai-sync/conversation/+15550100003,+15550100004 --json\n  switchhook show 019aad2b-7c00-7000-8000-000000000001.0\n  switchhook show 019aad2b-7c00-7000-8000-000000000001.0 --raw\n  switchhook show 019aad2b-7c00-7000-8000-000000000001.0 --raw --output event.txt\n  switchhook show voice/call/call_987 --stack hooks\n\nAn entity is shown with its state and its events, in the order accepted; an event with its headers and data, or as it came."
+        after_help = "Examples:\n  switchhook show ai-sync/call/call_987\n  switchhook show ai-sync/conversation/+15550100003,+15550100004 --json\n  switchhook show 019aad2b-7c00-7000-8000-000000000001.0\n  switchhook show 019aad2b-7c00-7000-8000-000000000001.0 --raw\n  switchhook show 019aad2b-7c00-7000-8000-000000000001.0 --raw --output event.txt\n  switchhook show voice/call/call_987 --stack hooks\n  switchhook show voice/call/call_987 --stack hooks --table hooks-restored\n\nAn entity is shown with its state and its events, in the order accepted; an event with its headers and data, or as it came."
     )]
     Show(Show),
     /// List who must not be texted or mailed, look one up, or change the list by hand
@@ -76,7 +78,7 @@ pub enum Command {
     OptOuts(OptOuts),
     /// Hand recorded events out again, changing nothing
     #[command(
-        after_help = "Examples:\n  switchhook replay 019aad2b-7c00-7000-8000-000000000001.0 --to http://127.0.0.1:3000/hooks\n  switchhook replay --kind call.ended --since 2026-11-22T09:00:00Z --to https://example.com/hooks\n  switchhook replay --source ai-sync --to http://127.0.0.1:3000 --dry-run\n  switchhook replay --kind call.ended --since 2d --stack hooks\n\nWithout --to, events of a stack are put on its bus, as its pipe puts them there. With --to, they are posted one after the other, in the order accepted, as `local --forward-to` posts them: signed by Standard Webhooks with the secret in the file forward-secret of the data folder. An event has the same webhook-id each time. It ends early when ten events in a row get no answer."
+        after_help = "Examples:\n  switchhook replay 019aad2b-7c00-7000-8000-000000000001.0 --to http://127.0.0.1:3000/hooks\n  switchhook replay --kind call.ended --since 2026-11-22T09:00:00Z --to https://example.com/hooks\n  switchhook replay --source ai-sync --to http://127.0.0.1:3000 --dry-run\n  switchhook replay --kind call.ended --since 2d --stack hooks\n  switchhook replay --source ai-sync --stack hooks --table hooks-restored --dry-run\n\nWithout --to, events of a stack are put on its bus, as its pipe puts them there. With --to, they are posted one after the other, in the order accepted, as `local --forward-to` posts them: signed by Standard Webhooks with the secret in the file forward-secret of the data folder. An event has the same webhook-id each time. It ends early when ten events in a row get no answer."
     )]
     Replay(Replay),
     /// Print what lets a shell complete commands
@@ -91,10 +93,14 @@ pub enum Command {
     #[command(after_help = forget::EXAMPLES)]
     Forget(Forget),
     /// Check a file of sources without running anything, or a stack on AWS
-    #[command(
-        after_help = "Examples:\n  switchhook check --config switchhook.toml\n  switchhook check --stack hooks\n  switchhook check --stack hooks --json\n\nWith --stack it looks whether the stack is whole: deployed, its parts there and readable, its sources valid, its health URL answering. Exit code 1 if something is not; what merely deserves a look is a warning."
-    )]
+    #[command(after_help = check::CHECK)]
     Check(Check),
+    /// Let the consumer of a stack take no events for a while
+    #[command(after_help = check::PAUSE)]
+    Pause(Pause),
+    /// Let the consumer of a stack take events again
+    #[command(after_help = check::RESUME)]
+    Resume(Pause),
 }
 
 impl Command {
@@ -111,8 +117,31 @@ impl Command {
             | Self::Replay(_)
             | Self::Dead(_)
             | Self::Forget(_)
-            | Self::Check(_) => true,
+            | Self::Check(_)
+            | Self::Pause(_)
+            | Self::Resume(_) => true,
         }
+    }
+
+    /// Returns the table to read instead of the stack's own, if one is named.
+    #[must_use]
+    pub fn table(&self) -> Option<&str> {
+        let other = match self {
+            Self::Events(events) => &events.other,
+            Self::Show(show) => &show.other,
+            Self::OptOuts(opt_outs) => &opt_outs.other,
+            Self::Replay(replay) => &replay.other,
+            Self::Local(_)
+            | Self::Send(_)
+            | Self::Sources(_)
+            | Self::Completions(_)
+            | Self::Dead(_)
+            | Self::Forget(_)
+            | Self::Check(_)
+            | Self::Pause(_)
+            | Self::Resume(_) => return None,
+        };
+        other.table.as_deref()
     }
 }
 
@@ -150,7 +179,7 @@ pub struct Local {
 pub struct Send {
     /// The source to send as
     pub source: String,
-    /// The sample to send, or `all`
+    /// The sample to send, `all`, or `bytes`
     pub sample: Option<String>,
     /// Send each delivery this often, with the same bytes
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
@@ -259,6 +288,9 @@ pub struct Events {
     /// With --json, the exact bytes too, as base64
     #[arg(long)]
     pub raw: bool,
+    /// Where to read
+    #[command(flatten)]
+    pub other: OtherTable,
 }
 
 /// Arguments of `show`.
@@ -273,6 +305,9 @@ pub struct Show {
     /// Write the headers and bytes to this file, which must not exist, instead of printing them
     #[arg(long, value_name = "FILE", requires = "raw")]
     pub output: Option<PathBuf>,
+    /// Where to read
+    #[command(flatten)]
+    pub other: OtherTable,
 }
 
 /// Arguments of `replay`.
@@ -295,14 +330,9 @@ pub struct Replay {
     /// Only list what would be posted
     #[arg(long)]
     pub dry_run: bool,
-}
-
-/// Arguments of `check`.
-#[derive(Arguments, Debug)]
-pub struct Check {
-    /// Where the stack is reached [default: as it says itself]
-    #[arg(long, value_name = "URL", requires = "stack")]
-    pub url: Option<String>,
+    /// Where to read
+    #[command(flatten)]
+    pub other: OtherTable,
 }
 
 /// Arguments of `completions`.
@@ -353,6 +383,13 @@ mod tests {
             &["switchhook", "sources", "--silent-for", "-6h"],
             &["switchhook", "sources", "--silent-for", "1 month"],
             &["switchhook", "check", "--url", "http://localhost"],
+            &["switchhook", "check", "--before-deploy", "--before-delete"],
+            &["switchhook", "check", "--parameter", "A=1"],
+            &["switchhook", "check", "--before-deploy", "--parameter", "A"],
+            &["switchhook", "pause", "--within", "5"],
+            &["switchhook", "resume", "--within", "-5m"],
+            &["switchhook", "events", "--table", "a b"],
+            &["switchhook", "dead", "list", "--table", "restored"],
             &["switchhook", "forget"],
             &["switchhook", "forget", ""],
             &["switchhook", "forget", "+15550100003", "--at-most", "many"],

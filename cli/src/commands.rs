@@ -11,6 +11,7 @@ mod forget;
 mod no_match;
 mod opt_outs;
 mod output;
+mod pause;
 mod push;
 mod replay;
 mod send;
@@ -28,8 +29,9 @@ use switchhook_core::states::StateError;
 
 pub use self::check::Invalid;
 use self::context::Context;
+use self::pause::Goal;
 use crate::args::{Args, Command, SourcesAction};
-use crate::deployed::{Deployed, DeployedError};
+use crate::deployed::{Deployed, DeployedError, is_absent};
 use crate::local::config::SourcesError;
 use crate::local::data_dir::{DataDir, DataDirError};
 use crate::local::erase::EraseError;
@@ -172,11 +174,35 @@ fn check_plain_http(flag: &str, url: &Url, is_allowed: bool) -> Result<(), Comma
 }
 
 async fn dispatch(args: Args) -> Result<ExitCode, CommandError> {
-    let stack = match args.stack {
+    let table = args.command.table().map(str::to_owned);
+    if table.is_some() && args.stack.is_none() {
+        return Err(CommandError::Usage(
+            "the laptop has one table: `--table` goes with `--stack`".to_owned(),
+        ));
+    }
+    if let (Command::Check(check), Some(name), None) = (&args.command, &args.stack, &args.config)
+        && check.before_deploy
+    {
+        return check::before_deploy::run(name, check, args.json).await;
+    }
+    let stack = match &args.stack {
         Some(_) if !args.command.takes_stack() => return Err(CommandError::NoStack),
-        Some(name) => Some(Deployed::open(name).await?),
+        Some(name) => {
+            let stack = Deployed::open(name.clone()).await?;
+            Some(stack.with_table(table.clone()))
+        }
         None => None,
     };
+    let done = perform(args, stack).await;
+    match (done, table) {
+        (Err(error), Some(table)) if is_absent(&error) => Err(CommandError::NotFound(format!(
+            "there is no table `{table}` in this account and region: `aws dynamodb list-tables` shows what is there"
+        ))),
+        (done, _) => done,
+    }
+}
+
+async fn perform(args: Args, stack: Option<Deployed>) -> Result<ExitCode, CommandError> {
     let context = Context {
         data: DataDir::new(args.data.clone()),
         config: args.config,
@@ -212,5 +238,7 @@ async fn dispatch(args: Args) -> Result<ExitCode, CommandError> {
         Command::Dead(dead) => dead::run(&context, &dead).await,
         Command::Forget(forget) => forget::run(&context, &forget).await,
         Command::Check(check) => check::run(&context, &check).await,
+        Command::Pause(pause) => pause::run(&context, &pause, Goal::Paused).await,
+        Command::Resume(resume) => pause::run(&context, &resume, Goal::Running).await,
     }
 }

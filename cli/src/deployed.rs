@@ -3,32 +3,28 @@
 //!
 //! No other module makes a client that would call AWS, and this one does so for a named stack only.
 
+mod account;
 mod bus;
+mod consumer;
+mod depth;
 mod error;
 mod secret;
 mod time;
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_cloudformation::error::ProvideErrorMetadata;
-use aws_smithy_types::timeout::TimeoutConfig;
-use hyper_rustls::ConfigBuilderExt;
-use rustls::ClientConfig;
-use rustls::crypto::ring;
-use switchhook_aws::connection::{Environment, ProcessEnvironment};
 use switchhook_aws::dead_letters::DeadLetters;
 use switchhook_aws::dynamodb::DynamoDbLedger;
-use switchhook_aws::https;
 use switchhook_aws::s3::S3Bodies;
 use switchhook_aws::sqs::SqsQueue;
 use switchhook_core::config::Sources;
-use switchhook_core::ports::PortError;
 use switchhook_core::time::Clock;
 
+pub(crate) use self::account::{Account, Description, credentials_in_use};
 pub(crate) use self::bus::Bus;
+pub(crate) use self::consumer::{CONSUMER_EVENT_SOURCE, DISABLED, ENABLED};
+pub(crate) use self::depth::Depth;
+pub(crate) use self::error::is_absent;
 pub use self::error::{DeployedError, advice};
 pub(crate) use self::secret::{MAX_SECRET_BYTES, SourcesSecret};
 
@@ -53,27 +49,24 @@ pub(crate) const SOURCES_SECRET_ARN: &str = "SourcesSecretArn";
 pub(crate) const RETENTION_DAYS: &str = "RetentionDays";
 /// Only of a stack with a bus.
 const BUS_NAME: &str = "BusName";
+/// Outputs that not every stack has: by its parameters, or since its template is older.
+pub(crate) const INGRESS_FUNCTION: &str = "IngressFunction";
+pub(crate) const CONSUMER_FUNCTION: &str = "ConsumerFunction";
+pub(crate) const ALARM_TOPIC: &str = "AlarmTopic";
+pub(crate) const PIPE_NAME: &str = "PipeName";
+
+/// The largest body that reaches the ingress of a stack, 4.4 MiB.
+///
+/// Lambda takes an event of 6 MB (6,291,456 bytes), in which API Gateway writes a body that is not text
+/// as base64, a third longer: 4,613,734 bytes become 6,151,648, and 139,808 are left for headers, path and
+/// what else the event says of the request (headers and request line are at most 10,240 bytes).
+pub(crate) const MAX_STACK_BODY_BYTES: usize = 4_613_734;
 
 /// What the URLs of sources go on from.
 const WEBHOOKS: &str = "/webhooks";
 
-/// How long one attempt of a call may take: a person waits.
-const ATTEMPT: Duration = Duration::from_secs(20);
-const CONNECT: Duration = Duration::from_secs(5);
-
 /// A receive that waits for nothing may overlook letters on AWS.
 const WAIT_SECS: i32 = 1;
-
-/// Returns a configuration of TLS that trusts what this machine trusts.
-fn machine_roots() -> Result<ClientConfig, PortError> {
-    const READING: &str = "reading whom this machine trusts";
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| PortError::new(READING, error))?;
-    let trusting = builder.with_native_roots();
-    let trusting = trusting.map_err(|error| PortError::new(READING, error))?;
-    Ok(trusting.with_no_client_auth())
-}
 
 /// How the last deployment of a stack ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -92,9 +85,10 @@ pub(crate) enum Deployment {
 #[derive(Clone, Debug)]
 pub struct Deployed {
     name: String,
-    status: String,
-    outputs: HashMap<String, String>,
-    sdk: SdkConfig,
+    description: Description,
+    account: Account,
+    /// The table to read instead of the stack's own.
+    table: Option<String>,
 }
 
 impl Deployed {
@@ -104,57 +98,32 @@ impl Deployed {
     ///
     /// Without a region, and when CloudFormation does not tell of it.
     pub async fn open(name: String) -> Result<Self, DeployedError> {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT)
-            .operation_attempt_timeout(ATTEMPT);
-        let sdk = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(https::client(machine_roots()?, CONNECT))
-            .timeout_config(timeouts.build())
-            .load()
-            .await;
-        let Some(region) = sdk.region().map(ToString::to_string) else {
-            return Err(DeployedError::NoRegion);
+        let account = Account::open().await?;
+        let Some(description) = account.describe(&name).await? else {
+            return Err(DeployedError::Absent {
+                name,
+                region: account.region().to_owned(),
+                credentials: credentials_in_use(),
+            });
         };
-        let client = aws_sdk_cloudformation::Client::new(&sdk);
-        let described = client.describe_stacks().stack_name(&name).send().await;
-        let absent = || DeployedError::Absent {
-            name: name.clone(),
-            region: region.clone(),
-            credentials: credentials_in_use(&ProcessEnvironment),
-        };
-        let stacks = match described {
-            Ok(described) => described.stacks.unwrap_or_default(),
-            Err(error)
-                if error.code() == Some("ValidationError")
-                    && error
-                        .message()
-                        .is_some_and(|m| m.contains("does not exist")) =>
-            {
-                return Err(absent());
-            }
-            Err(error) => return Err(PortError::new("looking for the stack", error).into()),
-        };
-        let stack = stacks.into_iter().next().ok_or_else(absent)?;
-        let status = stack
-            .stack_status
-            .as_ref()
-            .map_or("", |status| status.as_str());
-        if is_unusable(status) {
+        if is_unusable(&description.status) {
             return Err(DeployedError::Unusable {
                 stack: name,
-                status: status.to_owned(),
+                status: description.status,
             });
         }
-        let status = status.to_owned();
-        let outputs = stack.outputs.unwrap_or_default().into_iter();
         Ok(Self {
             name,
-            status,
-            outputs: outputs
-                .filter_map(|output| Some((output.output_key?, output.output_value?)))
-                .collect(),
-            sdk,
+            description,
+            account,
+            table: None,
         })
+    }
+
+    /// Reads another table than the stack's own from now on.
+    #[must_use]
+    pub(crate) fn with_table(self, table: Option<String>) -> Self {
+        Self { table, ..self }
     }
 
     /// Returns its name.
@@ -164,13 +133,12 @@ impl Deployed {
 
     /// Returns CloudFormation's word for how it is, and where it is.
     pub(crate) fn status(&self) -> String {
-        let region = self.sdk.region().map(AsRef::as_ref).unwrap_or_default();
-        format!("{} in {region}", self.status)
+        format!("{} in {}", self.description.status, self.account.region())
     }
 
     /// Tells how its last deployment ended.
     pub(crate) fn deployment(&self) -> Deployment {
-        match self.status.as_str() {
+        match self.description.status.as_str() {
             "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE" => Deployment::Done,
             status if status.ends_with("_FAILED") => Deployment::Stuck,
             status if status.ends_with("_IN_PROGRESS") => Deployment::UnderWay,
@@ -184,18 +152,62 @@ impl Deployed {
     ///
     /// When there is none of this name.
     pub(crate) fn output(&self, name: &'static str) -> Result<&str, DeployedError> {
-        let output = self.outputs.get(name).map(String::as_str);
-        output.ok_or_else(|| DeployedError::NoOutput {
-            stack: self.name.clone(),
-            output: name,
-        })
+        self.optional_output(name)
+            .ok_or_else(|| DeployedError::NoOutput {
+                stack: self.name.clone(),
+                output: name,
+            })
+    }
+
+    /// Returns an output that not every stack has.
+    pub(crate) fn optional_output(&self, name: &str) -> Option<&str> {
+        let output = self.description.outputs.get(name).map(String::as_str);
+        output.filter(|output| !output.is_empty())
+    }
+
+    /// Returns what a parameter was deployed with; `None` where it is empty or the template has none.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        let value = self.description.parameters.get(name).map(String::as_str);
+        value.filter(|value| !value.is_empty())
+    }
+
+    /// Reports whether recorded events are handed on to a bus.
+    pub(crate) fn has_bus(&self) -> bool {
+        self.optional_output(BUS_NAME).is_some()
+    }
+
+    /// Returns the name of the table.
+    pub(crate) fn table(&self) -> Result<&str, DeployedError> {
+        match &self.table {
+            Some(table) => Ok(table),
+            None => self.output(TABLE_NAME),
+        }
     }
 
     /// Returns the ledger.
     pub(crate) fn ledger(&self) -> Result<DynamoDbLedger, DeployedError> {
-        let client = aws_sdk_dynamodb::Client::new(&self.sdk);
-        let table = self.output(TABLE_NAME)?.to_owned();
-        Ok(DynamoDbLedger::new(client, table))
+        let table = self.table()?.to_owned();
+        Ok(DynamoDbLedger::new(self.dynamodb(), table))
+    }
+
+    /// Returns a client of Amazon DynamoDB.
+    pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.account.sdk)
+    }
+
+    /// Returns a client of AWS Lambda.
+    pub(crate) fn functions(&self) -> aws_sdk_lambda::Client {
+        self.account.functions()
+    }
+
+    /// Returns a client of Amazon EventBridge Pipes.
+    pub(crate) fn pipes(&self) -> aws_sdk_pipes::Client {
+        aws_sdk_pipes::Client::new(&self.account.sdk)
+    }
+
+    /// Returns a client of Amazon SNS.
+    pub(crate) fn sns(&self) -> aws_sdk_sns::Client {
+        aws_sdk_sns::Client::new(&self.account.sdk)
     }
 
     /// Returns the store of large bodies.
@@ -208,7 +220,7 @@ impl Deployed {
 
     /// Returns a client of Amazon S3; a local AWS has no host name for each bucket.
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
-        let config = aws_sdk_s3::config::Builder::from(&self.sdk);
+        let config = aws_sdk_s3::config::Builder::from(&self.account.sdk);
         let config = config.force_path_style(self.is_local());
         aws_sdk_s3::Client::from_conf(config.build())
     }
@@ -234,26 +246,29 @@ impl Deployed {
 
     /// Returns a client of Amazon SQS.
     pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
-        aws_sdk_sqs::Client::new(&self.sdk)
+        aws_sdk_sqs::Client::new(&self.account.sdk)
     }
 
     /// Returns a client of Amazon CloudWatch.
     pub(crate) fn cloudwatch(&self) -> aws_sdk_cloudwatch::Client {
-        aws_sdk_cloudwatch::Client::new(&self.sdk)
+        aws_sdk_cloudwatch::Client::new(&self.account.sdk)
     }
 
     /// Returns the event bus.
     pub(crate) fn bus(&self) -> Result<Bus, DeployedError> {
-        let name = self.outputs.get(BUS_NAME).cloned();
+        let name = self.optional_output(BUS_NAME).map(str::to_owned);
         let name = name.ok_or_else(|| DeployedError::NoBus {
             stack: self.name.clone(),
         })?;
-        Ok(Bus::new(aws_sdk_eventbridge::Client::new(&self.sdk), name))
+        Ok(Bus::new(
+            aws_sdk_eventbridge::Client::new(&self.account.sdk),
+            name,
+        ))
     }
 
     /// Returns the secret that holds the sources document.
     pub(crate) fn secret(&self) -> Result<SourcesSecret, DeployedError> {
-        let client = aws_sdk_secretsmanager::Client::new(&self.sdk);
+        let client = aws_sdk_secretsmanager::Client::new(&self.account.sdk);
         let id = self.output(SOURCES_SECRET_ARN)?.to_owned();
         Ok(SourcesSecret::new(client, id))
     }
@@ -284,7 +299,7 @@ impl Deployed {
     }
 
     fn is_local(&self) -> bool {
-        let endpoint = self.sdk.endpoint_url();
+        let endpoint = self.account.sdk.endpoint_url();
         endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"))
     }
 
@@ -302,13 +317,4 @@ impl Deployed {
 fn is_unusable(status: &str) -> bool {
     let beginnings = ["CREATE_", "ROLLBACK_", "DELETE_", "REVIEW_"];
     status != "CREATE_COMPLETE" && beginnings.iter().any(|begin| status.starts_with(begin))
-}
-
-/// Says whose credentials are in use, without any of them.
-fn credentials_in_use(env: &dyn Environment) -> String {
-    match (env.var("AWS_PROFILE"), env.var("AWS_ACCESS_KEY_ID")) {
-        (Some(profile), _) => format!("the profile `{profile}`"),
-        (None, Some(_)) => "the keys of the environment".to_owned(),
-        (None, None) => "the default profile".to_owned(),
-    }
 }

@@ -10,6 +10,7 @@ use crate::secrets::{self, NoRandomness};
 use crate::urls;
 
 mod ai_sync;
+pub(crate) mod bytes;
 mod cellcast;
 mod cloudcontactai;
 mod nectar_desk;
@@ -113,7 +114,12 @@ pub fn build_at(
         .map(|slug| format!("/{slug}"))
         .unwrap_or_default();
     let mut headers = vec![("content-type", sample.content_type.to_owned())];
-    headers.extend(signing::headers(source, &body, variation, sent_at));
+    let event_hash = signing::event_hash(&body);
+    let signed = signing::Signed {
+        body: body.as_bytes(),
+        event_hash: &event_hash,
+    };
+    headers.extend(signing::headers(source, signed, variation, sent_at));
     Delivery {
         path: format!("{}{slug}", urls::path(source)),
         headers,

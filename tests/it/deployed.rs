@@ -1,6 +1,12 @@
 //! `--stack`: every command on a deployed stack, from a place that has none of its data.
 
 mod aws;
+mod before;
+mod bytes;
+mod deep;
+mod other_table;
+mod parts;
+mod pause;
 mod push;
 mod troubles;
 
@@ -327,10 +333,16 @@ async fn a_whole_stack_is_found_whole() {
             "outputs",
             "sources",
             "table",
+            "table settings",
             "bodies",
             "queue",
+            "consumer",
             "dead letters",
-            "health"
+            "health",
+            "functions",
+            "concurrency",
+            "alarms",
+            "pipe"
         ]
     );
     assert!(

@@ -1,6 +1,7 @@
 //! The template says what it has to say, each rule with its reason.
 
 mod account;
+mod alarms;
 mod deploying;
 mod iam;
 mod operations;

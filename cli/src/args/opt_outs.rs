@@ -3,6 +3,8 @@
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args as Arguments, Subcommand};
 
+use super::OtherTable;
+
 pub(super) const EXAMPLES: &str = "Examples:
   switchhook opt-outs
   switchhook opt-outs +15550100003
@@ -12,6 +14,7 @@ pub(super) const EXAMPLES: &str = "Examples:
   switchhook opt-outs add +15550100003 --because 'asked on the phone, ticket 4711'
   switchhook opt-outs remove +15550100003 --because 'signed the new form'
   switchhook opt-outs --stack hooks
+  switchhook opt-outs --stack hooks --table hooks-restored
 
 A number is read as arrivals are: with its country code, or with --country. The channel is sms, or email
 for an address, unless --channel names another one.
@@ -50,6 +53,9 @@ pub struct OptOuts {
     /// List only those who opted out through this source
     #[arg(long, conflicts_with = "address")]
     pub source: Option<String>,
+    /// Where to read
+    #[command(flatten)]
+    pub other: OtherTable,
 }
 
 /// What can be done to the list.

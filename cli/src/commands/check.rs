@@ -1,5 +1,12 @@
 //! `switchhook check`: whether a file of sources would be taken, or whether a deployed stack is whole.
 
+mod alarms;
+mod before_delete;
+pub(super) mod before_deploy;
+mod concurrency;
+mod health;
+mod look;
+mod parts;
 mod whole;
 
 use std::fmt;
@@ -10,6 +17,7 @@ use switchhook_core::config::{Finding, Sources};
 
 use super::{CommandError, Context, output};
 use crate::args::Check;
+use crate::deployed::MAX_STACK_BODY_BYTES;
 use crate::local::config::{SourcesError, SourcesFile, chosen_file};
 
 pub(super) async fn run(context: &Context, args: &Check) -> Result<ExitCode, CommandError> {
@@ -17,7 +25,13 @@ pub(super) async fn run(context: &Context, args: &Check) -> Result<ExitCode, Com
         (Some(_), Some(_)) => Err(CommandError::Usage(
             "`check` looks at a file or at a stack: leave `--config` or `--stack` out".to_owned(),
         )),
+        (Some(stack), None) if args.before_delete => {
+            before_delete::run(context, stack, args.url.as_deref()).await
+        }
         (Some(stack), None) => whole::run(context, stack, args.url.as_deref()).await,
+        (None, _) if args.before_delete || args.before_deploy => Err(CommandError::Usage(
+            "which stack? Name it with `--stack`".to_owned(),
+        )),
         (None, _) => check_file(context),
     }
 }
@@ -37,6 +51,7 @@ fn check_file(context: &Context) -> Result<ExitCode, CommandError> {
         .warning()
         .into_iter()
         .chain(warnings(&sources))
+        .chain(too_large(&sources).map(|reason| format!("warning: no stack takes this: {reason}")))
         .collect();
     if context.json {
         let names: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
@@ -89,6 +104,27 @@ pub(super) fn read(file: &SourcesFile) -> Result<Sources, CommandError> {
 /// Lists what is allowed and unwise in valid sources.
 pub(crate) fn warnings(sources: &Sources) -> Vec<String> {
     all(sources.warnings())
+}
+
+/// Says which sources of a stack wait for bodies that can never reach it.
+pub(super) fn too_large(sources: &Sources) -> Option<String> {
+    let too_large = sources.iter();
+    let too_large = too_large.filter(|source| source.max_body > MAX_STACK_BODY_BYTES);
+    let named: Vec<_> = too_large
+        .map(|source| {
+            format!(
+                "`max_body` of source `{}` is {} bytes",
+                source.name, source.max_body
+            )
+        })
+        .collect();
+    if named.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "{}, and {MAX_STACK_BODY_BYTES} (4.4MiB) is the most that reaches a stack: Lambda takes events of 6 MB, in which a body is written as base64; larger deliveries are refused by AWS itself, which this field does not change",
+        named.join(", ")
+    ))
 }
 
 fn all(warnings: &[Finding]) -> Vec<String> {

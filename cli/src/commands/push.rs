@@ -54,6 +54,9 @@ fn document(context: &Context, stack: &Deployed) -> Result<serde_json::Value, Co
     let file = chosen_file(context.config.clone());
     let file = SourcesFile::new(file.unwrap_or_else(|| PathBuf::from("switchhook.toml")));
     let (sources, document) = (check::read(&file)?, file.json()?);
+    if let Some(refusal) = check::too_large(&sources) {
+        return Err(CommandError::Refused(refusal));
+    }
     let kept = stack.retention_days()?;
     if sources.retention_days > kept {
         return Err(CommandError::Refused(format!(

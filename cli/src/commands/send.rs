@@ -1,5 +1,7 @@
 //! `switchhook send`: sample deliveries, built, signed and posted.
 
+mod bytes;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -48,6 +50,9 @@ pub(super) async fn run(context: &Context, args: Send) -> Result<ExitCode, Comma
         }
         return Ok(ExitCode::SUCCESS);
     };
+    if name == bytes::NAME {
+        return bytes::run(context, source, &args).await;
+    }
     let chosen: Vec<_> = known
         .iter()
         .filter(|s| name == "all" || name == s.name)
@@ -55,8 +60,9 @@ pub(super) async fn run(context: &Context, args: Send) -> Result<ExitCode, Comma
     if chosen.is_empty() {
         let names: Vec<_> = known.iter().map(|sample| sample.name).collect();
         let reason = format!(
-            "there is no sample `{name}`; there is {}, all",
-            names.join(", ")
+            "there is no sample `{name}`; there is {}, all, {}",
+            names.join(", "),
+            bytes::NAME
         );
         return Err(CommandError::NotFound(reason));
     }

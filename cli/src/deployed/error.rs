@@ -104,6 +104,18 @@ pub fn advice(error: &(dyn Error + 'static)) -> Option<&'static str> {
     })
 }
 
+/// Reports whether a service does not know what was named.
+pub(crate) fn is_absent(error: &(dyn Error + 'static)) -> bool {
+    let mut chain = iter::successors(Some(error), |error| (*error).source());
+    chain.any(|error| {
+        error.to_string().starts_with("ResourceNotFoundException")
+            || error
+                .downcast_ref::<ErrorMetadata>()
+                .and_then(ErrorMetadata::code)
+                .is_some_and(|code| code.ends_with("ResourceNotFoundException"))
+    })
+}
+
 fn advice_of_code(code: &str) -> Option<&'static str> {
     // Some services add a namespace or the word that it is an exception.
     let code = code.rsplit(['.', '#']).next().unwrap_or(code);
@@ -130,7 +142,7 @@ fn advice_of_code(code: &str) -> Option<&'static str> {
         | "ProvisionedThroughputExceeded" => {
             Some("AWS has too much to do for this account: repeat the command in a minute")
         }
-        "ResourceNotFound" | "NoSuchBucket" | "QueueDoesNotExist" | "NonExistentQueue" => Some(
+        "ResourceNotFound" | "NotFound" | "NoSuchBucket" | "QueueDoesNotExist" | "NonExistentQueue" => Some(
             "a part of the stack is gone, perhaps deleted by hand: `switchhook check --stack NAME` says which, and deploying again makes it anew",
         ),
         _ => None,

@@ -12,16 +12,24 @@ use super::{Delivery, Variation};
 
 type Headers = Vec<(&'static str, String)>;
 
+/// What a signature may be over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Signed<'a> {
+    pub(super) body: &'a [u8],
+    /// What CloudContactAI signs of it.
+    pub(super) event_hash: &'a str,
+}
+
 /// The headers that a delivery of a source proves itself by.
 pub(super) fn headers(
     source: &Source,
-    body: &str,
+    Signed { body, event_hash }: Signed<'_>,
     variation: &Variation,
     sent_at: Timestamp,
 ) -> Headers {
     match source.provider.scheme().map(|scheme| scheme.name()) {
         Some("basic") => basic(source),
-        Some("ccai") => ccai(source, body),
+        Some("ccai") => ccai(source, event_hash),
         Some("hmac-sha256") => hmac_sha256(source, body),
         Some("standard-webhooks") => standard_webhooks(
             secret(source),
@@ -49,13 +57,15 @@ fn basic(source: &Source) -> Headers {
         .collect()
 }
 
-/// CloudContactAI's signature: over its client's id and the hash that the body names.
-fn ccai(source: &Source, body: &str) -> Headers {
+/// Returns the hash that a body of CloudContactAI's names.
+pub(super) fn event_hash(body: &str) -> String {
     let read: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-    let hash = read
-        .get("eventHash")
-        .and_then(serde_json::Value::as_str)
-        .unwrap_or_default();
+    let hash = read.get("eventHash").and_then(serde_json::Value::as_str);
+    hash.unwrap_or_default().to_owned()
+}
+
+/// CloudContactAI's signature: over its client's id and the hash that the body names.
+fn ccai(source: &Source, hash: &str) -> Headers {
     let client_id = source.credentials.client_id.as_deref().unwrap_or_default();
     let message = format!("{client_id}:{hash}");
     secret(source)
@@ -69,8 +79,8 @@ fn ccai(source: &Source, body: &str) -> Headers {
         .collect()
 }
 
-fn hmac_sha256(source: &Source, body: &str) -> Headers {
-    let sign = |secret| format!("sha256={}", hex::encode(mac(secret, body.as_bytes())));
+fn hmac_sha256(source: &Source, body: &[u8]) -> Headers {
+    let sign = |secret| format!("sha256={}", hex::encode(mac(secret, body)));
     secret(source)
         .map(|secret| ("x-webhook-signature", sign(secret)))
         .into_iter()
@@ -78,8 +88,8 @@ fn hmac_sha256(source: &Source, body: &str) -> Headers {
 }
 
 /// The id of a message: the same for the same body of a run, so that two samples are two messages.
-fn message_id(body: &str, variation: &Variation) -> String {
-    let mut digest = dedup::sha256_hex(body.as_bytes());
+fn message_id(body: &[u8], variation: &Variation) -> String {
+    let mut digest = dedup::sha256_hex(body);
     digest.truncate(8);
     format!("msg_{}{digest}", variation.id)
 }
@@ -106,9 +116,9 @@ pub(crate) fn made_by_shell(source: &Source, delivery: &Delivery, name: &str) ->
 }
 
 /// Standard Webhooks: over the id, the time in seconds since 1970 and the body.
-fn standard_webhooks(secret: Option<&[u8]>, id: &str, at: i64, body: &str) -> Headers {
-    let message = format!("{id}.{at}.{body}");
-    let signature = secret.map(|secret| STANDARD.encode(mac(secret, message.as_bytes())));
+fn standard_webhooks(secret: Option<&[u8]>, id: &str, at: i64, body: &[u8]) -> Headers {
+    let message = [format!("{id}.{at}.").as_bytes(), body].concat();
+    let signature = secret.map(|secret| STANDARD.encode(mac(secret, &message)));
     let signature = signature.map(|signature| ("webhook-signature", format!("v1,{signature}")));
     [
         ("webhook-id", id.to_owned()),
@@ -146,7 +156,7 @@ mod tests {
             Some(&secret),
             "msg_p5jXN8AQM9LWM0D4loKWxJek",
             1_614_265_330,
-            r#"{"test": 2432232314}"#,
+            br#"{"test": 2432232314}"#,
         );
         assert_eq!(
             headers.last().unwrap().1,

@@ -11,6 +11,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
+use super::parts::{self, MAPPING, Parts};
 use crate::lambda::http::{answer, serve};
 use crate::programs::{Home, Local, Said, exchange, lock, request};
 
@@ -25,6 +26,9 @@ type Trouble = (u16, &'static str, &'static str);
 pub(super) struct Known {
     pub(super) status: String,
     pub(super) outputs: BTreeMap<&'static str, String>,
+    pub(super) parameters: BTreeMap<&'static str, &'static str>,
+    /// What the parts of the stack are like that only checks ask for.
+    pub(super) parts: Parts,
     pub(super) secret: Option<String>,
     /// Accepted deliveries, as CloudWatch counted them: source and Unix time.
     pub(super) deliveries: Vec<(&'static str, i64)>,
@@ -36,6 +40,12 @@ pub(super) struct Known {
     pub(super) troubles: HashMap<&'static str, Trouble>,
     /// The operations asked for.
     pub(super) asked: Vec<String>,
+    /// Where SQS and DynamoDB are.
+    port: String,
+    /// Another name of a table, and its own.
+    pub(super) renamed: Option<(&'static str, &'static str)>,
+    /// The tables asked of, by the names used.
+    pub(super) tables: Vec<String>,
 }
 
 /// The stack, and somebody elsewhere who works on it.
@@ -63,6 +73,8 @@ impl Aws {
         let known = Arc::new(Mutex::new(Known {
             status: "UPDATE_COMPLETE".to_owned(),
             outputs: outputs(&local.address, &port),
+            parameters: parameters(),
+            port: port.clone(),
             secret: Some(serde_json::to_string(&document).unwrap()),
             ..Known::default()
         }));
@@ -103,7 +115,6 @@ impl Aws {
             ("AWS_EC2_METADATA_DISABLED", "true"),
             ("AWS_REGION", REGION),
             ("AWS_ENDPOINT_URL", &own),
-            ("AWS_ENDPOINT_URL_DYNAMODB", &port),
             ("AWS_ENDPOINT_URL_SQS", &port),
         ];
         let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
@@ -170,6 +181,21 @@ fn outputs(local: &str, port: &str) -> BTreeMap<&'static str, String> {
         ("SourcesSecretArn", "arn:of:the:secret".to_owned()),
         ("RetentionDays", "60".to_owned()),
         ("BusName", "hooks-events".to_owned()),
+        ("ConsumerEventSource", MAPPING.to_owned()),
+        ("IngressFunction", "hooks-ingress".to_owned()),
+        ("ConsumerFunction", "hooks-consumer".to_owned()),
+        ("AlarmTopic", "arn:aws:sns:eu-south-2:1:alarms".to_owned()),
+        ("PipeName", "hooks-events".to_owned()),
+    ])
+}
+
+fn parameters() -> BTreeMap<&'static str, &'static str> {
+    BTreeMap::from([
+        ("AccountConcurrency", "1000"),
+        ("ConsumerMaximumConcurrency", "10"),
+        ("IngressReservedConcurrency", ""),
+        ("Rollout", "None"),
+        ("SilenceHours", "0"),
     ])
 }
 
@@ -184,6 +210,10 @@ impl Known {
         let path = request.uri().path();
         let target = request.headers().get("x-amz-target");
         let target = target.map(|target| target.to_str().unwrap().to_owned());
+        let query = String::from_utf8_lossy(request.body());
+        let action = query
+            .split('&')
+            .find_map(|field| field.strip_prefix("Action="));
         let operation = match &target {
             Some(target) => target.rsplit('.').next().unwrap().to_owned(),
             None if path.starts_with("/service/") => path.rsplit('/').next().unwrap().to_owned(),
@@ -192,7 +222,10 @@ impl Known {
                 "DeleteObject".to_owned()
             }
             None if path.starts_with("/bodies/") => "GetObject".to_owned(),
-            None => "DescribeStacks".to_owned(),
+            None => match parts::operation(request.method(), path) {
+                Some(operation) => operation.to_owned(),
+                None => action.unwrap().to_owned(),
+            },
         };
         self.asked.push(operation.clone());
         if let Some((status, code, message)) = self.troubles.get(operation.as_str()) {
@@ -227,13 +260,51 @@ impl Known {
                 let key = path.strip_prefix("/bodies/").unwrap();
                 answer(200, std::fs::read(bodies.join(key)).unwrap())
             }
-            other => panic!("nobody plays {other}"),
+            other => {
+                if let Some(answer) = self.parts.answer(other, request) {
+                    return answer;
+                }
+                assert!(
+                    target
+                        .as_ref()
+                        .is_some_and(|target| target.starts_with("DynamoDB_")),
+                    "nobody plays {other}"
+                );
+                self.of_local(request)
+            }
         }
+    }
+
+    /// Asks the stack's own table.
+    fn of_local(&mut self, request: &Request<Bytes>) -> Response<Full<Bytes>> {
+        let target = request.headers()["x-amz-target"].to_str().unwrap();
+        let mut body = String::from_utf8(request.body().to_vec()).unwrap();
+        let asked: Value = serde_json::from_str(&body).unwrap();
+        let named = asked["TableName"].as_str().map(str::to_owned);
+        let batch = asked["RequestItems"].as_object();
+        let batch = batch.and_then(|tables| tables.keys().next().cloned());
+        self.tables.extend(named.or(batch));
+        if let Some((other, own)) = self.renamed {
+            body = body.replace(&format!("\"{other}\""), &format!("\"{own}\""));
+        }
+        let length = body.len().to_string();
+        let headers = [
+            ("x-amz-target", target),
+            ("content-length", length.as_str()),
+        ];
+        let asked = self::request("POST", "/", &headers, body.as_bytes());
+        let answered = exchange(&self.port, &asked);
+        let mut text = String::from_utf8(answered.body).unwrap();
+        if let Some((other, own)) = self.renamed {
+            text = text.replace(&format!("\"{own}\":["), &format!("\"{other}\":["));
+        }
+        answer(answered.status, text)
     }
 
     fn describe_stacks(&self, asked: &[u8]) -> Response<Full<Bytes>> {
         let asked = String::from_utf8_lossy(asked);
-        if !asked.split('&').any(|field| field == "StackName=hooks") {
+        let is_there = !self.status.is_empty();
+        if !is_there || !asked.split('&').any(|field| field == "StackName=hooks") {
             let message = "Stack with id other does not exist";
             return failure("DescribeStacks", 400, "ValidationError", message);
         }
@@ -243,6 +314,12 @@ impl Known {
             )
         };
         let outputs: String = self.outputs.iter().map(output).collect();
+        let parameter = |(key, value): (&&str, &&str)| {
+            format!(
+                "<member><ParameterKey>{key}</ParameterKey><ParameterValue>{value}</ParameterValue></member>"
+            )
+        };
+        let parameters: String = self.parameters.iter().map(parameter).collect();
         let status = &self.status;
         answer(
             200,
@@ -250,7 +327,7 @@ impl Known {
                 "<DescribeStacksResponse><DescribeStacksResult><Stacks><member>\
                  <StackName>hooks</StackName><StackStatus>{status}</StackStatus>\
                  <CreationTime>2020-01-02T03:04:05.678Z</CreationTime>\
-                 <Outputs>{outputs}</Outputs></member></Stacks></DescribeStacksResult>\
+                 <Parameters>{parameters}</Parameters><Outputs>{outputs}</Outputs></member></Stacks></DescribeStacksResult>\
                  </DescribeStacksResponse>"
             ),
         )
@@ -339,7 +416,7 @@ fn list_of(bodies: &std::path::Path) -> String {
 /// Answers an error as the service of an operation writes it.
 fn failure(operation: &str, status: u16, code: &str, message: &str) -> Response<Full<Bytes>> {
     match operation {
-        "DescribeStacks" => answer(
+        "DescribeStacks" | "ListSubscriptionsByTopic" => answer(
             status,
             format!(
                 "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
@@ -349,21 +426,25 @@ fn failure(operation: &str, status: u16, code: &str, message: &str) -> Response<
             status,
             format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>"),
         ),
-        "GetMetricData" => {
+        "GetMetricData" | "DescribeAlarms" | "DescribeAlarmHistory" => {
             let text = |text: &str| Cbor::Text(text.to_owned());
             cbor(
                 status,
                 &map([("__type", text(code)), ("message", text(message))]),
             )
         }
-        _ => answer(
-            status,
-            json!({"__type": code, "message": message}).to_string(),
-        ),
+        // What is asked for by its path has the code in a header, and the letter of the message large.
+        _ => {
+            let body = json!({"__type": code, "message": message, "Message": message});
+            let mut answer = answer(status, body.to_string());
+            let headers = answer.headers_mut();
+            headers.insert("x-amzn-errortype", code.parse().unwrap());
+            answer
+        }
     }
 }
 
-fn cbor(status: u16, value: &Cbor) -> Response<Full<Bytes>> {
+pub(super) fn cbor(status: u16, value: &Cbor) -> Response<Full<Bytes>> {
     let mut body = Vec::new();
     ciborium::into_writer(value, &mut body).unwrap();
     let mut answer = answer(status, body);
@@ -373,12 +454,12 @@ fn cbor(status: u16, value: &Cbor) -> Response<Full<Bytes>> {
     answer
 }
 
-fn map<const N: usize>(fields: [(&str, Cbor); N]) -> Cbor {
+pub(super) fn map<const N: usize>(fields: [(&str, Cbor); N]) -> Cbor {
     let fields = fields.map(|(name, value)| (Cbor::Text(name.to_owned()), value));
     Cbor::Map(fields.into())
 }
 
-fn field<'a>(map: &'a Cbor, name: &str) -> &'a Cbor {
+pub(super) fn field<'a>(map: &'a Cbor, name: &str) -> &'a Cbor {
     let fields = map.as_map().unwrap();
     let named = fields.iter().find(|(key, _)| key.as_text() == Some(name));
     &named.unwrap_or_else(|| panic!("no {name} in {map:?}")).1

@@ -120,3 +120,47 @@ async fn a_damaged_document_is_replaced() {
     assert_eq!(said.code, Some(0), "{}", said.err);
     aws.done(&["sources"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_no_stack_receives_are_refused_for_one() {
+    let aws = Aws::start(SOURCES).await;
+    let with = |size: &str| SOURCES.replace("country = \"US\"", &format!("max_body = \"{size}\""));
+    aws.home.write("switchhook.toml", &with("4613735B"));
+    let said = aws.run(&["sources", "push", "--yes"]);
+    assert_eq!(said.code, Some(1));
+    for part in [
+        "`max_body` of source `voice` is 4613735 bytes",
+        "4613734",
+        "6 MB",
+        "base64",
+    ] {
+        assert!(said.err.contains(part), "{part}: {}", said.err);
+    }
+    aws.known(|known| assert!(!known.asked.contains(&"PutSecretValue".to_owned())));
+    let file = aws.home.run(&["check", "--json"]);
+    assert_eq!(file.code, Some(0), "the laptop takes it: {}", file.err);
+    let warnings = file.json()["warnings"].clone();
+    let is_named = |warning: &Value| warning.as_str().unwrap().contains("no stack takes this");
+    assert!(
+        warnings.as_array().unwrap().iter().any(is_named),
+        "{warnings}"
+    );
+
+    aws.home.write("switchhook.toml", &with("4613734B"));
+    let said = aws.run(&["sources", "push", "--yes"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+
+    // An older version pushed what this one refuses.
+    let document: toml::Table = with("10MiB").parse().unwrap();
+    aws.known(|known| known.secret = Some(serde_json::to_string(&document).unwrap()));
+    let looks = aws.run(&["check", "--json"]);
+    assert_eq!(looks.code, Some(1));
+    let sources = looks
+        .json_lines()
+        .into_iter()
+        .find(|look| look["check"] == "sources");
+    let sources = sources.unwrap();
+    assert_eq!(sources["result"], "failed");
+    let detail = sources["detail"].as_str().unwrap();
+    assert!(detail.contains("10485760 bytes"), "{detail}");
+}

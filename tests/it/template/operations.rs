@@ -15,7 +15,7 @@ fn alarms() -> Vec<(String, Value)> {
 }
 
 /// Checks that a metric of ours is told with these dimensions.
-fn check_metric(name: &str, dimensions: &BTreeSet<&str>, of: &str) {
+pub(super) fn check_metric(name: &str, dimensions: &BTreeSet<&str>, of: &str) {
     let known = METRICS.iter().find(|(metric, _)| *metric == name);
     let (_, sets) = known.unwrap_or_else(|| panic!("{of}: nothing counts `{name}`"));
     assert!(
