@@ -195,13 +195,14 @@ class Aws:
 
 
 def adapted(template):
-    """The template as the local AWS takes it, which differs from AWS in three things.
+    """The template as the local AWS takes it, which differs from AWS in four things.
 
     It speaks plain HTTP only, so the policies that refuse that are left out; prove.py adds them.
     It asks for a permission of its own for each batch operation, where AWS asks for that of the
     single one (API reference of SQS: `SendMessage` grants `SendMessageBatch` too).
-    And it takes no alarm on an expression: such a one is made on the first of its metrics
+    It takes no alarm on an expression: such a one is made on the first of its metrics
     (tests/it/template/alarms evaluates the expressions).
+    And a parameter's value stays text for it, which no SDK reads where a number or a truth value belongs.
     """
     blocks = re.split(r"\n(?=  [A-Za-z0-9]+:\n)", template)
     kept = [block for block in blocks if not (re.match(r"  \w+Policy:\n", block) and "TlsOnly" in block)]
@@ -212,8 +213,13 @@ def adapted(template):
         "- sqs:ChangeMessageVisibility\n": (
             "- sqs:ChangeMessageVisibility\n                  - sqs:ChangeMessageVisibilityBatch\n"
         ),
+        "MaximumConcurrency: !Ref ConsumerMaximumConcurrency\n": "MaximumConcurrency: 10\n",
+        "\nConditions:\n": "\nConditions:\n  IsProtected: !Equals [!Ref DeletionProtection, \"true\"]\n",
+        "DeletionProtectionEnabled: !Ref DeletionProtection\n": (
+            "DeletionProtectionEnabled: !If [IsProtected, true, false]\n"
+        ),
     }.items():
-        check(single in template, f"no role has {single}")
+        check(single in template, f"the template has no {single}")
         template = template.replace(single, both)
     return template
 
