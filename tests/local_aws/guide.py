@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Follows the README's guide to deploying, word for word, on a local AWS.
 
-Every line of every "sh aws" block is one command, run in a fresh clone as it stands there. A block that names a
-processor is for who chose that one. `sam deploy --guided` is answered as the guide says: by the answers of a table
+Every line of every "sh aws" block is one command, run in a fresh clone as it stands there; for x86_64 with the words
+that the guide itself says to put in. `sam deploy --guided` is answered as the guide says: by the answers of a table
 where it gives some, else by Enter.
 
 The guide is followed to its end by somebody who chose this machine's processor and builds, and once more, up to the
@@ -41,24 +41,34 @@ FAIL_HERE = (" --silent-for ", "switchhook send voice bytes ")
 class Step:
     """A block of the guide: its commands, and the answers that the text before it gives."""
 
-    def __init__(self, processor, text, answers):
-        self.processor, self.answers = processor, answers
+    def __init__(self, text, answers):
+        self.answers = answers
         self.commands = text.replace("\\\n", "").splitlines()
 
 
 def steps(readme):
-    """The guide's blocks in their order, with the answers of the table before them, as far as `**` begins no new step."""
+    """The guide's blocks in their order, with the answers of a table before them, unless `**` begins a new step."""
     found, answers = [], {}
-    pattern = r"^```sh aws(?: (\w+))?\n(.*?)^```$|^\| `(\w+)` \| `([^`]*)` \||^\*\*"
+    pattern = r"^```sh aws\n(.*?)^```$|^\| `(\w+)` \| `([^`]*)` \||^\*\*"
     for match in re.finditer(pattern, readme, re.M | re.S):
-        processor, text, parameter, value = match.groups()
+        text, parameter, value = match.groups()
         if text is not None:
-            found.append(Step(processor, text, dict(answers)))
+            found.append(Step(text, dict(answers)))
         elif parameter is not None:
             answers[parameter] = value
         else:
             answers = {}
     return found
+
+
+def words(readme, processor):
+    """What the guide says to put in for a processor that its lines are not for."""
+    if processor == "arm64":
+        return {}
+    [sentence] = re.findall(rf"Whoever prefers {processor} says(.*?)\.\n\n", readme, re.S)
+    pairs = re.findall(r"`(\S+)` for `(\S+)`", sentence)
+    deployment.check(len(pairs) == 2, f"the guide has other words for {processor}: {pairs}")
+    return {old: new for new, old in pairs}
 
 
 def answer(prompt, answers):
@@ -126,11 +136,13 @@ class Reader:
         shutil.copytree(self.release, self.clone / "dist")
         self.adapt(self.clone / "dist" / PROCESSORS[self.processor])
 
-    def follow(self, steps, to_the_end):
+    def follow(self, readme, to_the_end):
         """Runs the guide's commands for the processor."""
         deployed = 0
-        for step in steps:
-            for command in step.commands if step.processor in (None, self.processor) else ():
+        for step in steps(readme):
+            for command in step.commands:
+                for old, new in words(readme, self.processor).items():
+                    command = command.replace(old, new)
                 if command.startswith(".ci/release ") and self.release:
                     self.unpack()
                     continue
@@ -172,7 +184,7 @@ def main():
     parser.add_argument("--only", choices=PROCESSORS, help="follow the guide for this processor alone")
     arguments = parser.parse_args()
     programs = deployment.Programs()
-    guide = steps((deployment.ROOT / "README.md").read_text())
+    guide = (deployment.ROOT / "README.md").read_text()
     with tempfile.TemporaryDirectory(prefix="switchhook-", ignore_cleanup_errors=True) as folder:
         try:
             for processor in [arguments.only] if arguments.only else PROCESSORS:
