@@ -234,9 +234,11 @@ def commands(built, licences, seconds):
 def bills(time):
     found = {}
     for name, folder in PROGRAMS.items():
-        path = ROOT / folder / "bom.json"
-        found[f"{name}.cdx.json"] = (0o644, bill(path.read_text(), time))
-        path.unlink()
+        text = (ROOT / folder / f"{name}.cdx.json").read_text()
+        found[f"{name}.cdx.json"] = (0o644, bill(text, time))
+    for member in tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["members"]:
+        for path in (ROOT / member).glob("*.cdx.json"):  # cargo-cyclonedx leaves one with each member
+            path.unlink()
     return found
 
 

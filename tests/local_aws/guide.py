@@ -65,7 +65,7 @@ def words(readme, processor):
     """What the guide says to put in for a processor that its lines are not for."""
     if processor == "arm64":
         return {}
-    [sentence] = re.findall(rf"Whoever prefers {processor} says(.*?)\.\n\n", readme, re.S)
+    [sentence] = re.findall(rf"For {processor}, put (.*?)\.\n\n", readme, re.S)
     pairs = re.findall(r"`(\S+)` for `(\S+)`", sentence)
     deployment.check(len(pairs) == 2, f"the guide has other words for {processor}: {pairs}")
     return {old: new for new, old in pairs}
