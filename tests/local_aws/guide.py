@@ -66,7 +66,7 @@ def words(readme, processor):
     if processor == "arm64":
         return {}
     [sentence] = re.findall(rf"For {processor}, put (.*?)\.\n\n", readme, re.S)
-    pairs = re.findall(r"`(\S+)` for `(\S+)`", sentence)
+    pairs = re.findall(r"`(\S+)`\s+for\s+`(\S+)`", sentence)
     deployment.check(len(pairs) == 2, f"the guide has other words for {processor}: {pairs}")
     return {old: new for new, old in pairs}
 
