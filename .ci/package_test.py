@@ -1,7 +1,9 @@
 """Tests of package.py: the same bytes in give the same bytes out, and what must not be packaged is refused."""
 
 import json
+import re
 import subprocess
+import sys
 import tempfile
 import unittest
 import zipfile
@@ -10,6 +12,9 @@ from pathlib import Path
 import yaml
 
 import package
+
+sys.path.insert(0, str(package.ROOT / "tests" / "local_aws"))
+import guide  # noqa: E402: what follows the README on a local AWS
 
 
 def program(machine=62, content=b"", interpreter=False):
@@ -164,6 +169,17 @@ class Packages(unittest.TestCase):
         package.packaged(text, "arm64")
         with self.assertRaisesRegex(package.PackageError, "published as 9.9.9"):
             package.packaged(text.replace(f"Version: {package.version()}", "Version: 9.9.9"), "arm64")
+
+    def test_guide_deploys_what_a_release_has(self):
+        readme = (package.ROOT / "README.md").read_text()
+        text = "\n".join(command for step in guide.steps(readme) for command in step.commands)
+        for arch, (_, _, name) in package.ARCHES.items():
+            said = text
+            for old, new in guide.words(readme, arch).items():
+                said = said.replace(old, new)
+            self.assertEqual(set(re.findall(r"--functions (\S+)", said)), {arch})
+            self.assertEqual(set(re.findall(r"--template-file dist/(\S+)", said)), {name})
+        self.assertIn(f"switchhook-{package.version()}-aws.zip", readme)
 
     def test_licences_are_of_what_the_programs_are_linked_with(self):
         def dependency(name, kind):
