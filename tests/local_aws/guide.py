@@ -97,7 +97,7 @@ def run(command, answers, folder, environment, expected=0):
 
 
 def with_local_address(template, aws):
-    """The API's address on the local AWS, where AWS gives it a host name of its own."""
+    """The API's address on the local AWS, where AWS gives it a host name."""
     public = "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}"
     deployment.check(public in template, f"the template names no {public}")
     return template.replace(public, f"{aws.url}/_aws/execute-api/${{Api}}/$default")
