@@ -250,6 +250,7 @@ class Stack:
     def deploy(self, template, zips, **parameters):
         """Makes or updates the stack by a change set, as `sam deploy` does. Parameters stay as they are set."""
         self.parameters |= parameters
+        template = package.for_processor(template, self.parameters["Architecture"])
         for function in FUNCTIONS:
             key = f"{function}.zip"
             self.s3.upload_file(str(zips / HERE / function / "bootstrap.zip"), "artifacts", key)
