@@ -194,10 +194,10 @@ class Aws:
         )
 
 
-def adapted(template):
+def adapted(template, tls_only=False):
     """The template as the local AWS takes it, which differs from AWS in four things.
 
-    It speaks plain HTTP only, so the policies that refuse that are left out; prove.py adds them.
+    It speaks plain HTTP only, so the policies that refuse that are left out, unless `tls_only`.
     It asks for a permission of its own for each batch operation, where AWS asks for that of the
     single one (API reference of SQS: `SendMessage` grants `SendMessageBatch` too).
     It takes no alarm on an expression: such a one is made on the first of its metrics
@@ -207,7 +207,7 @@ def adapted(template):
     blocks = re.split(r"\n(?=  [A-Za-z0-9]+:\n)", template)
     kept = [block for block in blocks if not (re.match(r"  \w+Policy:\n", block) and "TlsOnly" in block)]
     check(len(blocks) - len(kept) == 4, "the template has four policies that refuse plain HTTP")
-    template = "\n".join(plain_alarm(block) for block in kept)
+    template = "\n".join(plain_alarm(block) for block in (blocks if tls_only else kept))
     for single, both in {
         "Action: sqs:SendMessage\n": "Action: [sqs:SendMessage, sqs:SendMessageBatch]\n",
         "- sqs:ChangeMessageVisibility\n": (
