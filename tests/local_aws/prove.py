@@ -465,7 +465,7 @@ def prove(arguments, folder, programs):
     check(second.outputs["AlarmTopic"], "no topic of the stack")
     prove_emulator(second, arguments.zips, folder, programs)
     prove_alarms(stack, template, arguments.zips)
-    prove_tls_only(stack, TEMPLATE.read_text(), arguments.zips)
+    prove_tls_only(stack, adapted(TEMPLATE.read_text(), tls_only=True), arguments.zips)
     told("proven")
 
 
