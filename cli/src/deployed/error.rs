@@ -142,7 +142,8 @@ fn advice_of_code(code: &str) -> Option<&'static str> {
         | "ProvisionedThroughputExceeded" => {
             Some("AWS has too much to do for this account: repeat the command in a minute")
         }
-        "ResourceNotFound" | "NotFound" | "NoSuchBucket" | "QueueDoesNotExist" | "NonExistentQueue" => Some(
+        "ResourceNotFound" | "NotFound" | "NoSuchBucket" | "QueueDoesNotExist"
+        | "NonExistentQueue" => Some(
             "a part of the stack is gone, perhaps deleted by hand: `switchhook check --stack NAME` says which, and deploying again makes it anew",
         ),
         _ => None,
