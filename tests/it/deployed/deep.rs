@@ -101,13 +101,13 @@ async fn functions_that_cannot_run_are_found() {
     };
     let row = |result| ("functions", result);
     set("Architectures", json!(["x86_64"]));
-    let told = [
+    let parts = [
         "configured for x86_64",
         "built for arm64",
         "`Architecture=arm64`",
         "hooks-ingress",
     ];
-    only(&aws, &args, row("failed"), &told);
+    only(&aws, &args, row("failed"), &parts);
     set("Architectures", json!(["arm64"]));
     assert_eq!(aws.run(&["check", "--url", &url]).code, Some(0));
     set("State", json!("Failed"));
