@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Computes what Switchhook costs on AWS, and writes docs/bill.md.
+"""Computes what Switchhook costs on AWS, and writes docs/bill.md and the summary in docs/operations.md.
 
 It multiplies list prices (docs/prices.json) by counts: what the real programs ask of AWS and log
 (docs/bill-counts.json, which a test of the workspace measures and holds), what the template holds (template.yaml: alarms,
@@ -664,7 +664,7 @@ Storage comes on top, by how long events are kept ([below](#storage)).
   [benchmark](performance.md) measured at 1 KiB, by the share of a processor that the memory buys ({bill.memory} of {FULL_PROCESSOR_MB} MB), rounded up to a
   millisecond. The events of a batch are handled side by side. API Gateway adds {GATEWAY_BYTES} bytes to an answer.
 - **Left out**: cold starts (some milliseconds for each new environment), retries, messages to the alarms' topic, and
-  queries that people make.
+  queries that people make. Traffic within the region is free.
 """)
     for payload, described in PAYLOADS:
         part.append(f"## A million events: {described}\n")
@@ -700,6 +700,21 @@ month. It has no alarm, dashboard or metric.
     return "\n".join(part)
 
 
+SUMMARY = re.compile(r"(?<=<!-- written by docs/bill\.py -->\n).*?(?=<!-- end -->)", re.DOTALL)
+
+
+def with_summary(text, summary_):
+    """Returns a page with the summary at its place.
+
+    >>> with_summary("a\\n<!-- written by docs/bill.py -->\\nold\\n<!-- end -->\\n", "new\\n")
+    'a\\n<!-- written by docs/bill.py -->\\nnew\\n<!-- end -->\\n'
+    """
+    text, count = SUMMARY.subn(lambda _: summary_, text)
+    if count != 1:
+        raise BillError("there is no place for the summary")
+    return text
+
+
 def missed_goals(bill):
     missed = []
     for (payload, case), goal in GOALS.items():
@@ -717,7 +732,10 @@ def arguments():
     parser.add_argument("--template", type=Path, default=DOCS.parent / "template.yaml", help="the template to read")
     parser.add_argument("--prices", type=Path, default=DOCS / "prices.json", help="the prices to read")
     parser.add_argument("--counts", type=Path, default=DOCS / "bill-counts.json", help="the counts to read")
-    parser.add_argument("--out", type=Path, default=DOCS / "bill.md", help="the page to write, or to check")
+    parser.add_argument(
+        "--out", type=Path, default=DOCS / "bill.md",
+        help="the page to write, or to check; docs/bill.md together with the summary in docs/operations.md",
+    )
     return parser.parse_args()
 
 
@@ -727,16 +745,21 @@ def main():
     prices, counts, figures = (json.loads(path.read_text()) for path in (given.prices, given.counts, figures))
     document = load_template(given.template)
     bill = Bill(prices, counts, figures, Template(document))
-    text, missed = page(bill, document), missed_goals(bill)
+    pages = {given.out: page(bill, document)}
+    if given.out.resolve() == DOCS / "bill.md":
+        operations = DOCS / "operations.md"
+        pages[operations] = with_summary(operations.read_text(), summary(bill))
+    missed = missed_goals(bill)
     for goal in missed:
         print(f"goal missed: {goal}", file=sys.stderr)
     if not given.check:
-        given.out.write_text(text)
+        for path, text in pages.items():
+            path.write_text(text)
         return 0
-    if not given.out.is_file() or given.out.read_text() != text:
-        print(f"{given.out} is stale: run python3 docs/bill.py", file=sys.stderr)
-        return 1
-    return 1 if missed else 0
+    stale = [path for path, text in pages.items() if not path.is_file() or path.read_text() != text]
+    for path in stale:
+        print(f"{path} is stale: run python3 docs/bill.py", file=sys.stderr)
+    return 1 if stale or missed else 0
 
 
 if __name__ == "__main__":
