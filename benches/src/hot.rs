@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::hint::black_box;
+use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
@@ -10,9 +12,10 @@ use consumer::router::Router;
 use consumer::routes::routes;
 use ingress::event;
 use serde_json::value::RawValue;
+use switchhook_aws::clock::SystemClock;
 use switchhook_aws::dynamodb::item;
-use switchhook_aws::metrics::{self, Metrics, Origin};
-use switchhook_aws::telemetry;
+use switchhook_aws::metrics;
+use switchhook_aws::telemetry::Telemetry;
 use switchhook_core::admission::{self, Admitted};
 use switchhook_core::body;
 use switchhook_core::canonical;
@@ -86,7 +89,7 @@ pub fn run(name: &str, times: u32) -> Result<()> {
     let record = record_of(&occurrence)?;
     let item = item::record_item(&record)?;
     let state = ready.applied(&occurrence)?;
-    let counting = Counting::new();
+    let counting = Counting::new(std::io::sink());
     for _ in 0..times {
         match step {
             "gateway-event" => drop(black_box(event::parse(&ready.event)?)),
@@ -104,7 +107,7 @@ pub fn run(name: &str, times: u32) -> Result<()> {
                 let state = state.as_ref().context("no state")?;
                 drop(black_box(item::state_item(&record.key.entity, state, 2)));
             }
-            "metrics" => drop(black_box(counting.line(&record, ready.at))),
+            "metrics" => counting.line(&record),
             _ => return Err(anyhow!("no step {step}")),
         }
     }
@@ -143,32 +146,27 @@ fn record_of(occurrence: &Occurrence) -> Result<Record> {
     })
 }
 
-/// The metrics of a function that runs.
+/// The telemetry of a function that runs.
 struct Counting {
-    metrics: Metrics,
+    telemetry: Telemetry,
     dispatch: Dispatch,
 }
 
 impl Counting {
-    fn new() -> Self {
-        let metrics = Metrics::new(Origin {
-            stack: "bench".to_owned(),
-            function: "consumer",
-        });
-        let subscriber = telemetry::subscriber(metrics.clone(), std::io::sink);
+    fn new(out: impl Write + Send + 'static) -> Self {
+        let telemetry = Telemetry::new("bench", Arc::new(SystemClock), out);
         Self {
-            metrics,
-            dispatch: Dispatch::new(subscriber),
+            dispatch: Dispatch::new(telemetry.subscriber()),
+            telemetry,
         }
     }
 
-    /// Counts an event, and returns the line that tells of it.
-    fn line(&self, record: &Record, now: Timestamp) -> Vec<u8> {
-        let (source, kind) = (record.key.entity.source(), record.kind.as_str());
-        dispatcher::with_default(&self.dispatch, || metrics::event(source, kind));
-        let mut line = Vec::new();
-        self.metrics.flush(now, &mut line);
-        line
+    /// Counts an event, and writes the line that says so.
+    fn line(&self, record: &Record) {
+        dispatcher::with_default(&self.dispatch, || {
+            let _invocation = self.telemetry.invocation("bench", None);
+            metrics::event(record.key.entity.source(), record.kind);
+        });
     }
 }
 
@@ -267,15 +265,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_metrics_tells_of_its_event_alone() -> Result<()> {
+    fn line_of_metrics_is_about_its_event_alone() -> Result<()> {
         let ready = Ready::new("ai-sync/call-ended-documented")?;
         let body = ready.request.body.clone();
-        let occurrence = Occurrence::read(ready.envelope.clone(), Sequence(1), body)?;
-        let (record, counting) = (record_of(&occurrence)?, Counting::new());
-        drop(counting.line(&record, ready.at)); // tells of the cold start, too
-        let line = String::from_utf8(counting.line(&record, ready.at))?;
-        assert!(line.contains(r#""Events":1"#), "{line}");
-        assert_eq!(line.lines().count(), 1, "{line}");
+        let occurrence = Occurrence::read(ready.envelope, Sequence(1), body)?;
+        let out = tempfile::NamedTempFile::new()?;
+        let (record, counting) = (record_of(&occurrence)?, Counting::new(out.reopen()?));
+        counting.line(&record);
+        counting.line(&record);
+        let lines = fs::read_to_string(out.path())?;
+        assert_eq!(lines.matches(r#""Events":1"#).count(), 2, "{lines}");
+        assert_eq!(lines.lines().count(), 2, "{lines}");
         Ok(())
     }
 }

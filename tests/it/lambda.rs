@@ -18,10 +18,17 @@ use tests::{SECRET, sign};
 
 use crate::programs::{Program, built, search_path};
 use cloud::{BUCKET, Cloud, DEAD_LETTERS, QUEUE, Service, Trouble};
-use runtime_api::{Outcome, RuntimeApi};
+use runtime_api::{Outcome, RuntimeApi, TRACE_ID};
 
 /// What no line of a log may hold: the secret, and what the deliveries of these tests say.
 const PRIVATE: [&str; 3] = [SECRET, "+1555", "private words"];
+
+/// What the programs are compiled for, in Lambda's words.
+const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") {
+    "arm64"
+} else {
+    "x86_64"
+};
 
 /// A function that runs, and its endpoint to AWS.
 struct Function {
@@ -78,6 +85,28 @@ impl Function {
         for private in PRIVATE {
             assert!(!log.contains(private), "{private} in {log}");
         }
+        for line in self.lines() {
+            let text = |name: &str| line[name].as_str().unwrap_or_default();
+            assert!(
+                text("timestamp").parse::<jiff::Timestamp>().is_ok(),
+                "{line}"
+            );
+            assert_eq!(text("requestId").len(), 36, "{line}");
+            assert_eq!(text("xray_trace_id"), TRACE_ID, "{line}");
+            let is_counted = line.get("_aws").is_some();
+            let level = text("level");
+            assert!(["INFO", "WARN", "ERROR"].contains(&level), "{line}");
+            assert!(!is_counted || line["Stack"] == "hooks", "{line}");
+        }
+    }
+
+    /// Returns the lines of its log: nothing else is written.
+    fn lines(&self) -> Vec<Value> {
+        let out = self.program.out();
+        let lines = out
+            .lines()
+            .map(|line| serde_json::from_str(line).expect(line));
+        lines.collect()
     }
 }
 
@@ -222,6 +251,49 @@ async fn a_delivery_passes_both_functions_into_the_ledger() {
     assert_eq!(state["duration_secs"], 61);
     ingress.check_log();
     consumer.check_log();
+    check_lines(&ingress.lines(), &consumer.lines(), &answer);
+}
+
+/// One line a request and one a batch, with what it takes to follow a delivery.
+fn check_lines(ingress: &[Value], consumer: &[Value], answer: &Value) {
+    let [line] = ingress else {
+        panic!("{ingress:?}")
+    };
+    let expected = json!({
+        "level": "INFO", "message": "delivery accepted", "request_id": "request-1",
+        "source": "voice", "status": 200, "delivery_id": answer["id"], "events": 1,
+        "kinds": "call.ended", "cold_start": true, "Deliveries": 1,
+    });
+    check_fields(line, &expected);
+    let [first, again] = consumer else {
+        panic!("{consumer:?}")
+    };
+    let event = |outcome: &str| {
+        json!({
+            "request_id": "request-1", "event_id": format!("{}.0", answer["id"].as_str().unwrap()),
+            "source": "voice", "kind": "call.ended", "outcome": outcome,
+        })
+    };
+    let expected = json!({
+        "level": "INFO", "message": "batch", "cold_start": true, "Events": 1,
+        "events": [event("recorded")],
+    });
+    check_fields(first, &expected);
+    check_fields(
+        again,
+        &json!({"message": "batch", "events": [event("known")]}),
+    );
+    assert!(
+        again.get("_aws").is_none() && again.get("cold_start").is_none(),
+        "{again}"
+    );
+    assert_ne!(first["requestId"], again["requestId"]);
+}
+
+fn check_fields(line: &Value, expected: &Value) {
+    for (name, value) in expected.as_object().unwrap() {
+        assert_eq!(line[name], *value, "{name}: {line}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -233,7 +305,7 @@ async fn every_request_gets_its_answer_and_the_function_serves_on() {
         (
             request("GET", "/healthz"),
             200,
-            json!({"ok": true, "version": env!("CARGO_PKG_VERSION")}),
+            json!({"ok": true, "version": env!("CARGO_PKG_VERSION"), "architecture": ARCHITECTURE}),
         ),
         (
             changed(|e| e["headers"]["x-webhook-signature"] = "sha256=00".into()),
@@ -460,6 +532,11 @@ async fn messages_of_no_fifo_queue_fail_the_invocation_and_no_further_one() {
     };
     assert_eq!(error["errorType"], "NotFifo");
     assert!(consumer.failures(&[]).await.is_empty());
+    let lines = consumer.lines();
+    let failed = lines.iter().find(|line| line["level"] == "ERROR");
+    let message = failed.unwrap()["message"].as_str().unwrap();
+    assert!(message.contains("mapped to a FIFO queue"), "{message}");
+    consumer.check_log();
 }
 
 #[tokio::test(flavor = "multi_thread")]

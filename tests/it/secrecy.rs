@@ -171,7 +171,7 @@ async fn what_is_received_and_recorded_is_told_by_ids_only() {
         rig.records("voice/conversation/key_of_a_talk").await.len(),
         2
     );
-    lines.assert_show_nothing(&["event queued", "event recorded", "duplicate counted"]);
+    lines.assert_show_nothing(&["delivery accepted", "event recorded", "duplicate counted"]);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use switchhook_core::body;
 use switchhook_core::body::MAX_BODY_BYTES;
+use switchhook_core::data;
 use switchhook_core::json::without_half_pairs;
 use switchhook_core::ledger::{RawBody, Record, Variant};
 use switchhook_core::ports::{BodyStore, PortError};
@@ -71,7 +72,10 @@ impl EventJson {
             occurred_at: record.occurred_at,
             deliveries: record.deliveries.len(),
             variants: record.variants.len(),
-            data: RawValue::from_string(without_half_pairs(&record.data).into_owned())?,
+            data: RawValue::from_string(data::with_names(
+                &without_half_pairs(&record.data),
+                record.kind,
+            )?)?,
             raw: None,
             headers: None,
         })

@@ -10,7 +10,7 @@ use switchhook_core::entity::Entity;
 use switchhook_core::ids::DeliveryId;
 use switchhook_core::json;
 use switchhook_core::ledger::{Record, Variant};
-use switchhook_core::states::Stored;
+use switchhook_core::states::{self, Stored};
 
 use super::event_json::{EventJson, VariantJson};
 use super::{CommandError, Context, event, no_match, output};
@@ -93,8 +93,12 @@ async fn print_json(
     for variant in variants {
         shown_variants.push(VariantJson::of(variant, bodies.as_deref()).await?);
     }
+    let entity = Entity::from_name(args.what.clone());
     let state = state
-        .map(|stored| RawValue::from_string(json::without_half_pairs(&stored.state).into_owned()))
+        .map(|stored| {
+            let state = json::without_half_pairs(&stored.state);
+            RawValue::from_string(states::with_names(&state, entity.entity_type())?)
+        })
         .transpose()?;
     let shown = Shown {
         entity: args.what.clone(),

@@ -13,6 +13,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use switchhook_aws::telemetry::EVENT;
 use switchhook_core::time::Clock;
 
 use crate::terminal::shown;
@@ -22,6 +23,7 @@ pub(super) fn init() {
     let filter = Targets::new()
         .with_default(Level::WARN)
         .with_target("consumer", Level::INFO)
+        .with_target(EVENT, Level::INFO)
         .with_target("dynoxide", Level::ERROR);
     let lines = tracing_subscriber::fmt::layer().event_format(Lines);
     // A second call, in a test, finds lines printed already.
@@ -60,6 +62,8 @@ where
             let value = shown(value);
             match *name {
                 "source" | "kind" | "event_id" => write!(writer, "  {value}")?,
+                // The words before it say so; the answer's header has the id.
+                "outcome" | "request_id" | "slug_replay" | "unplaced_opt_out" => {}
                 _ => write!(writer, "  {name}: {value}")?,
             }
         }

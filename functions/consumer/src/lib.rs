@@ -14,6 +14,7 @@ pub mod handlers;
 pub mod message;
 mod outcome;
 mod record;
+mod report;
 pub mod router;
 pub mod routes;
 mod run;

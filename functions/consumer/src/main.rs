@@ -14,7 +14,6 @@ use switchhook_aws::connection::{
     Connection, Environment, EnvironmentError, Patience, ProcessEnvironment, required,
 };
 use switchhook_aws::dynamodb::DynamoDbLedger;
-use switchhook_aws::metrics::Origin;
 use switchhook_aws::on_demand::OnDemand;
 use switchhook_aws::s3::S3Bodies;
 use switchhook_aws::sqs::SqsQueue;
@@ -29,10 +28,8 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let env = &ProcessEnvironment;
-    let telemetry = telemetry::init(Origin {
-        stack: env.var(variables::STACK_NAME).unwrap_or_default(),
-        function: "consumer",
-    });
+    let stack = env.var(variables::STACK_NAME).unwrap_or_default();
+    let telemetry = telemetry::init(&stack);
     match run(env, &telemetry).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -45,11 +42,13 @@ async fn main() -> ExitCode {
 async fn run(env: &dyn Environment, telemetry: &Telemetry) -> Result<(), Error> {
     let consumer = &consumer(env)?;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
-        let deadline = i64::try_from(event.context.deadline).ok();
+        let (batch, context) = event.into_parts();
+        let trace = context.xray_trace_id.as_deref();
+        let _invocation = telemetry.invocation(&context.request_id, trace);
+        let deadline = i64::try_from(context.deadline).ok();
         let deadline = deadline.and_then(|millis| Timestamp::from_millisecond(millis).ok());
         let deadline = deadline.unwrap_or(Timestamp::MAX);
-        let handled = consumer.handle(event.payload, deadline).await;
-        telemetry.flush();
+        let handled = Box::pin(consumer.handle(batch, deadline)).await;
         handled.map_err(|error| Diagnostic {
             error_type: "NotFifo".to_owned(),
             error_message: error.to_string(),

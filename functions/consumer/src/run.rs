@@ -9,8 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use switchhook_aws::metrics;
-use switchhook_core::attempts::{Attempt, Failure, Remedy, Settled};
+use switchhook_core::attempts::{Attempt, Remedy, Settled};
 use switchhook_core::envelope::Envelope;
 use switchhook_core::json::Misplaced;
 use switchhook_core::ledger::{Beginning, Snapshot};
@@ -22,7 +21,8 @@ use tracing::Instrument;
 
 use crate::commit::{Committed, Committer, Outcome};
 use crate::error::HandleError;
-use crate::message::{Entry, Group, Message};
+use crate::message::{Group, Message};
+use crate::report::{self, About};
 
 /// The least time, in milliseconds, that must remain for another event to be started.
 const MIN_REMAINING_MILLIS: i64 = 2_500;
@@ -69,12 +69,17 @@ impl Runner {
         let mut attempt = Attempt::default();
         let ran = async {
             let run = self.attempt(message, envelope, snapshot, &mut attempt);
-            let ended = self.end_of(run, deadline).await;
-            about.log(&ended);
-            let Err(failed) = ended else {
-                return Ok(Settled::Committed);
-            };
-            self.remedy(message, attempt, &failed, deadline).await
+            match self.end_of(run, deadline).await {
+                Ok(committed) => {
+                    about.committed(committed);
+                    Ok(Settled::Committed)
+                }
+                Err(failed) => {
+                    let settled = self.remedy(message, attempt, &failed, deadline).await;
+                    about.failed(&failed, settled.is_ok());
+                    settled
+                }
+            }
         };
         ran.instrument(span).await
     }
@@ -106,11 +111,11 @@ impl Runner {
         };
         let done = group.drain(..committed.len().min(group.len()));
         for (entry, committed) in done.zip(committed) {
-            log(&entry, &Ok(committed));
+            report::in_span(&entry, |about| about.committed(committed));
         }
         match (error, group.front()) {
             (Some(error), Some(entry)) => {
-                log(entry, &Err(error));
+                report::in_span(entry, |about| about.failed(&error, false));
                 Err(backoff_secs(&entry.message))
             }
             _ => Ok(()),
@@ -226,12 +231,8 @@ impl Runner {
         let buried = self
             .in_time(deadline, self.dead_letters.bury(&letter))
             .await;
-        if buried.is_ok() {
-            metrics::dead_letter(reason);
-        }
         buried.map(|()| Settled::Buried).map_err(|error| {
-            tracing::error!(message_id = message.id, error = %Report(&error), "dead letter not sent");
-            metrics::handler_error("dead_letter_not_sent");
+            report::dead_letter_not_sent(message, &error);
             backoff_secs(message).min(MAX_BURIAL_DELAY_SECS)
         })
     }
@@ -273,97 +274,6 @@ async fn within<T>(
 ) -> Result<T, PortError> {
     let done = timeout(left, work).await;
     done.unwrap_or_else(|elapsed| Err(PortError::new("waiting for an answer", elapsed)))
-}
-
-/// Logs how an event ended that did not run by itself.
-fn log(entry: &Entry, ended: &Result<Committed, HandleError>) {
-    let envelope = entry.envelope.as_ref().ok();
-    let request_id = envelope.and_then(|envelope| envelope.request_id.as_deref());
-    let span = tracing::info_span!("event", request_id);
-    span.in_scope(|| About::of(&entry.message, envelope).log(ended));
-}
-
-/// What log lines say of a message: ids, source and kind, never a key or what it says.
-struct About {
-    id: String,
-    source: String,
-    kind: &'static str,
-}
-
-impl About {
-    fn of(message: &Message, envelope: Option<&Envelope>) -> Self {
-        match envelope {
-            Some(envelope) => Self {
-                id: envelope.id.to_string(),
-                source: envelope.entity.source().to_owned(),
-                kind: envelope.kind.as_str(),
-            },
-            None => Self {
-                id: message.id.clone(),
-                source: String::new(),
-                kind: "",
-            },
-        }
-    }
-
-    fn log(&self, ended: &Result<Committed, HandleError>) {
-        let Self { id, source, kind } = self;
-        match ended {
-            Ok(committed) => self.log_committed(*committed),
-            Err(error) => {
-                let reason = error.reason();
-                tracing::error!(event_id = id, source, kind, reason, error = %Report(error), "event failed");
-                if error.failure() != Failure::ForGood {
-                    metrics::handler_error(reason);
-                }
-            }
-        }
-    }
-}
-
-impl About {
-    fn log_committed(&self, committed: Committed) {
-        let Self { id, source, kind } = self;
-        match committed.outcome {
-            Outcome::Recorded => {
-                tracing::info!(event_id = id, source, kind, "event recorded");
-                metrics::event(source, kind);
-            }
-            Outcome::Duplicate => {
-                tracing::info!(event_id = id, source, kind, "duplicate counted");
-                metrics::duplicate(source, kind);
-            }
-            Outcome::Variant => {
-                tracing::info!(event_id = id, source, kind, "variant kept");
-                metrics::duplicate(source, kind);
-                metrics::variant(source, kind);
-            }
-            Outcome::Known => {
-                tracing::info!(event_id = id, source, kind, "event known already");
-            }
-        }
-        if committed.has_implausible_time {
-            metrics::implausible_time(source, kind);
-        }
-        if committed.is_slug_replay {
-            tracing::warn!(
-                event_id = id,
-                source,
-                kind,
-                "the same body was recorded under another slug"
-            );
-            metrics::slug_replay(source, kind);
-        }
-        if committed.is_unplaced_opt_out {
-            tracing::warn!(
-                event_id = id,
-                source,
-                kind,
-                "opt-out without a readable number"
-            );
-            metrics::unplaced_opt_out(source, kind);
-        }
-    }
 }
 
 /// Doubles with each receive, spread by a quarter so that groups do not come back together.

@@ -30,10 +30,13 @@ impl Answer {
         }
     }
 
-    /// The function is alive.
+    /// The function is alive. Its architecture is shown to compare it with that which the function is
+    /// configured with.
     #[must_use]
     pub fn healthy() -> Self {
-        let body = format!(r#"{{"ok":true,"version":"{}"}}"#, env!("CARGO_PKG_VERSION"));
+        let (version, architecture) = (env!("CARGO_PKG_VERSION"), architecture());
+        let body =
+            format!(r#"{{"ok":true,"version":"{version}","architecture":"{architecture}"}}"#);
         Self {
             status: 200,
             header: None,
@@ -74,6 +77,16 @@ impl Answer {
             header: Some(("retry-after", RETRY_AFTER)),
             body: error("unavailable"),
         }
+    }
+}
+
+/// Returns what this program was compiled for, in Lambda's words.
+#[must_use]
+pub const fn architecture() -> &'static str {
+    if cfg!(target_arch = "aarch64") {
+        "arm64"
+    } else {
+        std::env::consts::ARCH
     }
 }
 

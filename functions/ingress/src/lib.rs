@@ -6,5 +6,6 @@
 
 pub mod answer;
 pub mod event;
+mod report;
 pub mod service;
 pub mod sources;

@@ -13,7 +13,6 @@ use switchhook_aws::clock::SystemClock;
 use switchhook_aws::connection::{
     Connection, Environment, EnvironmentError, Patience, ProcessEnvironment, required,
 };
-use switchhook_aws::metrics::Origin;
 use switchhook_aws::on_demand::OnDemand;
 use switchhook_aws::s3::S3Bodies;
 use switchhook_aws::secrets_manager::SecretsManagerSources;
@@ -28,10 +27,8 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let env = &ProcessEnvironment;
-    let telemetry = telemetry::init(Origin {
-        stack: env.var(variables::STACK_NAME).unwrap_or_default(),
-        function: "ingress",
-    });
+    let stack = env.var(variables::STACK_NAME).unwrap_or_default();
+    let telemetry = telemetry::init(&stack);
     match run(env, &telemetry).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -45,9 +42,10 @@ async fn run(env: &dyn Environment, telemetry: &Telemetry) -> Result<(), Error> 
     let ingress = &ingress(env)?;
     lambda_runtime::run(service_fn(
         move |event: LambdaEvent<Box<RawValue>>| async move {
-            let response = ingress.serve(&event.payload).await;
-            telemetry.flush();
-            Ok::<_, Error>(response)
+            let (event, context) = event.into_parts();
+            let trace = context.xray_trace_id.as_deref();
+            let _invocation = telemetry.invocation(&context.request_id, trace);
+            Ok::<_, Error>(ingress.serve(&event).await)
         },
     ))
     .await

@@ -1,5 +1,6 @@
 //! One request: let in, made durable, answered, within two seconds whatever hangs.
 
+use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,13 +8,11 @@ use std::time::Duration;
 use futures_util::{FutureExt, TryStreamExt, stream};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use serde_json::value::RawValue;
-use switchhook_aws::metrics;
-use switchhook_core::admission::{self, Admitted, Refusal};
+use switchhook_core::admission::{self, Refusal};
 use switchhook_core::config::Sources;
 use switchhook_core::ids::DeliveryId;
 use switchhook_core::intake::{self, Ready};
 use switchhook_core::ports::{BodyStore, EventQueue, PortError};
-use switchhook_core::report::Report;
 use switchhook_core::request::Request;
 use switchhook_core::time::{Clock, Timestamp};
 use tracing::Instrument;
@@ -21,6 +20,7 @@ use uuid::{NoContext, Uuid};
 
 use crate::answer::Answer;
 use crate::event::{self, Call};
+use crate::report::{self, Failed};
 use crate::sources::SourceCache;
 
 /// When an answer leaves at the latest, counted from the event's arrival. Nectar Desk retries for
@@ -31,6 +31,8 @@ const PATIENCE: Duration = Duration::from_millis(1_800);
 const MAX_PUTS: usize = 16;
 
 const HEALTH: &str = "/healthz";
+
+const NO_ANSWER: &str = "no answer in time";
 
 /// The most bytes that the body may have, where it decides; else the answer.
 pub type HeadAnswer = Result<usize, ApiGatewayV2httpResponse>;
@@ -91,8 +93,10 @@ impl Ingress {
         } = match event::parse(event) {
             Ok(call) => call,
             Err(error) => {
-                tracing::error!(error = %Report(&error), "event not read");
-                return event::response(unavailable(None), &self.new_id().to_string());
+                let request_id = self.new_id().to_string();
+                let span = tracing::info_span!("request", request_id);
+                let answer = span.in_scope(|| unavailable("event not read", &error));
+                return event::response(answer, &request_id);
             }
         };
         let request_id = request_id.unwrap_or_else(|| self.new_id().to_string());
@@ -115,10 +119,8 @@ impl Ingress {
         let span = tracing::info_span!("request", request_id);
         let judged = self.judge_head(method, path, body_bytes).instrument(span);
         let judged = tokio::time::timeout(PATIENCE, judged).await;
-        let judged = judged.unwrap_or_else(|_| {
-            tracing::error!("no answer in time");
-            Err(unavailable(None))
-        });
+        let judged =
+            judged.unwrap_or_else(|_| Err(report::unavailable(NO_ANSWER, Failed::default())));
         judged.map_err(|answer| event::response(answer, request_id))
     }
 
@@ -160,11 +162,8 @@ impl Ingress {
         let answer = AssertUnwindSafe(self.answer(request, arrival)).catch_unwind();
         match tokio::time::timeout(PATIENCE, answer).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_panic)) => unavailable(None), // the panic hook told where
-            Err(_) => {
-                tracing::error!("no answer in time");
-                unavailable(None)
-            }
+            Ok(Err(_panic)) => report::unavailable("panicked", Failed::default()), // the panic hook says where
+            Err(_) => report::unavailable(NO_ANSWER, Failed::default()),
         }
     }
 
@@ -188,19 +187,22 @@ impl Ingress {
     }
 
     async fn current(&self) -> Result<Arc<Sources>, Answer> {
-        self.sources.current().await.map_err(|error| {
-            tracing::error!(error = %Report(&error), "no sources document");
-            unavailable(None)
-        })
+        self.sources
+            .current()
+            .await
+            .map_err(|error| unavailable("no sources document", &error))
     }
 
     fn refused(&self, refusal: &Refusal) -> Answer {
         if refusal.depends_on_credentials() && self.sources.is_in_doubt() {
-            tracing::error!(error = %Report(refusal), "no newer sources document to judge by");
-            return unavailable(refusal.source_name());
+            let failed = Failed {
+                source: refusal.source_name(),
+                error: Some(refusal),
+                ..Failed::default()
+            };
+            return report::unavailable("no newer sources document to judge by", failed);
         }
-        log_refusal(refusal);
-        Answer::refused(refusal)
+        report::refused(refusal)
     }
 
     /// Tries once more where the credential may be newer than our document.
@@ -230,29 +232,25 @@ impl Ingress {
         let id = delivery_id(received_at);
         // What computes cannot be interrupted: it asks between two steps, which the budget bounds.
         let has_time = || self.clock.now() < arrival.deadline;
+        let failed = |message, error: &(dyn Error + 'static)| {
+            let failed = Failed {
+                source: Some(&admitted.source().name),
+                delivery_id: Some(id),
+                error: Some(error),
+            };
+            report::unavailable(message, failed)
+        };
         let events = match intake::events_in_time(&admitted, id, received_at, &has_time) {
             Ok(events) => events,
-            Err(error) => {
-                let source = admitted.source().name.as_str();
-                tracing::error!(source, delivery_id = %id, error = %Report(&error), "no answer in time");
-                return Ok(unavailable(Some(source)));
-            }
+            Err(error) => return Ok(failed(NO_ANSWER, &error)),
         };
         let events: Vec<_> = events
             .into_iter()
             .map(|event| event.of_request(Some(arrival.request_id)))
             .collect();
         Ok(match self.make_durable(&events).await {
-            Ok(()) => {
-                log_received(&admitted, &events);
-                metrics::delivery(Some(&admitted.source().name), 200);
-                Answer::received(id, events.len())
-            }
-            Err(error) => {
-                let source = admitted.source().name.as_str();
-                tracing::error!(source, delivery_id = %id, error = %Report(&error), "delivery not kept");
-                unavailable(Some(source))
-            }
+            Ok(()) => report::accepted(&admitted, id, &events),
+            Err(error) => failed("delivery not kept", &error),
         })
     }
 
@@ -290,28 +288,14 @@ fn delivery_id(at: Timestamp) -> DeliveryId {
     )))
 }
 
-/// The answer when something of ours failed, counted.
-fn unavailable(source: Option<&str>) -> Answer {
-    let answer = Answer::unavailable();
-    metrics::delivery(source, answer.status);
-    answer
-}
-
-fn log_received(admitted: &Admitted<'_>, events: &[Ready]) {
-    for event in events {
-        let envelope = event.envelope();
-        tracing::info!(
-            event_id = %envelope.id,
-            source = admitted.source().name,
-            kind = envelope.kind.as_str(),
-            bytes = admitted.request().body.len(),
-            "event queued"
-        );
-    }
-}
-
-fn log_refusal(refusal: &Refusal) {
-    let source = refusal.source_name().unwrap_or_default();
-    tracing::warn!(status = refusal.status(), source, error = %Report(refusal), "delivery refused");
-    metrics::delivery(refusal.source_name(), refusal.status());
+/// The answer where nothing is known of a delivery but what failed.
+fn unavailable(message: &'static str, error: &(dyn Error + 'static)) -> Answer {
+    let error = Some(error);
+    report::unavailable(
+        message,
+        Failed {
+            error,
+            ..Failed::default()
+        },
+    )
 }

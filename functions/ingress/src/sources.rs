@@ -5,6 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use switchhook_aws::metrics;
 use switchhook_core::config::Sources;
 use switchhook_core::ports::{PortError, SourceStore};
 use switchhook_core::report::Report;
@@ -39,6 +40,15 @@ impl std::fmt::Debug for SourceCache {
     }
 }
 
+/// Counts a failed reading when it is dropped: whoever waits for it may stop waiting.
+struct CountedUnlessRead;
+
+impl Drop for CountedUnlessRead {
+    fn drop(&mut self) {
+        metrics::sources_not_refreshed();
+    }
+}
+
 impl SourceCache {
     /// Keeps the document of a store.
     #[must_use]
@@ -58,7 +68,7 @@ impl SourceCache {
     pub async fn current(&self) -> Result<Arc<Sources>, PortError> {
         let kept = self.kept();
         let Some(sources) = kept.sources else {
-            let sources = Arc::new(self.store.load().await?);
+            let sources = Arc::new(self.load().await?);
             self.keep(&sources);
             return Ok(sources);
         };
@@ -86,7 +96,7 @@ impl SourceCache {
 
     async fn refresh(&self) -> Option<Arc<Sources>> {
         self.lock().asked_at = Some(self.clock.now());
-        match tokio::time::timeout(REFRESH_PATIENCE, self.store.load()).await {
+        match tokio::time::timeout(REFRESH_PATIENCE, self.load()).await {
             Ok(Ok(sources)) => {
                 let sources = Arc::new(sources);
                 self.keep(&sources);
@@ -101,6 +111,14 @@ impl SourceCache {
                 None
             }
         }
+    }
+
+    /// Reads the document, and counts where that fails, or is given up.
+    async fn load(&self) -> Result<Sources, PortError> {
+        let counted = CountedUnlessRead;
+        let sources = self.store.load().await?;
+        std::mem::forget(counted);
+        Ok(sources)
     }
 
     fn age_millis(&self, asked_at: Option<Timestamp>) -> i64 {

@@ -1,11 +1,14 @@
 //! What events say, in the words that all providers share: one type for each shape of `data`.
 //!
-//! Every field is always written, as null when unknown; a provider's other fields are kept in
-//! `extra` as they were sent. Times are RFC 3339, durations whole seconds, money decimal text.
+//! What is not known is not written: a record costs by its size. Whoever prints data adds the missing
+//! [`names`] as null. A provider's other fields are kept in `extra` as they were sent. Times are RFC 3339,
+//! durations whole seconds, money decimal text.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::json;
+use crate::kind::Kind;
 use crate::time::Timestamp;
 
 mod extra;
@@ -112,15 +115,65 @@ pub enum Keyword {
     Help,
 }
 
+/// The name of a provider's other fields: an object, be it empty.
+const EXTRA: &str = "extra";
+
+/// Returns the names that the data of a kind has, in the order in which it is printed.
+pub fn names(kind: Kind) -> impl Iterator<Item = &'static str> {
+    let names = match kind {
+        Kind::AgentCreated | Kind::AgentPerformance | Kind::AgentStatus | Kind::AgentUpdated => {
+            Agent::NAMES
+        }
+        Kind::AppointmentScheduled | Kind::LeadGenerated => Booking::NAMES,
+        Kind::CallAbandoned
+        | Kind::CallAnswered
+        | Kind::CallEnded
+        | Kind::CallStarted
+        | Kind::CallTransferred
+        | Kind::CallVoicemail => Call::NAMES,
+        Kind::CallDisposition => CallDisposition::NAMES,
+        Kind::CallRecording => CallRecording::NAMES,
+        Kind::CampaignCompleted | Kind::CampaignStarted => Campaign::NAMES,
+        Kind::ContactCreated | Kind::ContactDeleted | Kind::ContactModified => Contact::NAMES,
+        Kind::ContactOptedIn | Kind::ContactOptedOut => OptedOut::NAMES,
+        Kind::ContactListCreated | Kind::ContactListModified => ContactList::NAMES,
+        Kind::EmailStatus => EmailStatus::NAMES,
+        Kind::MessageReceived => MessageReceived::NAMES,
+        Kind::MessageStatus => MessageStatus::NAMES,
+        Kind::Unreadable | Kind::Unrecognised => Unknown::NAMES,
+    };
+    names.iter().map(|name| json::unmarked(name))
+}
+
+/// Writes stored data of a kind as it is printed: with all names, null where it is not known.
+///
+/// # Errors
+///
+/// When the text is no JSON object.
+pub fn with_names(data: &str, kind: Kind) -> Result<String, serde_json::Error> {
+    let absent = |name: &str| if name == EXTRA { "{}" } else { "null" };
+    json::with_names(data, names(kind), absent)
+}
+
 macro_rules! shapes {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
         $(
             $(#[$doc])*
             #[derive(Clone, Debug, Default, Serialize)]
             pub struct $name {
-                $($(#[$field_doc])* pub $field: Option<$type>,)*
+                $(
+                    $(#[$field_doc])*
+                    #[serde(skip_serializing_if = "Option::is_none")]
+                    pub $field: Option<$type>,
+                )*
                 /// The provider's other fields.
+                #[serde(skip_serializing_if = "extra::is_empty")]
                 pub extra: Extra,
+            }
+
+            impl $name {
+                /// The names of the fields, in their order; a raw identifier has its mark.
+                const NAMES: &[&str] = &[$(stringify!($field),)* EXTRA];
             }
         )*
 
@@ -357,19 +410,27 @@ mod tests {
     }
 
     #[test]
-    fn keyword_of_a_text_is_always_written() {
-        for (keyword, written) in [
-            (Some(Keyword::Stop), r#""keyword":"stop""#),
-            (Some(Keyword::Start), r#""keyword":"start""#),
-            (Some(Keyword::Help), r#""keyword":"help""#),
-            (None, r#""keyword":null"#),
-        ] {
+    fn what_is_not_known_is_printed_and_not_stored() {
+        let stored = |keyword| {
             let data = MessageReceived {
                 keyword,
                 ..MessageReceived::default()
             };
-            let text = serde_json::to_string(&Data::from(data)).unwrap();
-            assert!(text.contains(written), "{text}");
+            serde_json::to_string(&Data::from(data)).unwrap()
+        };
+        let rest = r#""from":null,"to":null,"text":null,"in_reply_to_text":null,"channel":null"#;
+        for (keyword, written, printed) in [
+            (Some(Keyword::Stop), r#"{"keyword":"stop"}"#, "\"stop\""),
+            (Some(Keyword::Start), r#"{"keyword":"start"}"#, "\"start\""),
+            (Some(Keyword::Help), r#"{"keyword":"help"}"#, "\"help\""),
+            (None, "{}", "null"),
+        ] {
+            let data = stored(keyword);
+            assert_eq!(data, written);
+            let expected = format!(r#"{{{rest},"keyword":{printed},"extra":{{}}}}"#);
+            assert_eq!(with_names(&data, Kind::MessageReceived).unwrap(), expected);
         }
+        let text = with_names("{}", Kind::MessageStatus).unwrap();
+        assert!(text.contains(r#""final":null"#), "{text}");
     }
 }

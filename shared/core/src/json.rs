@@ -15,12 +15,14 @@ use serde::de::{Deserializer as _, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 mod half_pairs;
+mod named;
 mod scan;
 mod text;
 mod tokens;
 
 pub(crate) use half_pairs::replace_half_pairs;
 pub use half_pairs::without_half_pairs;
+pub(crate) use named::{unmarked, with_names};
 pub(crate) use scan::Scan;
 pub(crate) use text::beginning_of;
 pub use text::{MAX_TEXT_BYTES, text};

@@ -16,6 +16,8 @@ pub use stored::{State, StateError, StateExpiry, Stored};
 
 use crate::data::{DeliveryStatus, Direction, Extra, MailStatus};
 use crate::ids::EventId;
+use crate::json;
+use crate::kind::EntityType;
 use crate::time::Timestamp;
 use serde_json::value::RawValue;
 use stored::{Field, states};
@@ -216,6 +218,33 @@ states! {
         /// When it was last booked.
         scheduled_at: Register<Timestamp>,
     }
+}
+
+/// Writes the stored state of an entity as it is printed: with all names, null where it is not known.
+///
+/// # Errors
+///
+/// When the text is no JSON object.
+pub fn with_names(
+    state: &str,
+    entity_type: Option<EntityType>,
+) -> Result<String, serde_json::Error> {
+    let names = match entity_type {
+        Some(EntityType::Agent) => Agent::NAMES,
+        Some(EntityType::Appointment) => Appointment::NAMES,
+        Some(EntityType::Call) => Call::NAMES,
+        Some(EntityType::Campaign) => Campaign::NAMES,
+        Some(EntityType::Contact) => Contact::NAMES,
+        Some(EntityType::ContactList) => ContactList::NAMES,
+        Some(EntityType::Conversation) => Conversation::NAMES,
+        Some(EntityType::Email) => Email::NAMES,
+        Some(EntityType::Lead) => Lead::NAMES,
+        Some(EntityType::Message) => Message::NAMES,
+        // An entry of the suppression list is printed as it is stored.
+        Some(EntityType::Delivery) | None => &[],
+    };
+    let names = names.iter().map(|name| json::unmarked(name));
+    json::with_names(state, names, |_| "null")
 }
 
 macro_rules! words {

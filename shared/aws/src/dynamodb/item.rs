@@ -220,7 +220,7 @@ pub fn record_item(record: &Record) -> Result<Item, serde_json::Error> {
         put("occurred_at", text(&at.to_string()));
     }
     if let Some(digest) = &record.digest {
-        put("digest", text(digest));
+        put("digest", digest_value(digest));
     }
     if !record.variants.is_empty() {
         let digests = record.variants.iter().cloned().collect();
@@ -281,12 +281,27 @@ pub fn read_head(item: &Item) -> Result<RecordHead, ItemError> {
         received_at: millis(item, "received_at")?,
         occurred_at: occurred_at(item)?,
         sequence: parsed(item, "sequence")?,
-        digest: optional(item, "digest"),
+        digest: digest(item),
         deliveries: deliveries(item)?,
         variants: digests_of_variants(item),
         is_repeatable_stop: item.contains_key("repeatable_stop"),
         expires_at: expires_at(item)?,
     })
+}
+
+/// Writes a digest as its bytes, half as long as their hex; what is no hex as it is.
+fn digest_value(digest: &str) -> AttributeValue {
+    let bytes = hex::decode(digest).ok();
+    let bytes = bytes.filter(|bytes| hex::encode(bytes) == digest);
+    bytes.map_or_else(|| text(digest), |bytes| AttributeValue::B(Blob::new(bytes)))
+}
+
+fn digest(item: &Item) -> Option<String> {
+    match item.get("digest")? {
+        AttributeValue::B(bytes) => Some(hex::encode(bytes)),
+        AttributeValue::S(text) => Some(text.clone()),
+        _ => None,
+    }
 }
 
 fn occurred_at(item: &Item) -> Result<Option<Timestamp>, ItemError> {
@@ -348,7 +363,7 @@ pub fn read_record(item: &Item) -> Result<Record, ItemError> {
         received_at: millis(item, "received_at")?,
         occurred_at: occurred_at(item)?,
         sequence: parsed(item, "sequence")?,
-        digest: optional(item, "digest"),
+        digest: digest(item),
         deliveries: deliveries(item)?,
         variants: digests_of_variants(item),
         is_repeatable_stop: item.contains_key("repeatable_stop"),

@@ -23,6 +23,11 @@ pub struct Extra {
     is_incomplete: bool,
 }
 
+/// Returns whether there are no fields.
+pub(super) fn is_empty(extra: &Extra) -> bool {
+    extra.fields.is_empty()
+}
+
 impl Extra {
     /// Copies fields. Where they would be longer than data may be, the longest are cut, and some left
     /// out if that is not enough.

@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 /// A state as it rests.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Stored {
-    /// One flat JSON object: what users read.
+    /// One flat JSON object: what users read, without what is not known.
     pub state: String,
     /// JSON: each position with the names of the registers that it set; of what is derived, what it is
     /// derived from by its name.
@@ -81,7 +81,8 @@ impl<T: Value> Field for Register<T> {
     }
 }
 
-/// Users read whether the person is to be left alone, or null; the words rest where positions do.
+/// Users read whether the person is to be left alone, where that is known; the words rest where positions
+/// do.
 impl Field for Consent {
     fn load(reader: &Reader<'_>, name: &'static str) -> Result<Self, StateError> {
         Ok(reader.consents.get(name).copied().unwrap_or_default())
@@ -165,17 +166,25 @@ impl Writer {
         Ok(())
     }
 
+    /// Writes a value, unless it is null: a state costs by its size.
     fn value(&mut self, name: &'static str, value: &impl Serialize) -> Result<(), StateError> {
+        let value = serde_json::to_string(value)?;
+        if value == "null" {
+            return Ok(());
+        }
         self.state
             .push(if self.state.is_empty() { '{' } else { ',' });
         self.state.push('"');
         self.state.push_str(name);
         self.state.push_str("\":");
-        self.state.push_str(&serde_json::to_string(value)?);
+        self.state.push_str(&value);
         Ok(())
     }
 
     pub(super) fn finish(mut self) -> Result<Stored, StateError> {
+        if self.state.is_empty() {
+            self.state.push('{');
+        }
         self.state.push('}');
         let positions = self.positions()?;
         Ok(Stored {
@@ -212,11 +221,17 @@ macro_rules! states {
             pub updated_by: Register<EventId>,
         }
 
+        impl $name {
+            /// The names of the fields, in their order; a raw identifier has its mark.
+            pub(super) const NAMES: &[&str] =
+                &[$(stringify!($field),)* "updated_at", "updated_by"];
+        }
+
         impl State for $name {
             fn load(stored: &Stored) -> Result<Self, StateError> {
                 let reader = stored::Reader::new(stored)?;
                 Ok(Self {
-                    $($field: Field::load(&reader, stored::name(stringify!($field)))?,)*
+                    $($field: Field::load(&reader, json::unmarked(stringify!($field)))?,)*
                     updated_at: Field::load(&reader, "updated_at")?,
                     updated_by: Field::load(&reader, "updated_by")?,
                 })
@@ -224,7 +239,7 @@ macro_rules! states {
 
             fn store(&self) -> Result<Stored, StateError> {
                 let mut writer = stored::Writer::default();
-                $(self.$field.store(&mut writer, stored::name(stringify!($field)))?;)*
+                $(self.$field.store(&mut writer, json::unmarked(stringify!($field)))?;)*
                 self.updated_at.store(&mut writer, "updated_at")?;
                 self.updated_by.store(&mut writer, "updated_by")?;
                 writer.finish()
@@ -233,11 +248,6 @@ macro_rules! states {
     )* };
 }
 pub(super) use states;
-
-/// Takes the mark of a raw identifier off a field's name.
-pub(super) fn name(field: &'static str) -> &'static str {
-    field.strip_prefix("r#").unwrap_or(field)
-}
 
 #[cfg(test)]
 mod tests {
@@ -263,7 +273,7 @@ mod tests {
         assert!(
             stored
                 .state
-                .starts_with(r#"{"status":"sent","status_raw":null,"final":false,"#)
+                .starts_with(r#"{"status":"sent","final":false}"#)
         );
         assert_eq!(
             stored.positions,
@@ -277,13 +287,7 @@ mod tests {
     #[test]
     fn consent_rests_beside_the_positions_and_is_read_as_a_boolean() {
         let mut conversation = Conversation::default();
-        assert!(
-            conversation
-                .store()
-                .unwrap()
-                .state
-                .contains("\"opted_out\":null")
-        );
+        assert_eq!(conversation.store().unwrap().state, "{}");
         let said = Said::new(
             Times::new(None, "2026-01-15T13:00:00Z".parse().unwrap()),
             "019aad2b-7c00-7000-8000-000000000001.0".parse().unwrap(),
