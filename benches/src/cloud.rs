@@ -8,7 +8,7 @@ pub mod sqs;
 pub mod units;
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ pub struct Bill {
     pub write_units: u64,
     /// Those of them that states cost.
     pub state_units: u64,
+    /// Those of them that the index costs.
+    pub index_units: u64,
     /// Read units of `DynamoDB`.
     pub read_units: u64,
 }
@@ -88,16 +90,35 @@ impl Cloud {
     ///
     /// When the port cannot be had.
     pub async fn start(tls: Arc<ServerConfig>, secret: &str) -> Result<Self> {
-        let cloud = Self::default();
-        secret.clone_into(&mut cloud.state().secret);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 443)).await;
         let listener = listener.context("port 443 of this network")?;
+        Ok(Self::serving(
+            listener,
+            Some(TlsAcceptor::from(tls)),
+            secret,
+        ))
+    }
+
+    /// Serves on a free port of loopback without TLS, and returns the address too.
+    ///
+    /// # Errors
+    ///
+    /// When there is no free port.
+    pub async fn start_plain(secret: &str) -> Result<(Self, SocketAddr)> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        Ok((Self::serving(listener, None, secret), address))
+    }
+
+    fn serving(listener: TcpListener, tls: Option<TlsAcceptor>, secret: &str) -> Self {
+        let cloud = Self::default();
+        secret.clone_into(&mut cloud.state().secret);
         let serving = cloud.clone();
-        serve(listener, Some(TlsAcceptor::from(tls)), move |request| {
+        serve(listener, tls, move |request| {
             let cloud = serving.clone();
             async move { cloud.answer(&request).await }
         });
-        Ok(cloud)
+        cloud
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -145,6 +166,12 @@ impl Cloud {
     #[must_use]
     pub fn item_count(&self) -> usize {
         self.state().tables.len()
+    }
+
+    /// Returns the bytes that `DynamoDB` charges for storing the items: of the tables, and of the index.
+    #[must_use]
+    pub fn stored_bytes(&self) -> (usize, usize) {
+        self.state().tables.stored_bytes()
     }
 
     /// Returns what was asked since the last time.
@@ -220,6 +247,7 @@ impl State {
         let (answer, cost) = self.tables.call(operation, body);
         self.bill.write_units = self.bill.write_units.saturating_add(cost.write);
         self.bill.state_units = self.bill.state_units.saturating_add(cost.state);
+        self.bill.index_units = self.bill.index_units.saturating_add(cost.index);
         self.bill.read_units = self.bill.read_units.saturating_add(cost.read);
         answer
     }

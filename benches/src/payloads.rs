@@ -62,7 +62,9 @@ pub async fn run(bench: &Bench, out: &Path) -> Result<()> {
     crate::report::write(&out.join("payloads.md"), &table(&costs))
 }
 
-fn is_documented(case: &Case) -> bool {
+/// Returns whether a provider's documentation shows the body of a case.
+#[must_use]
+pub fn is_documented(case: &Case) -> bool {
     let (provider, name) = case.name.split_once('/').unwrap_or_default();
     match provider {
         "nectar-desk" => NECTAR_DESK.contains(&name),

@@ -53,8 +53,9 @@ pub fn call_ended(call: &str, bytes: usize) -> String {
     body(&speech(bytes.saturating_sub(fields)))
 }
 
-/// Text of about the redundancy of speech: words of a list, in no order.
-fn speech(bytes: usize) -> String {
+/// Returns text of about the redundancy of speech: words of a list, in no order.
+#[must_use]
+pub fn speech(bytes: usize) -> String {
     const WORDS: [&str; 16] = [
         "appointment",
         "calling",

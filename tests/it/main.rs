@@ -8,6 +8,7 @@
     reason = "a failed step should fail the test on the spot"
 )]
 
+mod bill;
 mod conformance;
 mod convergence;
 mod deployed;

@@ -21,6 +21,8 @@ pub(super) struct Cost {
     pub(super) write: u64,
     /// Writes of states.
     pub(super) state: u64,
+    /// Writes of the index.
+    pub(super) index: u64,
     pub(super) read: u64,
 }
 
@@ -37,6 +39,14 @@ fn refused(code: &str, message: &str) -> Outcome {
 impl Tables {
     pub(super) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// The bytes that storage is charged for, of the tables and of the index.
+    pub(super) fn stored_bytes(&self) -> (usize, usize) {
+        let items = self.0.values().map(units::stored);
+        items.fold((0, 0), |(table, index), item| {
+            (table + item.0, index + item.1)
+        })
     }
 
     pub(super) fn call(&mut self, operation: &str, body: &[u8]) -> Outcome {
@@ -186,6 +196,7 @@ fn written(old: Option<&Item>, new: &Item) -> Cost {
     Cost {
         write,
         state,
+        index: units::index(old, new),
         read: 0,
     }
 }

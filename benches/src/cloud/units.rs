@@ -4,7 +4,7 @@
 //! digits and one more, sets by their elements, lists and maps by 3 bytes, their elements and one byte
 //! for each. A write costs one unit for each KiB begun of the larger of the old and the new item; the
 //! index pays for each of its entries that is put or removed; a consistent read costs one unit for each
-//! 4 KiB begun.
+//! 4 KiB begun. Storage is charged for an item's size and 100 bytes, in the table and in the index.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -17,6 +17,9 @@ pub type Item = Map<String, Value>;
 const INDEXED: [&str; 6] = ["pk", "sk", "shard", "received_at", "id", "kind"];
 /// Those without which an item has no entry.
 const INDEX_KEY: [&str; 2] = ["shard", "received_at"];
+
+/// What storage is charged for beside the item itself.
+const STORAGE_OVERHEAD: usize = 100;
 
 /// Returns the size of an item in bytes.
 #[must_use]
@@ -67,7 +70,20 @@ fn binary_size(value: &Value) -> usize {
 #[must_use]
 pub fn write(old: Option<&Item>, new: &Item) -> u64 {
     let bytes = old.map_or(0, size).max(size(new));
-    kibs(bytes, 1) + index_write(old.and_then(indexed), indexed(new))
+    kibs(bytes, 1) + index(old, new)
+}
+
+/// Returns the part of them that the index takes.
+#[must_use]
+pub fn index(old: Option<&Item>, new: &Item) -> u64 {
+    index_write(old.and_then(indexed), indexed(new))
+}
+
+/// Returns the bytes of an item's storage: in the table, and in the index.
+#[must_use]
+pub fn stored(item: &Item) -> (usize, usize) {
+    let entry = indexed(item).map_or(0, |entry| size(&entry) + STORAGE_OVERHEAD);
+    (size(item) + STORAGE_OVERHEAD, entry)
 }
 
 /// Returns the write units of a condition that does not hold.
@@ -149,6 +165,10 @@ mod tests {
         assert_eq!(write(None, &entry("h", 2000)), 3, "data is not indexed");
         assert_eq!(write(Some(&entry("h", 10)), &entry("h", 20)), 1);
         assert_eq!(write(Some(&entry("h", 10)), &entry("i", 10)), 3);
+        assert_eq!(index(Some(&entry("h", 10)), &entry("i", 10)), 2);
         assert_eq!((read(None), read(Some(&plain(4097)))), (1, 2));
+        assert_eq!(stored(&plain(500)), (600, 0));
+        let (whole, key) = (size(&entry("h", 10)), "pkeshardhreceived_at".len() + 2);
+        assert_eq!(stored(&entry("h", 10)), (whole + 100, key + 100));
     }
 }
