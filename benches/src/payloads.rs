@@ -62,7 +62,7 @@ pub async fn run(bench: &Bench, out: &Path) -> Result<()> {
     crate::report::write(&out.join("payloads.md"), &table(&costs))
 }
 
-fn is_documented(case: &Case) -> bool {
+pub(crate) fn is_documented(case: &Case) -> bool {
     let (provider, name) = case.name.split_once('/').unwrap_or_default();
     match provider {
         "nectar-desk" => NECTAR_DESK.contains(&name),
