@@ -257,7 +257,7 @@ async fn a_compressed_body_that_is_damaged_is_a_dead_letter() {
     ))
     .await;
     let message = rig.take_one().await;
-    let mut envelope: serde_json::Value = serde_json::from_str(message.body().unwrap()).unwrap();
+    let mut envelope: Value = serde_json::from_str(message.body().unwrap()).unwrap();
     envelope["body"]["deflated"] = "AAECAwQF".into();
     rig.send("group", &envelope.to_string(), None).await;
     rig.settle().await;
