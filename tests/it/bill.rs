@@ -91,10 +91,10 @@ impl Function {
 
     /// Returns the lines that were written since the last time.
     fn lines(&mut self) -> Vec<String> {
-        let log = fs::read_to_string(&self.log).unwrap();
-        let new = log[self.read..].lines().map(str::to_owned).collect();
-        self.read = log.len();
-        new
+        let mut log = fs::read_to_string(&self.log).unwrap();
+        let new = log.split_off(self.read);
+        self.read += new.len();
+        new.lines().map(str::to_owned).collect()
     }
 }
 

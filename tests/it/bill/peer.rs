@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 /// The units of each write for an event with this data.
 pub(super) fn units(data: &Value) -> Value {
-    let claim = item(json!({
+    let claim = item(&json!({
         "id": {"S": format!("bench-consumer.applied#{}", "0".repeat(32))},
         "status": {"S": "INPROGRESS"},
         "expiration": {"N": "1772683567"},
@@ -17,7 +17,7 @@ pub(super) fn units(data: &Value) -> Value {
     let mut completed = claim.clone();
     completed.insert("status".to_owned(), json!({"S": "COMPLETED"}));
     completed.insert("data".to_owned(), typed(data));
-    let mut state = item(json!({
+    let mut state = item(&json!({
         "pk": {"S": "voice/call/call_123456"}, "sk": {"S": "state"},
         "updated_at": {"S": "2025-01-15T14:30:25.123Z"},
     }));
@@ -39,7 +39,7 @@ pub(super) fn measured_units() -> f64 {
     units.as_f64().unwrap()
 }
 
-fn item(value: Value) -> Item {
+fn item(value: &Value) -> Item {
     value.as_object().unwrap().clone()
 }
 
