@@ -262,7 +262,67 @@ impl Ready {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use serde_json::json;
+
     use super::*;
+    use crate::cloud::units;
+    use crate::payloads::is_documented;
+    use crate::statistics::median;
+
+    /// The most units of a record, its entry in the index included.
+    const MOST_RECORD_UNITS: u64 = 3;
+
+    /// The attributes as JSON writes them.
+    fn json(item: &item::Item) -> units::Item {
+        let value = |value: &AttributeValue| match value {
+            AttributeValue::S(text) => json!({"S": text}),
+            AttributeValue::N(digits) => json!({"N": digits}),
+            AttributeValue::B(bytes) => json!({"B": STANDARD.encode(bytes)}),
+            AttributeValue::Ss(set) => json!({"SS": set}),
+            other => panic!("{other:?}"),
+        };
+        let attributes = item.iter();
+        attributes
+            .map(|(name, attribute)| (name.clone(), value(attribute)))
+            .collect()
+    }
+
+    /// What the bill of a million events rests on: the units of the record, the index, and the state.
+    #[test]
+    fn documented_payloads_cost_no_more_units_than_the_bill_says() -> Result<()> {
+        let (mut records, mut all) = (Vec::new(), Vec::new());
+        for case in switchhook_testing::cases()
+            .iter()
+            .filter(|case| is_documented(case))
+        {
+            let ready = Ready::new(&case.name)?;
+            let body = ready.request.body.clone();
+            let sequence = Sequence(18_849_496_460_467_696_128);
+            let occurrence = Occurrence::read(ready.envelope.clone(), sequence, body)?;
+            let record = record_of(&occurrence)?;
+            let item = json(&item::record_item(&record)?);
+            let units = units::write(None, &item);
+            let state = ready.applied(&occurrence)?;
+            let state = state.map(|state| json(&item::state_item(&record.key.entity, &state, 1)));
+            let state_units = state.as_ref().map_or(0, |state| units::write(None, state));
+            let (bytes, state_bytes) = (units::size(&item), state.as_ref().map_or(0, units::size));
+            println!(
+                "{}: {} bytes, record {bytes} bytes {units} units, state {state_bytes} bytes {state_units} units",
+                case.name,
+                case.body.len()
+            );
+            assert!(units <= MOST_RECORD_UNITS, "{}: {units}", case.name);
+            assert!(state_units <= 1, "{}: {state_units}", case.name);
+            records.push(units as f64);
+            all.push((units + state_units) as f64);
+        }
+        assert!((median(&records) - 2.0).abs() < 0.1, "{records:?}");
+        assert!((median(&all) - 3.0).abs() < 0.1, "{all:?}");
+        Ok(())
+    }
 
     #[test]
     fn line_of_metrics_is_about_its_event_alone() -> Result<()> {

@@ -96,7 +96,7 @@ impl Deployed {
     ///
     /// # Errors
     ///
-    /// Without a region, and when CloudFormation does not tell of it.
+    /// Without a region, and when CloudFormation knows no usable stack of this name.
     pub async fn open(name: String) -> Result<Self, DeployedError> {
         let account = Account::open().await?;
         let Some(description) = account.describe(&name).await? else {

@@ -7,6 +7,7 @@ mod deep;
 mod other_table;
 mod parts;
 mod pause;
+mod permissions;
 mod push;
 mod troubles;
 

@@ -385,6 +385,12 @@ fn the_functions_are_built_by_cargo_lambda_for_the_chosen_processor() {
         "Lambda records one request a second and 5 % of the others: most of a month's"
     );
     assert_eq!(globals["Architectures"][0]["Ref"], "Architecture");
+    // `sam build` reads the default, and deploying asks: two values could disagree, and functions
+    // that are not for their processor cannot start. `.ci/package.py` makes the template for x86_64.
+    assert_eq!(
+        template["Parameters"]["Architecture"]["AllowedValues"],
+        json!(["arm64"])
+    );
     assert_eq!(template["Parameters"]["Architecture"]["Default"], "arm64");
     let names: Vec<_> = resources("AWS::Serverless::Function")
         .into_iter()

@@ -172,6 +172,18 @@ fn every_member_takes_the_workspaces_lints() {
 }
 
 #[test]
+fn a_panic_unwinds_in_the_functions_as_they_are_deployed() {
+    // `cargo lambda build` sets `panic = "abort"` where the profile has no word of it. Then the panic
+    // of one event's handler would end the process, and all other events of its batch with it.
+    let manifest = manifest(&workspace_root());
+    let release = &manifest["profile"]["release"];
+    assert_eq!(
+        release.get("panic").and_then(toml::Value::as_str),
+        Some("unwind")
+    );
+}
+
+#[test]
 fn every_folder_with_a_manifest_is_a_member() {
     let members = members();
     let root = workspace_root();

@@ -32,6 +32,9 @@ from botocore.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "eu-central-1"
+sys.path.insert(0, str(ROOT / ".ci"))
+import package  # noqa: E402: what makes a release
+
 STACK = "hooks"
 TEMPLATE = ROOT / "template.yaml"
 FUNCTIONS = ("ingress", "consumer")
@@ -40,7 +43,7 @@ BUILD_SECS = 3600
 BATCHED = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:SendMessage")
 # ELF's number of the machine that a program is for.
 MACHINES = {"x86-64": 62, "arm64": 183}
-MAX_ZIP_BYTES = 4 << 20
+MAX_ZIP_BYTES = 9 << 19  # 4.5 MiB: a panic unwinds, which takes a tenth more than ending the process
 HERE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86-64"
 
 started = time.monotonic()
@@ -191,26 +194,32 @@ class Aws:
         )
 
 
-def adapted(template):
-    """The template as the local AWS takes it, which differs from AWS in three things.
+def adapted(template, tls_only=False):
+    """The template as the local AWS takes it, which differs from AWS in four things.
 
-    It speaks plain HTTP only, so the policies that refuse that are left out; prove.py adds them.
+    It speaks plain HTTP only, so the policies that refuse that are left out, unless `tls_only`.
     It asks for a permission of its own for each batch operation, where AWS asks for that of the
     single one (API reference of SQS: `SendMessage` grants `SendMessageBatch` too).
-    And it takes no alarm on an expression: such a one is made on the first of its metrics
+    It takes no alarm on an expression: such a one is made on the first of its metrics
     (tests/it/template/alarms evaluates the expressions).
+    And a parameter's value stays text for it, which no SDK reads where a number or a truth value belongs.
     """
     blocks = re.split(r"\n(?=  [A-Za-z0-9]+:\n)", template)
     kept = [block for block in blocks if not (re.match(r"  \w+Policy:\n", block) and "TlsOnly" in block)]
     check(len(blocks) - len(kept) == 4, "the template has four policies that refuse plain HTTP")
-    template = "\n".join(plain_alarm(block) for block in kept)
+    template = "\n".join(plain_alarm(block) for block in (blocks if tls_only else kept))
     for single, both in {
         "Action: sqs:SendMessage\n": "Action: [sqs:SendMessage, sqs:SendMessageBatch]\n",
         "- sqs:ChangeMessageVisibility\n": (
             "- sqs:ChangeMessageVisibility\n                  - sqs:ChangeMessageVisibilityBatch\n"
         ),
+        "MaximumConcurrency: !Ref ConsumerMaximumConcurrency\n": "MaximumConcurrency: 10\n",
+        "\nConditions:\n": "\nConditions:\n  IsProtected: !Equals [!Ref DeletionProtection, \"true\"]\n",
+        "DeletionProtectionEnabled: !Ref DeletionProtection\n": (
+            "DeletionProtectionEnabled: !If [IsProtected, true, false]\n"
+        ),
     }.items():
-        check(single in template, f"no role has {single}")
+        check(single in template, f"the template has no {single}")
         template = template.replace(single, both)
     return template
 
@@ -241,6 +250,7 @@ class Stack:
     def deploy(self, template, zips, **parameters):
         """Makes or updates the stack by a change set, as `sam deploy` does. Parameters stay as they are set."""
         self.parameters |= parameters
+        template = package.for_processor(template, self.parameters["Architecture"])
         for function in FUNCTIONS:
             key = f"{function}.zip"
             self.s3.upload_file(str(zips / HERE / function / "bootstrap.zip"), "artifacts", key)

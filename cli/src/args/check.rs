@@ -2,8 +2,16 @@
 
 use clap::Args as Arguments;
 use jiff::SignedDuration;
+use switchhook_core::nearest::nearest;
 
 use super::time;
+
+/// The parameters of the template that `check --before-deploy` compares with the account.
+const PARAMETERS: &[&str] = &[
+    "AccountConcurrency",
+    "ConsumerMaximumConcurrency",
+    "IngressReservedConcurrency",
+];
 
 pub(super) const CHECK: &str = "Examples:
   switchhook check --config switchhook.toml
@@ -66,7 +74,7 @@ pub struct Check {
 #[derive(Arguments, Debug)]
 pub struct Pause {
     /// How long to wait until it is done
-    #[arg(long, value_name = "AGE", default_value = "5m", value_parser = time::span, allow_hyphen_values = true)]
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = time::span, allow_hyphen_values = true)]
     pub within: SignedDuration,
 }
 
@@ -79,10 +87,19 @@ pub struct OtherTable {
 }
 
 /// Reads a parameter of the template and its value.
-fn parameter(text: &str) -> Result<(String, String), &'static str> {
-    let (name, value) = text.split_once('=').unwrap_or_default();
-    if name.is_empty() {
-        return Err("expected NAME=VALUE, such as IngressReservedConcurrency=50");
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let Some((name, value)) = text.split_once('=') else {
+        return Err("expected NAME=VALUE, such as IngressReservedConcurrency=50".to_owned());
+    };
+    // A misspelt one would pass for one that is not set.
+    if !PARAMETERS.contains(&name) {
+        let near = nearest(name, PARAMETERS.iter().copied());
+        let near = near.map(|near| format!("; did you mean `{near}`?"));
+        return Err(format!(
+            "`{name}` is not looked at; expected one of `{}`{}",
+            PARAMETERS.join("`, `"),
+            near.unwrap_or_default()
+        ));
     }
     Ok((name.to_owned(), value.to_owned()))
 }

@@ -112,7 +112,7 @@ fn credentials_of(env: &dyn Environment) -> String {
 
 /// Returns a configuration of TLS that trusts what this machine trusts.
 fn machine_roots() -> Result<ClientConfig, PortError> {
-    const READING: &str = "reading whom this machine trusts";
+    const READING: &str = "reading the roots of trust of this machine";
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| PortError::new(READING, error))?;

@@ -108,11 +108,13 @@ pub fn advice(error: &(dyn Error + 'static)) -> Option<&'static str> {
 pub(crate) fn is_absent(error: &(dyn Error + 'static)) -> bool {
     let mut chain = iter::successors(Some(error), |error| (*error).source());
     chain.any(|error| {
-        error.to_string().starts_with("ResourceNotFoundException")
+        ["ResourceNotFoundException:", "NotFoundException:"]
+            .iter()
+            .any(|code| error.to_string().starts_with(code))
             || error
                 .downcast_ref::<ErrorMetadata>()
                 .and_then(ErrorMetadata::code)
-                .is_some_and(|code| code.ends_with("ResourceNotFoundException"))
+                .is_some_and(|code| code.ends_with("NotFoundException"))
     })
 }
 
@@ -142,7 +144,8 @@ fn advice_of_code(code: &str) -> Option<&'static str> {
         | "ProvisionedThroughputExceeded" => {
             Some("AWS has too much to do for this account: repeat the command in a minute")
         }
-        "ResourceNotFound" | "NotFound" | "NoSuchBucket" | "QueueDoesNotExist" | "NonExistentQueue" => Some(
+        "ResourceNotFound" | "NotFound" | "NoSuchBucket" | "QueueDoesNotExist"
+        | "NonExistentQueue" => Some(
             "a part of the stack is gone, perhaps deleted by hand: `switchhook check --stack NAME` says which, and deploying again makes it anew",
         ),
         _ => None,

@@ -86,7 +86,7 @@ impl Form {
 pub(crate) fn all(source: &Source, id: &str) -> io::Result<Vec<HardBody>> {
     let body =
         |name: &'static str, charset: Option<&str>, bytes: fn(&Form) -> io::Result<Vec<u8>>| {
-            // Each is an event of its own.
+            // Six different events, whatever a provider identifies one by.
             let event_hash = format!("{id}-{name}");
             let form = Form::of(source, &event_hash);
             let charset = charset.map(|charset| format!("; charset={charset}"));

@@ -22,7 +22,7 @@ pub const MAX_BODY_BYTES: usize = 16 << 20;
 
 /// The exact bytes of an event's body, in a form that a queue message can hold.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", try_from = "CarriedFields")]
 pub enum Carried {
     /// The bytes themselves, as base64: SQS takes no control characters.
     Inline(Base64),
@@ -30,6 +30,45 @@ pub enum Carried {
     Deflated(Base64),
     /// A pointer to the body store.
     Stored(Pointer),
+}
+
+/// The fields of [`Carried`], others besides: a newer ingress may write some that this version need not
+/// know.
+#[derive(Deserialize)]
+struct CarriedFields {
+    inline: Option<Base64>,
+    deflated: Option<Base64>,
+    stored: Option<Pointer>,
+}
+
+/// A body that is carried in no form that is known, or in several.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the body is not carried in one of the known forms")]
+struct CarriedError;
+
+impl TryFrom<CarriedFields> for Carried {
+    type Error = CarriedError;
+
+    fn try_from(fields: CarriedFields) -> Result<Self, CarriedError> {
+        match fields {
+            CarriedFields {
+                inline: Some(base64),
+                deflated: None,
+                stored: None,
+            } => Ok(Self::Inline(base64)),
+            CarriedFields {
+                inline: None,
+                deflated: Some(base64),
+                stored: None,
+            } => Ok(Self::Deflated(base64)),
+            CarriedFields {
+                inline: None,
+                deflated: None,
+                stored: Some(pointer),
+            } => Ok(Self::Stored(pointer)),
+            CarriedFields { .. } => Err(CarriedError),
+        }
+    }
 }
 
 /// Where the body store keeps a body, and how to know it again.
@@ -174,6 +213,28 @@ mod tests {
         assert_eq!(deflate(b"x"), None, "no smaller: broken off");
         assert_eq!(deflate(text.as_bytes()), Some(first.clone()));
         assert_eq!(inflate(&first, text.len()).unwrap(), text.as_bytes());
+    }
+
+    #[test]
+    fn body_is_read_from_exactly_one_known_form() {
+        let read = |json: &str| serde_json::from_str::<Carried>(json).is_ok();
+        for json in [
+            r#"{"inline":"AA=="}"#,
+            r#"{"new":{"a":1},"deflated":"AA=="}"#,
+            r#"{"stored":{"key":"k","length":1,"sha256":"00","new":1},"new":[]}"#,
+        ] {
+            assert!(read(json), "{json}");
+        }
+        for json in [
+            "{}",
+            r#"{"new":"AA=="}"#,
+            r#""inline""#,
+            r#"{"inline":7}"#,
+            r#"{"inline":"AA==","deflated":"AA=="}"#,
+            r#"{"stored":{"key":"k"}}"#,
+        ] {
+            assert!(!read(json), "{json}");
+        }
     }
 
     #[test]

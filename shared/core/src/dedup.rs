@@ -40,12 +40,35 @@ pub fn content_digest(bytes: &[u8]) -> String {
 
 /// How long one key stands for one happening.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", from = "WindowForm")]
 pub enum Window {
     /// As long as the record lives: the key names one happening.
     Record,
     /// This many seconds: the same bytes may rightly come again later.
     Secs(u32),
+}
+
+/// How a window is written: a word, or an object that may have fields which this version need not know.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum WindowForm {
+    Word(WindowWord),
+    Fields { secs: u32 },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WindowWord {
+    Record,
+}
+
+impl From<WindowForm> for Window {
+    fn from(form: WindowForm) -> Self {
+        match form {
+            WindowForm::Word(WindowWord::Record) => Self::Record,
+            WindowForm::Fields { secs } => Self::Secs(secs),
+        }
+    }
 }
 
 /// Within an entity, what makes two events one.
@@ -166,6 +189,19 @@ mod tests {
             );
             let read = serde_json::from_str::<DedupKey>(&json);
             assert_eq!(read.is_ok(), is_key, "{length}");
+        }
+    }
+
+    #[test]
+    fn window_is_read_as_it_is_written_and_with_further_fields() {
+        let read = |json: &str| serde_json::from_str::<Window>(json).ok();
+        for window in [Window::Record, Window::Secs(120)] {
+            let json = serde_json::to_string(&window).unwrap();
+            assert_eq!(read(&json), Some(window), "{json}");
+        }
+        assert_eq!(read(r#"{"new":1,"secs":7}"#), Some(Window::Secs(7)));
+        for json in [r#""new""#, r#"{"new":1}"#, r#"{"secs":-1}"#, "7", "null"] {
+            assert_eq!(read(json), None, "{json}");
         }
     }
 

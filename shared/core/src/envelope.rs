@@ -41,6 +41,10 @@ pub const CONTENT_ENCODING: &str = "content-encoding";
 pub const CONTENT_TYPE: &str = "content-type";
 
 /// One event on its way from the ingress to the consumer.
+///
+/// The two are not deployed at one moment: a field that is added is optional, and fields that this
+/// version does not know are ignored, here and in every object within. A value that is an object with one
+/// of several fields, such as the body, may have further ones too.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Envelope {
     /// The version of this format.
@@ -219,6 +223,43 @@ mod tests {
         );
         let other = envelope.replace("\"version\":1", "\"version\":2");
         assert!(serde_json::from_str::<Envelope>(&other).is_err());
+    }
+
+    /// Adds a field that nobody knows to an object and to all objects within it but the headers, which
+    /// have names of the sender's.
+    fn add_unknown(value: &mut serde_json::Value) -> usize {
+        let Some(object) = value.as_object_mut() else {
+            let list = value.as_array_mut().into_iter().flatten();
+            return list.map(add_unknown).sum();
+        };
+        let within = object.iter_mut().filter(|(name, _)| *name != "headers");
+        let added: usize = within.map(|(_, value)| add_unknown(value)).sum();
+        let unknown = serde_json::json!({"a": [1, {"b": null}]});
+        object.insert("a_field_of_later".to_owned(), unknown);
+        added + 1
+    }
+
+    #[test]
+    fn unknown_fields_of_an_envelope_are_ignored_at_every_level() {
+        let bodies = [
+            (r#"{"inline":""}"#, 1),
+            (r#"{"deflated":""}"#, 1),
+            (r#"{"stored":{"key":"k","length":1,"sha256":"00"}}"#, 2),
+        ];
+        for (body, objects) in bodies {
+            let envelope = r#"{"version":1,"id":"019aad2b-7c00-7000-8000-000000000001.0","request_id":"r","provider":"ai-sync","slug":"contact","received_at":"2026-01-15T13:00:00Z","retention_days":30,"state_retention_days":40,"kind":"call.ended","provider_event":"call.ended","reason":"r","entity":"voice/call/c","dedup":{"key":"00","window":{"secs":120}},"under_other_slugs":[{"key":"01","window":"record"}],"digest":"00","opt_in_scope":"stack","reading":{"country":"AU","opt_out_words":["HALT"],"opt_in_words":["GO"],"opt_out_words_only":true},"headers":{"content-type":"text/plain"},"body":BODY}"#;
+            let envelope = envelope.replace("BODY", body);
+            let known: Envelope = serde_json::from_str(&envelope).unwrap();
+            let mut newer: serde_json::Value = serde_json::from_str(&envelope).unwrap();
+            // The envelope, its key and the window of that, the other key, and how to read it.
+            assert_eq!(add_unknown(&mut newer), 5 + objects);
+            let read: Envelope = serde_json::from_str(&newer.to_string()).unwrap();
+            assert_eq!(read, known, "{newer}");
+            assert_eq!(
+                serde_json::to_value(&known).unwrap(),
+                serde_json::from_str::<serde_json::Value>(&envelope).unwrap()
+            );
+        }
     }
 
     #[test]

@@ -265,9 +265,9 @@ impl Known {
                     return answer;
                 }
                 assert!(
-                    target
-                        .as_ref()
-                        .is_some_and(|target| target.starts_with("DynamoDB_")),
+                    target.as_ref().is_some_and(|target| {
+                        target.starts_with("DynamoDB_") || target.starts_with("AmazonSQS")
+                    }),
                     "nobody plays {other}"
                 );
                 self.of_local(request)

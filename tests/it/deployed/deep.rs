@@ -101,13 +101,13 @@ async fn functions_that_cannot_run_are_found() {
     };
     let row = |result| ("functions", result);
     set("Architectures", json!(["x86_64"]));
-    let told = [
+    let parts = [
         "configured for x86_64",
         "built for arm64",
         "`Architecture=arm64`",
         "hooks-ingress",
     ];
-    only(&aws, &args, row("failed"), &told);
+    only(&aws, &args, row("failed"), &parts);
     set("Architectures", json!(["arm64"]));
     assert_eq!(aws.run(&["check", "--url", &url]).code, Some(0));
     set("State", json!("Failed"));
@@ -139,8 +139,8 @@ async fn functions_that_cannot_run_are_found() {
     only(
         &aws,
         &args,
-        row("warning"),
-        &["unknown", "no such function"],
+        row("failed"),
+        &["no such function", "deploying again"],
     );
 }
 
@@ -186,12 +186,7 @@ async fn alias_that_serves_something_else_than_was_deployed_is_found() {
         aws.known(|known| known.parts.functions[2].2 = before);
     }
     aws.known(|known| known.parts.functions.truncate(3));
-    only(
-        &aws,
-        &[],
-        ("rollout", "warning"),
-        &["unknown", "no such function"],
-    );
+    only(&aws, &[], ("rollout", "failed"), &["no such function"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -278,7 +273,30 @@ async fn pipe_that_stands_still_is_found() {
         aws.known(|known| known.parts.pipe = state);
         only(&aws, &[], ("pipe", result), &[state]);
     }
-    aws.known(|known| known.outputs.remove("PipeName"));
+    aws.trouble(
+        "DescribePipe",
+        (404, "NotFoundException", "Pipe does not exist."),
+    );
+    only(
+        &aws,
+        &[],
+        ("pipe", "failed"),
+        &["does not exist", "deploying again"],
+    );
+    aws.trouble(
+        "DescribePipe",
+        (403, "AccessDeniedException", "pipes:DescribePipe"),
+    );
+    only(
+        &aws,
+        &[],
+        ("pipe", "warning"),
+        &["unknown", "pipes:DescribePipe"],
+    );
+    aws.known(|known| {
+        known.troubles.clear();
+        known.outputs.remove("PipeName")
+    });
     aws.done(&["check"]);
 }
 

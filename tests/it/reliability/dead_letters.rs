@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
-use serde_json::json;
+use serde_json::{Value, json};
 use switchhook::local::data_dir::DataDir;
 use switchhook::local::stack::open_dead_letters;
 use switchhook_aws::dead_letters::DeadLetters;
@@ -97,6 +97,24 @@ async fn what_is_no_message_of_ours_is_a_dead_letter_with_its_reason() {
         rig.test.clock.advance(1); // the letter just seen stays in flight
     }
     assert!(rig.records(CALL).await.is_empty());
+}
+
+/// The functions are updated side by side: an ingress may be newer than the consumer.
+#[tokio::test]
+async fn envelope_with_fields_of_a_newer_ingress_is_handled() {
+    let rig = Rig::open().await;
+    rig.post(&call("ended", "call_1", 1)).await;
+    let body = rig.take_one().await.body.unwrap();
+    let mut newer: Value = serde_json::from_str(&body).unwrap();
+    for object in ["", "/dedup", "/reading", "/body"] {
+        let object = newer.pointer_mut(object).unwrap();
+        object["a_field_of_later"] = json!({"a": [1, {"b": null}]});
+    }
+    rig.send(CALL, &newer.to_string(), None).await;
+    rig.settle().await;
+    assert_eq!(letters(&rig).await, []);
+    assert_eq!(rig.records(CALL).await.len(), 1);
+    assert_eq!(rig.state(CALL).await["from"], "+15550100003");
 }
 
 #[tokio::test]
@@ -239,7 +257,7 @@ async fn a_compressed_body_that_is_damaged_is_a_dead_letter() {
     ))
     .await;
     let message = rig.take_one().await;
-    let mut envelope: serde_json::Value = serde_json::from_str(message.body().unwrap()).unwrap();
+    let mut envelope: Value = serde_json::from_str(message.body().unwrap()).unwrap();
     envelope["body"]["deflated"] = "AAECAwQF".into();
     rig.send("group", &envelope.to_string(), None).await;
     rig.settle().await;

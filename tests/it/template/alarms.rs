@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 
 use super::template;
 use cases::{Case, cases};
-use definition::{Alarm, Comparison, Missing, Statistic, alarms};
+use definition::{Alarm, Comparison, MissingData, Statistic, alarms};
 use evaluation::{Circumstances, Data, State};
 use scene::{AWS_METRICS, Zeros};
 
@@ -172,8 +172,8 @@ fn broken(alarm: &Alarm) -> Vec<(String, Alarm)> {
         });
     }
     let opposite = match alarm.missing {
-        Missing::Breaching => Missing::NotBreaching,
-        _ => Missing::Breaching,
+        MissingData::Breaching => MissingData::NotBreaching,
+        _ => MissingData::Breaching,
     };
     add(
         "the opposite treatment of missing data".to_owned(),

@@ -162,7 +162,11 @@ fn the_dashboard_shows_every_metric_that_is_counted() {
             let Some((name, dimensions)) = shown_metric(metric) else {
                 continue;
             };
-            check_metric(&name, &dimensions.iter().map(String::as_str).collect(), title);
+            check_metric(
+                &name,
+                &dimensions.iter().map(String::as_str).collect(),
+                title,
+            );
             shown.insert(name);
         }
     }

@@ -37,7 +37,10 @@ pub(super) async fn alarms(stack: &Deployed) -> Looked {
             failed.join(", ")
         ));
     }
-    findings.note(format!("{count} alarms"));
+    findings.note(match count {
+        1 => "1 alarm".to_owned(),
+        count => format!("{count} alarms"),
+    });
     if stack.parameter("SilenceHours") == Some("0") {
         findings
             .note("none for silence: deploy with `SilenceHours=24` or so when deliveries come in");

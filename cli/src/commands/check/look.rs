@@ -7,7 +7,7 @@ use serde::Serialize;
 use switchhook_core::report::Report;
 
 use super::super::{CommandError, output};
-use crate::deployed::advice;
+use crate::deployed::{advice, is_absent};
 
 /// What came of looking.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -60,10 +60,14 @@ pub(super) fn look(check: &'static str, looked: Looked) -> Look {
     }
 }
 
-/// Names a look at something that works without being looked at: an error is a warning.
+/// Names a look at something that works without being looked at: an error is a warning, unless it is that
+/// nothing is there.
 pub(super) fn side_look(check: &'static str, looked: Looked) -> Look {
-    let unknown = |error| (Verdict::Warning, format!("unknown: {}", reason(&error)));
-    look(check, Ok(looked.unwrap_or_else(unknown)))
+    let unknown = |error| match is_absent(&error) {
+        true => Err(error),
+        false => warning(format!("unknown: {}", reason(&error))),
+    };
+    look(check, looked.or_else(unknown))
 }
 
 fn reason(error: &CommandError) -> String {

@@ -179,7 +179,7 @@ pub(super) async fn table_settings(stack: &Deployed) -> Looked {
         .is_some_and(|stream| stream.stream_enabled());
     if stack.has_bus() && !has_stream {
         findings.fail(format!(
-            "it has no stream, so that nothing reaches the bus: `aws dynamodb update-table --table-name {name} --stream-specification StreamEnabled=true,StreamViewType=NEW_IMAGE`, then deploy with `ExistingTableStreamArn`"
+            "it has no stream, so that nothing reaches the bus: `aws dynamodb update-table --table-name {name} --stream-specification StreamEnabled=true,StreamViewType=NEW_IMAGE`, then deploy with `ExistingTableStream=LABEL`, the `LatestStreamLabel` that this answers"
         ));
     }
     if !forgets(&client, name).await? {

@@ -402,6 +402,18 @@ fn consumer() -> Vec<Case> {
             },
         )
         .page("OldestMessage", 30, 10),
+        Case::new(
+            "the consumer alone is throttled",
+            Steady,
+            HOUR,
+            |it, minute| {
+                it.nothing_handled();
+                (it.received, it.visible) = (5.0, 5.0 * small(minute));
+                it.age = Some(small(minute) * 60.0);
+            },
+        )
+        .after(|it, minute| drain(it, minute, 5, 3_600.0))
+        .page("OldestMessage", 30, 12),
         Case::new("a backlog grows", Busy, 12, |it, _| {
             (it.visible, it.age) = (60_000.0, Some(600.0));
         })
@@ -486,15 +498,16 @@ fn events() -> Vec<Case> {
         )
         .page("DeadLetters", 5, 35)
         .times(2),
-        Case::new("a dead letter is left for two days", Quiet, 2 * DAY, dead).page(
-            "DeadLetters",
-            5,
-            0,
-        ),
-        Case::new("a dead letter is left for nine days", Quiet, 9 * DAY, dead)
-            .page("DeadLetters", 5, 0)
-            .page("DeadLettersAge", 7 * DAY + 5, 7 * HOUR)
-            .because("in another week it is gone"),
+        Case::new("a dead letter is left for a day", Quiet, DAY, dead).page("DeadLetters", 5, 0),
+        Case::new(
+            "a dead letter is left for a week",
+            Quiet,
+            7 * DAY + HOUR,
+            dead,
+        )
+        .page("DeadLetters", 5, 0)
+        .page("DeadLettersAge", 7 * DAY + 5, 7 * HOUR)
+        .because("in another week it is gone"),
         Case::new(
             "a provider changes its events",
             Steady,
@@ -587,7 +600,7 @@ fn crash(it: &mut Minute, minute: usize, every: usize) {
     it.visible = it.accepted() * small(minute + 1);
     it.nothing_handled();
     it.age = Some(small(minute) * 60.0);
-    if minute % every == 0 {
+    if minute.is_multiple_of(every) {
         (it.received, it.consumer_runs, it.consumer_errors) = (5.0, 5.0, 5.0);
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct Alarm {
     pub(super) datapoints_to_alarm: usize,
     pub(super) comparison: Comparison,
     pub(super) threshold: f64,
-    pub(super) missing: Missing,
+    pub(super) missing: MissingData,
 }
 
 /// A metric that an alarm looks at.
@@ -63,7 +63,7 @@ pub(super) enum Comparison {
 
 /// How an alarm treats data points that are missing.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Missing {
+pub(super) enum MissingData {
     Missing,
     Ignore,
     Breaching,
@@ -189,12 +189,12 @@ impl Resolver<'_> {
                 .get("TreatMissingData")
                 .map(|value| self.text(value))
             {
-                None => Missing::Missing,
+                None => MissingData::Missing,
                 Some(text) => match text.as_str() {
-                    "missing" => Missing::Missing,
-                    "ignore" => Missing::Ignore,
-                    "breaching" => Missing::Breaching,
-                    "notBreaching" => Missing::NotBreaching,
+                    "missing" => MissingData::Missing,
+                    "ignore" => MissingData::Ignore,
+                    "breaching" => MissingData::Breaching,
+                    "notBreaching" => MissingData::NotBreaching,
                     other => panic!("{name}: unknown treatment {other}"),
                 },
             },
@@ -399,5 +399,101 @@ fn expand(expression: &Expression, by_id: &BTreeMap<String, Expression>) -> Expr
             let (left, right) = (expand(left), expand(right));
             Expression::Operation(*operator, Box::new(left), Box::new(right))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Returns an alarm on the sum of two metrics.
+    fn on_two() -> Value {
+        let metric = |id: &str| {
+            json!({"Id": id, "ReturnData": false, "MetricStat": {
+                "Metric": {"Namespace": "AWS/SQS", "MetricName": id, "Dimensions": [
+                    {"Name": "QueueName", "Value": {"Fn::If": ["Own", {"Fn::GetAtt": "Q.QueueName"}, "x"]}},
+                ]},
+                "Period": 300, "Stat": "Sum",
+            }})
+        };
+        json!({
+            "AlarmName": {"Fn::Sub": "${AWS::StackName}-Two"},
+            "Metrics": [
+                {"Id": "result", "Expression": {"Fn::Sub": "both * ${Factor}"}},
+                {"Id": "both", "Expression": "SUM([a, b])", "ReturnData": false},
+                metric("a"),
+                metric("b"),
+            ],
+            "EvaluationPeriods": {"Ref": "Factor"},
+            "ComparisonOperator": "LessThanOrEqualToThreshold",
+            "Threshold": 1.5,
+        })
+    }
+
+    fn read(properties: &Value, kind: &str) -> Vec<Alarm> {
+        let template = json!({
+            "Parameters": {"Factor": {"Default": 2}},
+            "Conditions": {"Own": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Factor"}, "3"]}]}},
+            "Resources": {"TwoAlarm": {"Type": kind, "Condition": "Own", "Properties": properties}},
+        });
+        let without = alarms(&template, &[("Factor", "3")]);
+        assert!(without.is_empty(), "its condition does not hold");
+        alarms(&template, &[])
+    }
+
+    #[test]
+    fn alarm_is_read_with_parameters_and_other_expressions_put_in() {
+        let [alarm] = read(&on_two(), "AWS::CloudWatch::Alarm")
+            .try_into()
+            .unwrap();
+        assert_eq!(alarm.name, "Two");
+        let result = expression::parse("SUM([a, b]) * 2").unwrap();
+        assert_eq!(alarm.result, result);
+        assert_eq!((alarm.period, alarm.evaluation_periods), (5, 2));
+        assert_eq!(alarm.datapoints_to_alarm, 2);
+        assert_eq!(alarm.comparison, Comparison::AtMost);
+        assert_eq!(alarm.missing, MissingData::Missing);
+        let queues = alarm
+            .inputs
+            .iter()
+            .map(|input| &input.metric.dimensions["QueueName"]);
+        assert_eq!(queues.collect::<Vec<_>>(), ["Q.QueueName"; 2]);
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused() {
+        for (of, name, value) in [
+            ("", "Unit", json!("Count")),
+            ("", "AlarmName", json!("Two")),
+            ("/Metrics/0", "Expression", json!("RATE(both)")),
+            ("/Metrics/0", "Expression", json!("a * 2")),
+            ("/Metrics/0", "ReturnData", json!(false)),
+            ("/Metrics/1", "ReturnData", json!(true)),
+            ("/Metrics/2", "AccountId", json!("1")),
+            ("/Metrics/2/MetricStat", "Stat", json!("p99")),
+            ("/Metrics/2/MetricStat", "Period", json!(60)),
+            ("/Metrics/2/MetricStat", "Unit", json!("Count")),
+            ("/Metrics/3", "Id", json!("a")),
+            ("", "EvaluationPeriods", json!(289)),
+            (
+                "",
+                "EvaluationPeriods",
+                json!({"Fn::FindInMap": ["a", "b", "c"]}),
+            ),
+            ("", "ComparisonOperator", json!("LessThanLowerThreshold")),
+        ] {
+            let mut properties = on_two();
+            properties.pointer_mut(of).unwrap()[name] = value;
+            let read = || read(&properties, "AWS::CloudWatch::Alarm");
+            assert!(std::panic::catch_unwind(read).is_err(), "{of} {name}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "nothing here evaluates AWS::CloudWatch::CompositeAlarm")]
+    fn composite_alarm_is_refused() {
+        read(&on_two(), "AWS::CloudWatch::CompositeAlarm");
     }
 }

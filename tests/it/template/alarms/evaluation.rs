@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::definition::{Alarm, Input, Metric, Missing, Statistic};
+use super::definition::{Alarm, Input, Metric, MissingData, Statistic};
 use super::expression::{Expression, Reading, Series, Value};
 
 /// Metric data by minute.
@@ -89,6 +89,9 @@ impl Minutes {
     }
 }
 
+/// The most data points that are fetched here beyond those that are evaluated.
+const MOST_EXTRA: usize = 5;
+
 /// What the documentation leaves open about one evaluation.
 #[derive(Clone, Debug)]
 pub(super) struct Circumstances {
@@ -131,6 +134,13 @@ impl Circumstances {
         all
     }
 
+    /// Returns up to which minute a metric's data are known at one.
+    fn known(&self, input: &Input, now: usize) -> usize {
+        let late = self.late.as_ref();
+        let late = late.filter(|(namespace, _)| *namespace == input.metric.namespace);
+        now.saturating_sub(late.map_or(0, |(_, minutes)| *minutes))
+    }
+
     fn variants(&self, alarm: &Alarm) -> Vec<Self> {
         let namespaces: BTreeSet<_> = alarm.inputs.iter().map(|i| &i.metric.namespace).collect();
         let mut all = vec![self.clone()];
@@ -138,7 +148,7 @@ impl Circumstances {
             late: Some((name.clone(), 2)),
             ..self.clone()
         }));
-        let extra = 5;
+        let extra = MOST_EXTRA;
         all.push(Self {
             extra,
             ..self.clone()
@@ -151,8 +161,8 @@ impl Circumstances {
 pub(super) struct Windows<'a> {
     data: &'a Data,
     inputs: Vec<Series>,
-    /// Whether the data point differs from the one of the minute before.
-    changes: Vec<Vec<bool>>,
+    /// At which minutes a data point that is fetched differs from what was fetched a minute before.
+    differs: Vec<bool>,
 }
 
 /// An alarm's state.
@@ -180,15 +190,21 @@ impl Alarm {
             .collect()
         };
         let inputs: Vec<Series> = self.inputs.iter().map(series).collect();
-        let changes = |series: &Series| {
-            let differ = series.windows(2).map(|pair| pair[0] != pair[1]);
-            std::iter::once(false).chain(differ).collect()
-        };
-        let changes = inputs.iter().map(changes).collect();
+        let mut differs = vec![false; end + 1];
+        let range = self.evaluation_periods + MOST_EXTRA;
+        for series in &inputs {
+            let pairs = series.windows(2).enumerate();
+            for (before, _) in pairs.filter(|(_, pair)| pair[0] != pair[1]) {
+                let fetched = (0..range).map(|index| before + 1 + index * self.period);
+                fetched
+                    .take_while(|minute| *minute <= end)
+                    .for_each(|minute| differs[minute] = true);
+            }
+        }
         Windows {
             data,
             inputs,
-            changes,
+            differs,
         }
     }
 
@@ -201,19 +217,14 @@ impl Alarm {
     ) -> Vec<(usize, State)> {
         let mut state = State::InsufficientData;
         let mut history = Vec::new();
-        let mut before = Vec::new();
         for minute in start..windows.inputs[0].len() {
             // The same points make the same state.
-            let punctual = circumstances.late.is_none();
-            if punctual && minute > start && !self.changes(windows, circumstances, minute) {
+            if minute > start && !self.changes(windows, circumstances, minute) {
                 continue;
             }
             let inputs = self.fetch(windows, circumstances, minute);
-            if inputs == before {
-                continue;
-            }
             let ids = self.inputs.iter().map(|input| input.id.as_str());
-            let values = ids.zip(inputs.iter().cloned()).collect();
+            let values = ids.zip(inputs).collect();
             let points = match self.result.evaluate(&values, circumstances.reading) {
                 Ok(Value::Series(series)) => series,
                 other => panic!("{}: {other:?}", self.name),
@@ -223,16 +234,25 @@ impl Alarm {
                 history.push((minute, next));
                 state = next;
             }
-            before = inputs;
         }
         history
     }
 
     /// Returns whether what is fetched at a minute differs from what was a minute before.
     fn changes(&self, windows: &Windows<'_>, circumstances: &Circumstances, now: usize) -> bool {
-        let range = self.evaluation_periods + circumstances.extra;
-        let mut ends = (0..range).map_while(|index| now.checked_sub(index * self.period));
-        ends.any(|end| windows.changes.iter().any(|changes| changes[end]))
+        if windows.differs[now] {
+            return true;
+        }
+        let inputs = self.inputs.iter();
+        let mut late = inputs.filter(|input| circumstances.known(input, now) < now);
+        late.any(|input| {
+            let known = circumstances.known(input, now);
+            let mut ends = self.ends(circumstances, now).take_while(|end| *end > known);
+            ends.any(|end| {
+                let point = |end, known| self.incomplete(windows, input, end, known);
+                point(end, known) != point(end - 1, known.saturating_sub(1))
+            })
+        })
     }
 
     /// Returns what is fetched at a minute of each metric, newest data point first.
@@ -242,25 +262,39 @@ impl Alarm {
         circumstances: &Circumstances,
         now: usize,
     ) -> Vec<Series> {
-        let range = self.evaluation_periods + circumstances.extra;
-        let fetch = |(input, windows_of): (&Input, &Series)| {
-            let late = circumstances.late.as_ref();
-            let late = late.filter(|(namespace, _)| *namespace == input.metric.namespace);
-            let known = now.saturating_sub(late.map_or(0, |(_, minutes)| *minutes));
-            let ends = (0..range).map(|index| now.saturating_sub(index * self.period));
-            let points = ends.map(|end| {
+        let fetch = |(index, input): (usize, &Input)| {
+            let known = circumstances.known(input, now);
+            let points = self.ends(circumstances, now).map(|end| {
                 if end <= known {
-                    return windows_of[end];
+                    windows.inputs[index][end]
+                } else {
+                    self.incomplete(windows, input, end, known)
                 }
-                let start = end.saturating_sub(self.period);
-                windows
-                    .data
-                    .point(&input.metric, input.statistic, start, known)
             });
             points.collect()
         };
-        let inputs = self.inputs.iter().zip(&windows.inputs);
-        inputs.map(fetch).collect()
+        self.inputs.iter().enumerate().map(fetch).collect()
+    }
+
+    /// Returns the minutes at which the periods end that are fetched at one, newest first.
+    fn ends(&self, circumstances: &Circumstances, now: usize) -> impl Iterator<Item = usize> {
+        let range = self.evaluation_periods + circumstances.extra;
+        let period = self.period;
+        (0..range).map(move |index| now.saturating_sub(index * period))
+    }
+
+    /// Returns a data point of which the last minutes are not known yet.
+    fn incomplete(
+        &self,
+        windows: &Windows<'_>,
+        input: &Input,
+        end: usize,
+        known: usize,
+    ) -> Option<f64> {
+        let start = end.saturating_sub(self.period);
+        windows
+            .data
+            .point(&input.metric, input.statistic, start, known)
     }
 
     /// Judges data points: those that exist come first, and only where there are too few of them
@@ -280,11 +314,11 @@ impl Alarm {
         let absent = self.evaluation_periods - evaluated;
         let keeps_state = circumstances.dynamodb_keeps_state && self.watches("AWS/DynamoDB");
         let missing = match self.missing {
-            _ if keeps_state => Missing::Ignore,
+            _ if keeps_state => MissingData::Ignore,
             missing => missing,
         };
         let worst = match missing {
-            Missing::Breaching => breaching + absent,
+            MissingData::Breaching => breaching + absent,
             _ => breaching,
         };
         if worst >= self.datapoints_to_alarm {
@@ -294,11 +328,11 @@ impl Alarm {
             return State::Ok;
         }
         match missing {
-            Missing::NotBreaching | Missing::Breaching => State::Ok,
-            Missing::Ignore => state,
+            MissingData::NotBreaching | MissingData::Breaching => State::Ok,
+            MissingData::Ignore => state,
             // What exists breaches, and nothing newer is known.
-            Missing::Missing if points.last().is_some_and(Option::is_some) => State::Alarm,
-            Missing::Missing => State::InsufficientData,
+            MissingData::Missing if points.last().is_some_and(Option::is_some) => State::Alarm,
+            MissingData::Missing => State::InsufficientData,
         }
     }
 
@@ -312,7 +346,7 @@ mod tests {
     use super::super::definition::Comparison;
     use super::*;
 
-    fn alarm(missing: Missing, datapoints_to_alarm: usize) -> Alarm {
+    fn alarm(missing: MissingData, datapoints_to_alarm: usize) -> Alarm {
         let metric = Metric {
             namespace: "Test".to_owned(),
             name: "Test".to_owned(),
@@ -361,10 +395,10 @@ mod tests {
                 })
                 .collect();
             let treatments = [
-                Missing::Missing,
-                Missing::Ignore,
-                Missing::Breaching,
-                Missing::NotBreaching,
+                MissingData::Missing,
+                MissingData::Ignore,
+                MissingData::Breaching,
+                MissingData::NotBreaching,
             ];
             for (missing, expected) in treatments.into_iter().zip(states.chars()) {
                 let alarm = alarm(missing, datapoints_to_alarm);
@@ -388,7 +422,7 @@ mod tests {
 
     #[test]
     fn windows_slide_by_the_minute() {
-        let alarm = alarm(Missing::NotBreaching, 3);
+        let alarm = alarm(MissingData::NotBreaching, 3);
         let metric = &alarm.inputs[0].metric;
         let mut data = Data::default();
         for minute in [20, 26, 32] {
@@ -402,7 +436,7 @@ mod tests {
 
     #[test]
     fn late_data_are_not_seen_before_they_come() {
-        let alarm = alarm(Missing::NotBreaching, 1);
+        let alarm = alarm(MissingData::NotBreaching, 1);
         let metric = &alarm.inputs[0].metric;
         let mut data = Data::default();
         data.put(metric, 20, 1.0);
@@ -418,7 +452,7 @@ mod tests {
 
     #[test]
     fn statistics_of_a_period() {
-        let metric = &alarm(Missing::Missing, 3).inputs[0].metric;
+        let metric = &alarm(MissingData::Missing, 3).inputs[0].metric;
         let mut data = Data::default();
         for (minute, value) in [(0, 1.0), (0, 5.0), (2, 6.0), (9, 7.0)] {
             data.put(metric, minute, value);
