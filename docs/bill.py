@@ -601,14 +601,14 @@ def options(bill, document):
             "`Tracing` is `Active`", f"{cents(office)} to {cents(month)} per M runs of a function",
             f"Lambda traces the first request of each second and 5 % of the others: {sampled(MILLION, 730) * 100:.0f} % of a million "
             f"that are spread over a month, {sampled(MILLION, OFFICE_HOURS_A_MONTH) * 100:.0f} % of a million in office hours. The consumer's runs "
-            "have traces of their own, linked to the ingress's",
+            "have their own traces, linked to the ingress's",
         ),
         (
             "`FanOut`", f"{cents(bus)} per M events, {cents(prices.of('alarm_metric_month', more))} a month for {more} metrics of its alarms",
             f"an event on the bus ({prices.text('bus_event')}) and through the pipe ({prices.text('pipe_request')}), "
             "twice as much for an event over 64 KB; duplicates cost nothing. Reads of the table's stream by a pipe are not known to be charged",
         ),
-        ("`KmsKeyArn`", f"{cents(kms)} a month", f"a key of its own, and about {kms_requests:,} requests to it: {KMS_CALLERS} callers, each every five minutes; each large body is another request"),
+        ("`KmsKeyArn`", f"{cents(kms)} a month", f"the key, and about {kms_requests:,} requests to it: {KMS_CALLERS} callers, each every five minutes; each large body is another request"),
         ("`SilenceHours`", f"{cents(prices.of('alarm_metric_month', silent))} a month", "its alarm"),
         ("a body over 32 KB compressed", f"{cents(s3)} per M in S3", f"{prices.text('s3_put')} and {prices.text('s3_get')}; {cents(large)} per M for all of an event with a body of {cases['large']['body_bytes'] // KIB} KB, and {prices.text('s3_storage_gb_month')} a GB and month"),
         ("a duplicate", " and ".join(map(cents, duplicate)) + " per M", "of the median payload and of 2 KB, one at a time. DynamoDB charges its count by the whole record"),

@@ -32,8 +32,10 @@ def moved(sqs, old, new):
         system, attributes = message["Attributes"], {}
         for name, value in message.get("MessageAttributes", {}).items():
             attributes[name] = {"DataType": value["DataType"], "StringValue": value["StringValue"]}
-        # Where it stood among the events of its entity: the new queue would give it a later place.
-        place = {"DataType": "String", "StringValue": system["SequenceNumber"]}
+        # Where it stood among the events of its entity: the new queue would give it a later place. What SQS itself
+        # moved to a dead-letter queue lost its place there, and counts as the oldest.
+        number = "0" if "DeadLetterQueueSourceArn" in system else system["SequenceNumber"]
+        place = {"DataType": "String", "StringValue": number}
         sqs.send_message(
             QueueUrl=new,
             MessageBody=message["Body"],

@@ -256,7 +256,10 @@ async fn replay_puts_events_on_the_bus_as_the_pipe_does() {
         assert_eq!(detail[field], event[field], "{field}");
     }
     let data: Value = serde_json::from_str(detail["data"].as_str().unwrap()).unwrap();
-    assert_eq!(data, event["data"]);
+    // As it is stored: without what is not known.
+    let mut known = event["data"].as_object().unwrap().clone();
+    known.retain(|_, value| !value.is_null() && *value != serde_json::json!({}));
+    assert_eq!(data, Value::Object(known));
     let at: jiff::Timestamp = event["received_at"].as_str().unwrap().parse().unwrap();
     assert_eq!(detail["received_at"], at.as_millisecond().to_string());
 

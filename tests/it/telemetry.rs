@@ -108,7 +108,7 @@ fn check_head(line: &Value) {
     assert!(["INFO", "WARN", "ERROR"].contains(&level), "{line}");
 }
 
-/// Runs every case, each with a log of its own, and returns the lines.
+/// Runs every case, each with its own log, and returns the lines.
 async fn run_all(cases: &[Arc<Case>]) -> Vec<Value> {
     let permits = Arc::new(Semaphore::new(SIDE_BY_SIDE));
     let mut running = JoinSet::new();
@@ -133,7 +133,7 @@ pub(crate) fn listen(subscriber: impl Into<Dispatch>) -> DefaultGuard {
 }
 
 /// Returns the lines of work that is one invocation.
-async fn told_by<T>(work: impl Future<Output = T> + Send) -> Vec<Value> {
+async fn lines_of<T>(work: impl Future<Output = T> + Send) -> Vec<Value> {
     let heard = Heard::new();
     heard.invocation(work).await;
     heard.lines()
@@ -156,7 +156,7 @@ async fn run(case: &Case) -> Vec<Value> {
     heard.lines()
 }
 
-/// The texts of a case that no line may show: those that a person could be told by, not the words that
+/// The texts of a case that no line may show: those that a person could be recognised by, not the words that
 /// providers and we share.
 fn private(case: &Case) -> BTreeSet<String> {
     let mut texts = BTreeSet::new();
@@ -206,7 +206,7 @@ fn collect(value: &Value, texts: &mut BTreeSet<String>) {
 async fn no_line_and_no_metric_of_any_case_shows_what_was_sent() {
     let cases: Vec<_> = cases().into_iter().map(Arc::new).collect();
     let lines = run_all(&cases).await;
-    // The providers' names are words of ours; every case is told under its own name here.
+    // The providers' names are words of ours; every case goes by its own name here.
     let known: BTreeSet<_> = cases
         .iter()
         .filter_map(|case| case.name.split('/').next())
@@ -254,10 +254,10 @@ async fn every_delivery_is_one_line_and_every_outcome_is_counted() {
     };
     let (mut accepted, mut refused) = (0, 0);
     for case in &cases {
-        let told: Vec<_> = of_request(case).collect();
+        let own: Vec<_> = of_request(case).collect();
         if case.expected.status == 200 && !case.expected.events.is_empty() {
-            assert_eq!(told.len(), 2, "{}: {told:?}", case.name);
-            let queued = told.iter().map(|line| line["events"].as_u64().unwrap());
+            assert_eq!(own.len(), 2, "{}: {own:?}", case.name);
+            let queued = own.iter().map(|line| line["events"].as_u64().unwrap());
             let of_case = entries(&lines).filter(|entry| entry["request_id"] == case.name.as_str());
             let outcomes = of_case.map(|entry| entry["outcome"].as_str().unwrap());
             let outcomes: Vec<_> = outcomes.collect();
@@ -271,8 +271,8 @@ async fn every_delivery_is_one_line_and_every_outcome_is_counted() {
             );
             accepted += 2;
         } else if case.expected.status != 200 {
-            assert_eq!(told.len(), 2, "{}: {told:?}", case.name);
-            for line in told {
+            assert_eq!(own.len(), 2, "{}: {own:?}", case.name);
+            for line in own {
                 assert_eq!(line["message"], "delivery refused", "{}", case.name);
                 assert_eq!(line["status"], case.expected.status, "{}", case.name);
             }
@@ -351,7 +351,7 @@ async fn a_dead_letter_is_counted_apart_from_what_is_tried_again() {
     rig.post(&call("ended", "call_1", 1)).await;
     rig.ledger
         .set_outage(Some(|call| matches!(call, Call::PutState(_))));
-    let lines = told_by(Box::pin(rig.run_once())).await;
+    let lines = lines_of(Box::pin(rig.run_once())).await;
     let expected = |reason: &str| BTreeMap::from([(reason.to_owned(), 1)]);
     assert_eq!(sums(&lines, "DeadLetters", "Reason"), expected("envelope"));
     assert_eq!(sums(&lines, "HandlerErrors", "Reason"), expected("passing"));
@@ -368,7 +368,7 @@ async fn a_dead_letter_is_counted_apart_from_what_is_tried_again() {
 
 /// A redelivery is not a duplicate.
 #[tokio::test]
-async fn redelivered_message_is_told_apart_from_a_duplicate() {
+async fn redelivered_message_is_no_duplicate() {
     let rig = Rig::open().await;
     let ended = call("ended", "call_1", 1);
     rig.post(&ended).await;

@@ -253,17 +253,19 @@ fn what_cannot_be_made_again_outlives_the_stack() {
             .map(|property| &resource["Properties"][*property])
         {
             assert!(
-                own.is_null() || own["Fn::Sub"][1] == json!({"Id": last_part_of_the_stack_id()}),
+                own.is_null() || own["Fn::Sub"][1] == parts_of_the_stack_id(),
                 "{name}: with a fixed name the stack could not be made again"
             );
         }
     }
 }
 
-/// What differs between two stacks of one name: `arn:…:stack/NAME/…-…-…-…-0123456789ab`.
-fn last_part_of_the_stack_id() -> Value {
+/// What differs between two stacks of one name: `arn:…:stack/NAME/01234567-…-…-…-0123456789ab`. The id is a UUID of
+/// version 1: its last part is a machine's and may be the same, its first is time.
+fn parts_of_the_stack_id() -> Value {
     let id = json!({"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]});
-    json!({"Fn::Select": [4, {"Fn::Split": ["-", id]}]})
+    let part = |at: usize| json!({"Fn::Select": [at, {"Fn::Split": ["-", id.clone()]}]});
+    json!({"First": part(0), "Last": part(4)})
 }
 
 #[test]

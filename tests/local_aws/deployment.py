@@ -39,7 +39,7 @@ STACK = "hooks"
 TEMPLATE = ROOT / "template.yaml"
 FUNCTIONS = ("ingress", "consumer")
 BUILD_SECS = 3600
-# For whose batches the local AWS asks for a permission of their own.
+# Whose batches need their own permission on the local AWS.
 BATCHED = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:SendMessage")
 # ELF's number of the machine that a program is for.
 MACHINES = {"x86-64": 62, "arm64": 183}
@@ -198,7 +198,7 @@ def adapted(template, tls_only=False):
     """The template as the local AWS takes it, which differs from AWS in four things.
 
     It speaks plain HTTP only, so the policies that refuse that are left out, unless `tls_only`.
-    It asks for a permission of its own for each batch operation, where AWS asks for that of the
+    It asks for a separate permission for each batch operation, where AWS asks for that of the
     single one (API reference of SQS: `SendMessage` grants `SendMessageBatch` too).
     It takes no alarm on an expression: such a one is made on the first of its metrics
     (tests/it/template/alarms evaluates the expressions).

@@ -104,7 +104,7 @@ def with_local_address(template, aws):
 
 
 class Reader:
-    """Somebody who follows the guide in a clone of their own, for one processor, with an account of their own."""
+    """Somebody who follows the guide in their own clone and account, for one processor."""
 
     def __init__(self, folder, programs, processor, release):
         folder.mkdir()

@@ -145,7 +145,7 @@ pub(crate) fn in_span(entry: &Entry, report: impl FnOnce(&About)) {
     span.in_scope(|| report(&About::of(&entry.message, envelope)));
 }
 
-/// Reports a dead letter that is not in its queue: its event comes again.
+/// Reports a dead letter that is not in its queue: its event is delivered again.
 pub(crate) fn dead_letter_not_sent(message: &Message, error: &PortError) {
     tracing::error!(message_id = message.id, error = %Report(error), "dead letter not sent");
     metrics::handler_error("dead_letter_not_sent");

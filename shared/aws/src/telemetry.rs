@@ -1,7 +1,7 @@
 //! Logs and metrics of the functions: one JSON object a line, ids and codes only.
 //!
 //! An invocation is one line. What happened to a request, or to each event of a batch, is an event of
-//! `tracing` with a target of its own ([`REQUEST`], [`EVENT`]), and so are counts. They are collected, and
+//! `tracing` with its own target ([`REQUEST`], [`EVENT`]), and so are counts. They are collected, and
 //! written together when the invocation is over: CloudWatch charges for bytes, and the ids that every line
 //! has are most of them. All other lines are written at once: errors of ours, and what a process that is
 //! about to end says last.

@@ -48,7 +48,7 @@ async fn new_stack_in_a_large_account_can_be_deployed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn name_is_as_long_as_the_names_of_its_queues_allow() {
     let aws = Aws::start(SOURCES).await;
-    for (length, code, result) in [(49, 0, "ok"), (50, 1, "failed")] {
+    for (length, code, result) in [(41, 0, "ok"), (42, 1, "failed")] {
         let name = "n".repeat(length);
         let args = [
             "check",

@@ -104,7 +104,7 @@ async fn functions_that_cannot_run_are_found() {
     let parts = [
         "configured for x86_64",
         "built for arm64",
-        "`Architecture=arm64`",
+        "the template of a release for x86_64",
         "hooks-ingress",
     ];
     only(&aws, &args, row("failed"), &parts);

@@ -64,9 +64,181 @@ fn every_resource_of_the_template_is_one_that_the_deploying_role_may_make() {
     assert_eq!(statements().into_keys().collect::<BTreeSet<_>>(), needed);
 }
 
+/// What deploying, rolling back and deleting cannot do without, by AWS's references of these types.
+const INDISPENSABLE: &[(&str, &[&str])] = &[
+    (
+        "Deploy",
+        &[
+            "CreateChangeSet",
+            "ExecuteChangeSet",
+            "DescribeStacks",
+            "DescribeStackEvents",
+            "ContinueUpdateRollback",
+            "DeleteStack",
+        ],
+    ),
+    ("Artifacts", &["PutObject", "GetObject", "DeleteObject"]),
+    ("Api", &["POST", "GET", "PATCH", "DELETE"]),
+    (
+        "AccessLog",
+        &[
+            "CreateLogDelivery",
+            "PutResourcePolicy",
+            "DescribeResourcePolicies",
+            "DescribeLogGroups",
+        ],
+    ),
+    (
+        "Functions",
+        &[
+            "CreateFunction",
+            "UpdateFunctionCode",
+            "UpdateFunctionConfiguration",
+            "PublishVersion",
+            "CreateAlias",
+            "UpdateAlias",
+            "AddPermission",
+            "RemovePermission",
+            "PutFunctionConcurrency",
+            "DeleteFunction",
+        ],
+    ),
+    (
+        "Mapping",
+        &[
+            "CreateEventSourceMapping",
+            "UpdateEventSourceMapping",
+            "GetEventSourceMapping",
+            "DeleteEventSourceMapping",
+        ],
+    ),
+    (
+        "Roles",
+        &[
+            "CreateRole",
+            "PutRolePolicy",
+            "PassRole",
+            "PutRolePermissionsBoundary",
+            "AttachRolePolicy",
+            "DeleteRolePolicy",
+            "DeleteRole",
+        ],
+    ),
+    (
+        "Queues",
+        &[
+            "CreateQueue",
+            "SetQueueAttributes",
+            "GetQueueAttributes",
+            "DeleteQueue",
+        ],
+    ),
+    (
+        "Table",
+        &[
+            "CreateTable",
+            "DescribeTable",
+            "UpdateTable",
+            "UpdateTimeToLive",
+            "UpdateContinuousBackups",
+            "DeleteTable",
+        ],
+    ),
+    (
+        "Bucket",
+        &[
+            "CreateBucket",
+            "PutLifecycleConfiguration",
+            "PutEncryptionConfiguration",
+            "PutBucketPublicAccessBlock",
+            "PutBucketOwnershipControls",
+            "PutBucketPolicy",
+            "DeleteBucket",
+        ],
+    ),
+    (
+        "Secret",
+        &[
+            "CreateSecret",
+            "DescribeSecret",
+            "UpdateSecret",
+            "DeleteSecret",
+        ],
+    ),
+    (
+        "Logs",
+        &[
+            "CreateLogGroup",
+            "PutRetentionPolicy",
+            "AssociateKmsKey",
+            "DeleteLogGroup",
+        ],
+    ),
+    (
+        "Alarms",
+        &[
+            "PutMetricAlarm",
+            "DeleteAlarms",
+            "PutDashboard",
+            "DeleteDashboards",
+        ],
+    ),
+    (
+        "AlarmEmail",
+        &["CreateTopic", "Subscribe", "Unsubscribe", "DeleteTopic"],
+    ),
+    (
+        "FanOut",
+        &[
+            "CreateEventBus",
+            "UpdateEventBus",
+            "DeleteEventBus",
+            "CreatePipe",
+            "UpdatePipe",
+            "DeletePipe",
+        ],
+    ),
+    (
+        "Rollout",
+        &[
+            "CreateApplication",
+            "CreateDeploymentGroup",
+            "CreateDeployment",
+            "GetDeployment",
+            "DeleteDeploymentGroup",
+            "DeleteApplication",
+        ],
+    ),
+    ("DomainName", &["CreateServiceLinkedRole"]),
+    (
+        "Key",
+        &["CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKey"],
+    ),
+];
+
+#[test]
+fn each_statement_has_what_its_resources_cannot_do_without() {
+    let statements = statements();
+    let listed: BTreeSet<_> = INDISPENSABLE
+        .iter()
+        .map(|(name, _)| (*name).to_owned())
+        .collect();
+    assert_eq!(statements.keys().cloned().collect::<BTreeSet<_>>(), listed);
+    for (name, operations) in INDISPENSABLE {
+        let actions = strings(&statements[*name]["Action"]);
+        for operation in *operations {
+            let wanted = format!(":{operation}");
+            assert!(
+                actions.iter().any(|action| action.ends_with(&wanted)),
+                "{name}: {operation}"
+            );
+        }
+    }
+}
+
 #[test]
 fn the_deploying_role_has_no_more_than_it_needs() {
-    // Without resources of their own (Service Authorization Reference), or with generated names.
+    // Without names of resources (Service Authorization Reference), or with generated names.
     let anywhere = ["AccessLog", "Mapping", "Rollout"];
     for (name, statement) in statements() {
         for action in strings(&statement["Action"]) {

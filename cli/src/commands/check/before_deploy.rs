@@ -12,9 +12,9 @@ use super::look::{Look, Looked, failed, fine, look, print, warning};
 use crate::args::Check;
 use crate::deployed::{Account, DeployedError, Description, TABLE_NAME, credentials_in_use};
 
-/// The longest name of a stack: a queue's name has 80 characters, of which `-dead-letters-`, twelve digits
-/// of the stack's id and `.fifo` take 31.
-const MAX_NAME_CHARS: usize = 49;
+/// The longest name of a stack: a queue's name has 80 characters, of which `-dead-letters-`, twenty digits
+/// of the stack's id and `.fifo` take 39.
+const MAX_NAME_CHARS: usize = 41;
 
 /// What a deployment sets, and what it had.
 struct Parameters<'a> {
@@ -151,9 +151,9 @@ mod tests {
     #[test]
     fn names_longer_than_a_queue_allows_are_refused() {
         let verdict = |length: usize| long(&"n".repeat(length)).unwrap().0;
-        assert_eq!((verdict(49), verdict(50)), (Verdict::Ok, Verdict::Failed));
+        assert_eq!((verdict(41), verdict(42)), (Verdict::Ok, Verdict::Failed));
         let queue = format!(
-            "{}-dead-letters-0123456789ab.fifo",
+            "{}-dead-letters-012345670123456789ab.fifo",
             "n".repeat(MAX_NAME_CHARS)
         );
         assert_eq!(queue.len(), 80);

@@ -49,7 +49,7 @@ pub(super) async fn functions(stack: &Deployed, built_for: Option<&str>) -> Look
         let configured = function.architectures().first().map_or("", |a| a.as_str());
         match built_for {
             Some(built_for) if configured != built_for => findings.fail(format!(
-                "`{name}` is configured for {configured}, and was built for {built_for}: build with `Architecture={configured}`, or deploy with `Architecture={built_for}`"
+                "`{name}` is configured for {configured}, and was built for {built_for}: deploy the template of a release for {configured}"
             )),
             Some(_) => {}
             None => findings.note(format!(
@@ -101,7 +101,7 @@ async fn compare_alias(stack: &Deployed, rollout: &str) -> Looked {
         let version = live.version().unwrap_or("?");
         if !is_same(&newest, &live) {
             findings.warn(format!(
-                "`{name}`: the alias `{LIVE}` serves version {version}, which differs from the newest code or configuration: a rollout is under way or was rolled back, or somebody changed the function; deploy again"
+                "`{name}`: the alias `{LIVE}` serves version {version}, which differs from the newest code or configuration: a rollout is under way or was rolled back, or somebody changed the function: deploy with `Rollout=None`"
             ));
         }
     }

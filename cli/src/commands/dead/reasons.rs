@@ -62,7 +62,8 @@ mod tests {
         let mut reasons = Vec::new();
         for file in fs::read_dir(consumer).unwrap() {
             let path = file.unwrap().path();
-            if path.is_file() {
+            // What the log says of an event is no reason.
+            if path.is_file() && !path.ends_with("report.rs") {
                 let code = fs::read_to_string(path).unwrap();
                 let calls = [
                     "terminal(\"",
