@@ -424,6 +424,9 @@ class Switchhook:
         for name, cell in rows:
             actions = ["cloudformation:DescribeStacks", *re.findall(r"`([a-z0-9]+:[A-Za-z]+)`", cell)]
             actions += [f"{action}Batch" for action in actions if action in BATCHED]
+            # The local AWS judges every request about a mapping as one for their list.
+            if "lambda:GetEventSourceMapping" in actions:
+                actions.append("lambda:ListEventSourceMappings")
             statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
             policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
             user = name.replace(" ", "-")

@@ -30,7 +30,7 @@ def prove_pause(stack, command, secret):
     time.sleep(2)
     check(stack.depth(stack.outputs["QueueUrl"]) == 1, "what waits")
     check(not stack.records_of("ai-sync/call/paused"), "a paused consumer recorded something")
-    looks = command.lines(stack, "check", "--url", stack.base())
+    looks = command.lines(stack, "check", "--url", stack.base(), code=1)
     paused = [look for look in looks if look["result"] != "ok" and "resume" in look["detail"]]
     check(paused, f"`check` does not see that the consumer is paused: {looks}")
     command.on(stack, "check", "--before-delete", code=1)
@@ -83,6 +83,7 @@ def prove_restore(stack, command, secret, template, zips):
     check(f"table/restored/stream/{label}" in source, source)
     looks = {look["check"]: look for look in command.lines(stack, "check", "--url", stack.base())}
     check(all(look["result"] != "failed" for look in looks.values()), looks)
+    check(looks["table settings"]["result"] == "ok", looks["table settings"])
     told("a restored table takes over with its duplicates, its suppression list and the pipe")
 
 
