@@ -157,6 +157,8 @@ def prove_alarms(stack, template, zips):
     for alarm in alarms:
         check(alarm["AlarmActions"] == [topic] == alarm["OKActions"], alarm)
     for alarm in alarms:
+        # What went on before may have set it off, when there was no topic.
+        cloudwatch.set_alarm_state(AlarmName=alarm["AlarmName"], StateValue="OK", StateReason="to begin with")
         put(cloudwatch, alarm, alarm["Threshold"] + 1 if alarm in rising else 0)
         found = cloudwatch.describe_alarms(AlarmNames=[alarm["AlarmName"]])["MetricAlarms"]
         check(found[0]["StateValue"] == "ALARM", f"{alarm['AlarmName']}: {found[0]['StateValue']}")
@@ -168,7 +170,11 @@ def prove_alarms(stack, template, zips):
             stack.sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
         return pages >= {alarm["AlarmName"] for alarm in alarms}
 
-    wait_for("a page of each alarm", all_paged)
+    try:
+        wait_for("a page of each alarm", all_paged)
+    except AssertionError as error:
+        missing = {alarm["AlarmName"] for alarm in alarms} - pages
+        raise AssertionError(f"{error}: {missing}") from None
     told(f"{len(alarms)} alarms go off by their metrics, and each pages through the topic")
 
 
