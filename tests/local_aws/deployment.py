@@ -244,7 +244,7 @@ class Stack:
         self.aws, self.name = aws, name
         for service in ("cloudformation", "dynamodb", "s3", "sqs", "logs", "lambda", "secretsmanager"):
             setattr(self, service.replace("lambda", "functions"), aws.client(service))
-        self.outputs = {}
+        self.outputs, self.deployments = {}, 0
         self.parameters = {"Architecture": HERE.replace("-", "_"), "FanOut": "true"}
 
     def deploy(self, template, zips, **parameters):
@@ -259,7 +259,8 @@ class Stack:
             )
         self.s3.put_object(Bucket="artifacts", Key=f"{self.name}.yaml", Body=template.encode())
         kind = "UPDATE" if self.outputs else "CREATE"
-        names = {"StackName": self.name, "ChangeSetName": kind.lower()}
+        self.deployments += 1
+        names = {"StackName": self.name, "ChangeSetName": f"{kind.lower()}-{self.deployments}"}
         self.cloudformation.create_change_set(
             **names,
             ChangeSetType=kind,
