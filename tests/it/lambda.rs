@@ -16,7 +16,7 @@ use switchhook_core::entity::Entity;
 use switchhook_core::ledger::{RawBody, Record};
 use tests::{SECRET, sign};
 
-use crate::programs::{Program, built, search_path};
+use crate::programs::{Program, built, eventually, search_path};
 use cloud::{BUCKET, Cloud, DEAD_LETTERS, QUEUE, Service, Trouble};
 use runtime_api::{Outcome, RuntimeApi, TRACE_ID};
 
@@ -103,10 +103,17 @@ impl Function {
     /// Returns the lines of its log: nothing else is written.
     fn lines(&self) -> Vec<Value> {
         let out = self.program.out();
-        let lines = out
+        let (complete, _) = out.rsplit_once('\n').unwrap_or_default();
+        let lines = complete
             .lines()
             .map(|line| serde_json::from_str(line).expect(line));
         lines.collect()
+    }
+
+    /// Returns the lines once there are so many: they come through a pipe, after the answer perhaps.
+    fn lines_of(&self, invocations: usize) -> Vec<Value> {
+        let enough = |lines: &Vec<Value>| lines.len() >= invocations;
+        eventually("its lines", || Some(self.lines()).filter(enough))
     }
 }
 
@@ -251,7 +258,7 @@ async fn a_delivery_passes_both_functions_into_the_ledger() {
     assert_eq!(state["duration_secs"], 61);
     ingress.check_log();
     consumer.check_log();
-    check_lines(&ingress.lines(), &consumer.lines(), &answer);
+    check_lines(&ingress.lines_of(1), &consumer.lines_of(2), &answer);
 }
 
 /// One line a request and one a batch, with what it takes to follow a delivery.
@@ -532,9 +539,11 @@ async fn messages_of_no_fifo_queue_fail_the_invocation_and_no_further_one() {
     };
     assert_eq!(error["errorType"], "NotFifo");
     assert!(consumer.failures(&[]).await.is_empty());
-    let lines = consumer.lines();
-    let failed = lines.iter().find(|line| line["level"] == "ERROR");
-    let message = failed.unwrap()["message"].as_str().unwrap();
+    let failed = eventually("the line of the error", || {
+        let mut lines = consumer.lines().into_iter();
+        lines.find(|line| line["level"] == "ERROR")
+    });
+    let message = failed["message"].as_str().unwrap();
     assert!(message.contains("mapped to a FIFO queue"), "{message}");
     consumer.check_log();
 }
