@@ -475,7 +475,7 @@ def prove(arguments, folder, programs):
     check(second.outputs["AlarmTopic"], "no topic of the stack")
     prove_emulator(second, arguments.zips, folder, programs)
     prove_alarms(stack, template, arguments.zips)
-    prove_tls_only(stack, adapted(TEMPLATE.read_text(), tls_only=True), arguments.zips)
+    prove_tls_only(second, adapted(TEMPLATE.read_text(), tls_only=True), arguments.zips)
     told("proven")
 
 
