@@ -113,9 +113,7 @@ def prove_deletion(stack, command, secret, template, zips):
     counts = lambda: deliveries_of(again, left["TableName"], "ai-sync/call/restored")
     wait_for("the duplicate of before the deletion", lambda: counts() == [3])
     command.on(again, "opt-outs", "+15550100009", code=3)
-    move = [sys.executable, str(ROOT / "docs" / "move-messages.py"), left["QueueUrl"], again.outputs["QueueUrl"]]
-    environment = os.environ | stack.aws.credentials() | {"AWS_DEFAULT_REGION": REGION}
-    subprocess.run(move, check=True, timeout=60, env=environment, capture_output=True)
+    move(stack, left["QueueUrl"], again.outputs["QueueUrl"])
     check(again.depth(left["QueueUrl"]) == 0, "the old queue still holds something")
     [record] = wait_for("what was left behind", lambda: again.records_of("ai-sync/call/left behind"))
     check(int(record["sequence"]["S"]) == int(place), "it has another place than it had")
@@ -123,6 +121,30 @@ def prove_deletion(stack, command, secret, template, zips):
     command.on(again, "check", "--before-delete")
     told("a stack is deleted with an event in its queue, and one of its name takes everything over")
     return again
+
+
+def move(stack, old, new):
+    command = [sys.executable, str(ROOT / "docs" / "move-messages.py"), old, new]
+    environment = os.environ | stack.aws.credentials() | {"AWS_DEFAULT_REGION": REGION}
+    subprocess.run(command, check=True, timeout=60, env=environment, capture_output=True)
+
+
+def prove_moving(stack):
+    """What SQS itself moved to a dead-letter queue lost its place: it is moved on as the oldest."""
+    queue = lambda name, **more: stack.sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "true", **more})["QueueUrl"]
+    dead, new = queue("dead.fifo"), queue("new.fifo")
+    arn = stack.sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
+    source = queue("source.fifo", RedrivePolicy=redrive)
+    stack.sqs.send_message(QueueUrl=source, MessageBody="m", MessageGroupId="g", MessageDeduplicationId="d")
+    for _ in range(3):
+        stack.sqs.receive_message(QueueUrl=source, VisibilityTimeout=0)
+    [waiting] = peek(stack, dead)
+    check("DeadLetterQueueSourceArn" in waiting["Attributes"], waiting)
+    move(stack, dead, new)
+    [moved] = stack.sqs.receive_message(QueueUrl=new, MessageAttributeNames=["All"])["Messages"]
+    check(moved["MessageAttributes"]["sequence_number"]["StringValue"] == "0", moved)
+    told("what SQS moved by itself counts as the oldest of its entity after it is moved on")
 
 
 def peek(stack, url):

@@ -28,7 +28,7 @@ from botocore.exceptions import ClientError
 
 from deployment import FUNCTIONS, REGION, TEMPLATE, Stack, adapted, call, check, large_call, told, wait_for
 from emulator import FILES_SOURCE, prove_emulator
-from lifecycle import prove_alarms, prove_deletion, prove_pause, prove_restore
+from lifecycle import prove_alarms, prove_deletion, prove_moving, prove_pause, prove_restore
 from proof import deployed, options, run
 
 PROOF_SECS = 600
@@ -474,6 +474,7 @@ def prove(arguments, folder, programs):
     second.deploy(template, arguments.zips, AlarmEmail="ops@example.com")
     check(second.outputs["AlarmTopic"], "no topic of the stack")
     prove_emulator(second, arguments.zips, folder, programs)
+    prove_moving(stack)
     prove_alarms(stack, template, arguments.zips)
     prove_tls_only(second, adapted(TEMPLATE.read_text(), tls_only=True), arguments.zips)
     told("proven")
