@@ -250,11 +250,11 @@ impl Run {
         }
         // As it is printed: stored without what is not known.
         let data = data::with_names(&record.data, record.kind).unwrap();
-        let (wanted, mut told) = (Json::read(&event.data), Json::parse(&data));
+        let (wanted, mut printed) = (Json::read(&event.data), Json::parse(&data));
         for (name, whole) in &event.cut {
-            self.check_cut(name, &whole.whole(), told.remove(name));
+            self.check_cut(name, &whole.whole(), printed.remove(name));
         }
-        self.fail_all("data", differences(&wanted, &told));
+        self.fail_all("data", differences(&wanted, &printed));
         if record.data.len() > MAX_DATA_BYTES {
             self.fail(
                 "data",
